@@ -1,0 +1,32 @@
+"""Files that appear whole or not at all."""
+
+import contextlib
+import os
+import uuid
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def atomic_path(path):
+    """Give a temporary name beside ``path``, which becomes ``path`` if the block ends well.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Yields
+    ------
+    pathlib.Path
+        To be written to; nothing is there yet. Whatever is there is removed if the block raises.
+    """
+    path = Path(path)
+    # A name of our own rather than tempfile's, whose files are private (0600) whatever the umask.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())  # else a crash may leave the new name on an empty file
+        os.replace(temporary, path)
+    except BaseException:  # Ctrl-C too
+        temporary.unlink(missing_ok=True)
+        raise

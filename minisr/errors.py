@@ -1,0 +1,21 @@
+"""What minisr raises when it cannot do what was asked: one clear sentence for a person."""
+
+
+class MinisrError(Exception):
+    """Base of every error that minisr raises on purpose; its text is one line for a person."""
+
+
+class ShapeError(MinisrError, ValueError):
+    """An array has the wrong shape or dtype."""
+
+
+class PictureError(MinisrError, ValueError):
+    """A picture, or a folder of pictures, cannot be read, written or used."""
+
+
+class SettingsError(MinisrError, ValueError):
+    """A setting, a name or an option is not one that minisr knows."""
+
+
+class CheckpointError(MinisrError, ValueError):
+    """A file of weights or of training state is damaged or belongs to something else."""

@@ -1,0 +1,49 @@
+"""One pool of threads, and a map over it that keeps the order."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from minisr.errors import SettingsError
+
+
+def available():
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Threads:
+    """A pool of threads for kernels, which let go of Python's lock.
+
+    Use it in a ``with`` block, which ends the threads.
+
+    Parameters
+    ----------
+    count : int, optional
+        By default as many as there are processors.
+
+    Raises
+    ------
+    SettingsError
+        If ``count`` is below one.
+    """
+
+    def __init__(self, count=None):
+        self.count = available() if count is None else count
+        if self.count < 1:
+            raise SettingsError(f"threads must be at least 1, got {count}")
+        self._pool = ThreadPoolExecutor(self.count, "minisr") if self.count > 1 else None
+
+    def map(self, function, *items):
+        """Return ``[function(item), ...]`` in the order of the items, whoever is done first."""
+        return list(
+            map(function, *items) if self._pool is None else self._pool.map(function, *items)
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._pool is not None:
+            self._pool.shutdown()
