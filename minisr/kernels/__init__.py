@@ -1,0 +1,70 @@
+"""The arithmetic, one module a backend, all with the same functions.
+
+This page is the contract. `minisr.kernels.reference` is its definition in plain NumPy; every
+other backend must agree with it to the precision of the dtype.
+
+Arrays are C-contiguous, float32 in use or float64 for checks, all of one call of one dtype, in
+the layout N C H W (samples, channels, height, width). F counts a convolution's filters, K is its
+odd ``kernel_size``, R the ``upscale_factor``. ``padding`` is ``(top, bottom, left, right)``:
+rows and columns of zeros put around the input. Kernels trust their caller: shapes are checked
+once, by the layers. Outputs come last, are allocated by the caller and overwritten, but for
+``dweight`` and ``dbias``, to which gradients are *added*. A name ``dx`` means the gradient of
+the loss with respect to ``x``.
+
+=======================================================  =======================================
+function                                                 shapes
+=======================================================  =======================================
+empty(shape, dtype), zeros(shape, dtype)                 a new array where the backend computes
+conv2d_forward(x, weight, bias, padding, out)            (N,C,H,W) (F,C,K,K) (F,) -> (N,F,H',W')
+conv2d_backward_input(dout, weight, padding, dx)         (N,F,H',W') (F,C,K,K) -> (N,C,H,W)
+conv2d_backward_params(dout, x, padding, dweight,        adds to (F,C,K,K) and (F,)
+dbias)
+tanh_forward(x, out), relu_forward(x, out)               any shape
+tanh_backward(dout, out, dx), relu_backward(same)        any shape; ``out`` is the forward result
+pixel_shuffle(x, upscale_factor, out)                    (N,C*R*R,H,W) -> (N,C,H*R,W*R)
+pixel_unshuffle(x, downscale_factor, out)                (N,C,H*R,W*R) -> (N,C*R*R,H,W)
+mse_loss(prediction, target, count, dprediction)         returns a float, fills ``dprediction``
+l1_loss(same)                                            the same
+charbonnier_loss(same)                                   the same
+adam_step(value, grad, first_moment, second_moment,      updates value and both moments
+learning_rate, beta1, beta2, epsilon, step)
+lerp(average, value, fraction)                           average += fraction * (value - average)
+add(total, part)                                         total += part
+=======================================================  =======================================
+
+H' = H + top + bottom - K + 1 and W' = W + left + right - K + 1. A loss is a sum divided by
+``count``; with ``count = prediction.size`` it is the mean. That makes the losses and gradients of
+a batch's samples, computed apart with the batch's ``count``, add up to those of the batch.
+"""
+
+import importlib
+
+from minisr.errors import SettingsError
+
+BACKENDS = {
+    "reference": "minisr.kernels.reference",
+    "cpu": "minisr.kernels.cpu",
+}
+
+
+def load(name):
+    """Import a backend when it is first asked for.
+
+    Parameters
+    ----------
+    name : str
+        ``"cpu"`` or ``"reference"``.
+
+    Returns
+    -------
+    module
+        It has the functions of the table above.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such backend.
+    """
+    if name not in BACKENDS:
+        raise SettingsError(f"backend must be one of {', '.join(BACKENDS)}, got {name!r}")
+    return importlib.import_module(BACKENDS[name])

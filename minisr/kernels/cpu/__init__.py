@@ -1,0 +1,41 @@
+"""The contract of ``minisr.kernels`` in Numba: compiled on first use, cached on disk.
+
+Every kernel runs in the thread that calls it and lets go of Python's lock, so callers spread
+samples or tiles over a pool of threads and the result cannot depend on how many there are.
+"""
+
+from minisr.kernels.cpu.activations import (
+    relu_backward,
+    relu_forward,
+    tanh_backward,
+    tanh_forward,
+)
+from minisr.kernels.cpu.convolution import (
+    conv2d_backward_input,
+    conv2d_backward_params,
+    conv2d_forward,
+)
+from minisr.kernels.cpu.losses import charbonnier_loss, l1_loss, mse_loss
+from minisr.kernels.cpu.shuffle import pixel_shuffle, pixel_unshuffle
+from minisr.kernels.cpu.updates import adam_step, add, lerp
+from minisr.kernels.reference import empty, zeros
+
+__all__ = [
+    "adam_step",
+    "add",
+    "charbonnier_loss",
+    "conv2d_backward_input",
+    "conv2d_backward_params",
+    "conv2d_forward",
+    "empty",
+    "l1_loss",
+    "lerp",
+    "mse_loss",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "relu_backward",
+    "relu_forward",
+    "tanh_backward",
+    "tanh_forward",
+    "zeros",
+]

@@ -1,0 +1,47 @@
+"""tanh, ReLU and their gradients, in one pass over the values each."""
+
+import numpy as np
+from numba import njit
+
+from minisr.kernels.cpu.options import OPTIONS
+
+
+def tanh_forward(x, out):
+    """See ``minisr.kernels``. NumPy's own loop is vectorised and lets go of Python's lock."""
+    np.tanh(x, out=out)
+
+
+@njit(**OPTIONS)
+def _tanh_backward(dout, out, dx):
+    one = out.dtype.type(1)
+    for i in range(out.size):
+        dx[i] = dout[i] * (one - out[i] * out[i])
+
+
+def tanh_backward(dout, out, dx):
+    """See ``minisr.kernels``."""
+    _tanh_backward(dout.reshape(-1), out.reshape(-1), dx.reshape(-1))
+
+
+@njit(**OPTIONS)
+def _relu_forward(x, out):
+    zero = x.dtype.type(0)
+    for i in range(x.size):
+        out[i] = zero if x[i] < zero else x[i]  # this way round, NaN stays NaN
+
+
+def relu_forward(x, out):
+    """See ``minisr.kernels``."""
+    _relu_forward(x.reshape(-1), out.reshape(-1))
+
+
+@njit(**OPTIONS)
+def _relu_backward(dout, out, dx):
+    zero = out.dtype.type(0)
+    for i in range(out.size):
+        dx[i] = dout[i] if out[i] > zero else zero
+
+
+def relu_backward(dout, out, dx):
+    """See ``minisr.kernels``."""
+    _relu_backward(dout.reshape(-1), out.reshape(-1), dx.reshape(-1))

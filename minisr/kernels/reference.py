@@ -1,0 +1,147 @@
+"""Every operation in plain NumPy: the definition that the fast backends are held to.
+
+Written to be read and to be right in float64; nothing here is fast. The table in
+``minisr.kernels`` says what each function takes and gives.
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+# Charbonnier's epsilon, in intensities: the loss is quadratic below about a quarter of an
+# 8-bit level and absolute above it. (Charbonnier et al., ICIP 1994; 1e-3 as in LapSRN, CVPR 2017.)
+CHARBONNIER_EPSILON = 1e-3
+
+
+def empty(shape, dtype):
+    """Allocate an array with whatever is in it."""
+    return np.empty(shape, dtype)
+
+
+def zeros(shape, dtype):
+    """Allocate an array of zeros."""
+    return np.zeros(shape, dtype)
+
+
+def _windows(x, padding, kernel_size):
+    """View zero-padded ``x`` as (N, C, H', W', K, K): at each output pixel, what its taps see."""
+    top, bottom, left, right = padding
+    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    return sliding_window_view(padded, (kernel_size, kernel_size), axis=(2, 3))
+
+
+def conv2d_forward(x, weight, bias, padding, out):
+    """Cross-correlate, as every framework's "convolution": the taps are not flipped.
+
+    out[n, f, h, w] = bias[f] + sum over c, i, j of
+    weight[f, c, i, j] * padded[n, c, h + i, w + j].
+    """
+    windows = _windows(x, padding, weight.shape[2])
+    out[...] = np.einsum("nchwij,fcij->nfhw", windows, weight) + bias[:, None, None]
+
+
+def conv2d_backward_input(dout, weight, padding, dx):
+    """Send each output's gradient back along the taps that it was made with.
+
+    Input pixel (h, w) met tap (i, j) when output pixel (h + top - i, w + left - j) was made. That
+    is a convolution of ``dout`` with the taps flipped in both directions and with the roles of F
+    and C exchanged, so the forward function serves, with what padding is left of K - 1.
+    """
+    K = weight.shape[2]
+    flipped = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
+    no_bias = np.zeros(weight.shape[1], dout.dtype)
+    # A padding wider than K - 1 made outputs of zeros alone; no input's gradient needs them.
+    cut = [max(0, p - (K - 1)) for p in padding]
+    H, W = dout.shape[2:]
+    kept = dout[:, :, cut[0] : H - cut[1], cut[2] : W - cut[3]]
+    conv2d_forward(kept, flipped, no_bias, [max(0, K - 1 - p) for p in padding], dx)
+
+
+def conv2d_backward_params(dout, x, padding, dweight, dbias):
+    """Add up, for each tap, what it saw times what came back."""
+    windows = _windows(x, padding, dweight.shape[2])
+    dweight += np.einsum("nfhw,nchwij->fcij", dout, windows)
+    dbias += dout.sum(axis=(0, 2, 3))
+
+
+def tanh_forward(x, out):
+    """Out = tanh(x)."""
+    np.tanh(x, out=out)
+
+
+def tanh_backward(dout, out, dx):
+    """Since tanh' = 1 - tanh^2, the forward result is all that backward needs."""
+    dx[...] = dout * (1 - out * out)
+
+
+def relu_forward(x, out):
+    """Out = max(x, 0), and NaN stays NaN."""
+    np.maximum(x, 0, out=out)
+
+
+def relu_backward(dout, out, dx):
+    """Pass where the output is positive; at exactly zero the gradient is zero, as in PyTorch."""
+    dx[...] = np.where(out > 0, dout, 0)
+
+
+def pixel_shuffle(x, upscale_factor, out):
+    """Spread R*R channels over R x R pixels: the paper's periodic shuffle, equation 4.
+
+    out[n, c, R*h + i, R*w + j] = x[n, c*R*R + i*R + j, h, w].
+    """
+    N, C, H, W = x.shape
+    R = upscale_factor
+    grid = x.reshape(N, C // (R * R), R, R, H, W)  # n c i j h w
+    out[...] = grid.transpose(0, 1, 4, 2, 5, 3).reshape(out.shape)  # n c (h i) (w j)
+
+
+def pixel_unshuffle(x, downscale_factor, out):
+    """Gather R x R pixels into R*R channels: the inverse, and the gradient, of the shuffle."""
+    N, C, H, W = x.shape
+    R = downscale_factor
+    grid = x.reshape(N, C, H // R, R, W // R, R)  # n c h i w j
+    out[...] = grid.transpose(0, 1, 3, 5, 2, 4).reshape(out.shape)  # n (c i j) h w
+
+
+def mse_loss(prediction, target, count, dprediction):
+    """Sum of squared errors over ``count``, and its gradient."""
+    error = prediction - target
+    dprediction[...] = 2 / count * error
+    return float(np.sum(error * error, dtype=np.float64) / count)
+
+
+def l1_loss(prediction, target, count, dprediction):
+    """Sum of absolute errors over ``count``; the gradient at zero is zero, as in PyTorch."""
+    error = prediction - target
+    dprediction[...] = np.sign(error) / count
+    return float(np.sum(np.abs(error), dtype=np.float64) / count)
+
+
+def charbonnier_loss(prediction, target, count, dprediction):
+    """Sum of sqrt(error^2 + epsilon^2) over ``count``: absolute error with a rounded corner."""
+    error = prediction - target
+    root = np.sqrt(error * error + CHARBONNIER_EPSILON**2)
+    dprediction[...] = error / root / count
+    return float(np.sum(root, dtype=np.float64) / count)
+
+
+def adam_step(value, grad, first_moment, second_moment, learning_rate, beta1, beta2, epsilon, step):
+    """Take Adam's step number ``step``, counted from one, in place.
+
+    Kingma and Ba, "Adam", ICLR 2015, algorithm 1, with epsilon added outside the root of the
+    bias-corrected second moment, as in PyTorch.
+    """
+    first_moment += (1 - beta1) * (grad - first_moment)
+    second_moment += (1 - beta2) * (grad * grad - second_moment)
+    first_unbiased = first_moment / (1 - beta1**step)
+    second_unbiased = second_moment / (1 - beta2**step)
+    value -= learning_rate * first_unbiased / (np.sqrt(second_unbiased) + epsilon)
+
+
+def lerp(average, value, fraction):
+    """Move ``average`` a fraction of the way towards ``value``, in place."""
+    average += fraction * (value - average)
+
+
+def add(total, part):
+    """Add ``part`` to ``total`` in place."""
+    total += part

@@ -1,0 +1,172 @@
+"""Ring one: every operation of every fast backend against the reference, on drawn shapes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from minisr import kernels
+from minisr.errors import SettingsError
+from minisr.kernels import reference
+
+FAST = [name for name in kernels.BACKENDS if name != "reference"]
+DTYPES = [np.float32, np.float64]
+
+drawn = settings(max_examples=40, deadline=None, derandomize=True)
+
+
+def close(got, expected, dtype, terms=1):
+    """Compare sums of ``terms`` products of numbers of about one."""
+    tolerance = 16 * np.finfo(dtype).eps * np.sqrt(terms)
+    assert_allclose(got, expected, rtol=tolerance, atol=tolerance * np.sqrt(terms))
+
+
+@st.composite
+def convolutions(draw):
+    """Draw the shapes of a convolution, asymmetric on purpose."""
+    N, C, F = (draw(st.integers(1, n)) for n in (2, 4, 5))
+    K = draw(st.sampled_from([1, 3, 5, 7, 9]))
+    padding = tuple(draw(st.integers(0, K + 1)) for _ in range(4))
+    H = draw(st.integers(max(1, K - padding[0] - padding[1]), 14))
+    W = draw(st.integers(max(1, K - padding[2] - padding[3]), 40))
+    return N, C, H, W, F, K, padding
+
+
+@pytest.fixture(params=FAST)
+def fast(request):
+    return kernels.load(request.param)
+
+
+def test_an_unknown_backend_is_named():
+    with pytest.raises(SettingsError, match=r"backend must be one of reference, cpu, got 'gpu'"):
+        kernels.load("gpu")
+
+
+@pytest.mark.parametrize("name", kernels.BACKENDS)
+def test_every_backend_has_every_function_of_the_contract(name):
+    module = kernels.load(name)
+    import re
+
+    table = kernels.__doc__.split("====")[1:]
+    names = set(re.findall(r"([a-z0-9_]+)\(", "".join(table)))
+    assert {"conv2d_forward", "relu_backward", "adam_step", "lerp", "zeros"} <= names
+    missing = [function for function in names if not hasattr(module, function)]
+    assert not missing
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(shape=convolutions(), seed=st.integers(0, 99))
+@drawn
+def test_convolution_and_its_gradients(dtype, shape, seed):
+    N, C, H, W, F, K, padding = shape
+    rng = np.random.default_rng(seed)
+    top, bottom, left, right = padding
+    out_shape = (N, F, H + top + bottom - K + 1, W + left + right - K + 1)
+    x, weight, bias, dout = (
+        rng.standard_normal(s).astype(dtype) for s in ((N, C, H, W), (F, C, K, K), F, out_shape)
+    )
+    start, bias_start = rng.standard_normal(weight.shape), rng.standard_normal(F)
+    results = []
+    for module in (reference, *map(kernels.load, FAST)):
+        out, dx = np.full(out_shape, np.nan, dtype), np.full(x.shape, np.nan, dtype)
+        module.conv2d_forward(x, weight, bias, padding, out)
+        module.conv2d_backward_input(dout, weight, padding, dx)
+        dweight, dbias = start.astype(dtype), bias_start.astype(dtype)
+        module.conv2d_backward_params(dout, x, padding, dweight, dbias)
+        results.append((out, dx, dweight, dbias))
+    pixels = N * out_shape[2] * out_shape[3]
+    for got in results[1:]:
+        for array, expected, terms in zip(
+            got, results[0], (C * K * K, F * K * K, pixels, pixels), strict=True
+        ):
+            close(array, expected, dtype, terms)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_picture_of_several_bands(fast, dtype, rng):
+    """Wider than a band and higher than one: the seams of the blocking must not show."""
+    for H, W in ((3, 2500), (90, 70)):
+        x = rng.standard_normal((1, 2, H, W)).astype(dtype)
+        weight, bias = rng.standard_normal((3, 2, 5, 5)).astype(dtype), np.ones(3, dtype)
+        out, expected = np.empty((1, 3, H, W), dtype), np.empty((1, 3, H, W), dtype)
+        fast.conv2d_forward(x, weight, bias, (2, 2, 2, 2), out)
+        reference.conv2d_forward(x, weight, bias, (2, 2, 2, 2), expected)
+        close(out, expected, dtype, 50)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_pixel_that_is_no_number_reaches_its_window_and_nothing_else(fast, bad):
+    x = np.ones((1, 2, 7, 9), np.float32)
+    x[0, 1, 3, 4] = bad
+    weight, out = np.ones((3, 2, 3, 3), np.float32), np.empty((1, 3, 7, 9), np.float32)
+    fast.conv2d_forward(x, weight, np.zeros(3, np.float32), (1, 1, 1, 1), out)
+    touched = np.zeros((7, 9), bool)
+    touched[2:5, 3:6] = True
+    for f in range(3):
+        assert_array_equal(~np.isfinite(out[0, f]), touched)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["tanh", "relu"])
+def test_activations(fast, dtype, name, rng):
+    x = np.concatenate([rng.standard_normal(400) * 5, [0, -0.0, np.inf, -np.inf, np.nan]])
+    x = x.astype(dtype).reshape(3, 1, 5, 27)
+    dout = rng.standard_normal(x.shape).astype(dtype)
+    results = []
+    for module in (reference, fast):
+        out, dx = np.empty_like(x), np.empty_like(x)
+        getattr(module, f"{name}_forward")(x, out)
+        getattr(module, f"{name}_backward")(dout, np.nan_to_num(out, posinf=1), dx)
+        results.append((out, dx))
+    for got, expected in zip(results[1], results[0], strict=True):
+        assert_allclose(got, expected, rtol=1e-6, atol=1e-6 if dtype == np.float32 else 1e-14)
+
+
+@given(
+    shape=st.tuples(*(st.integers(1, n) for n in (2, 3, 6, 7))),
+    R=st.integers(1, 4),
+    seed=st.integers(0, 99),
+)
+@drawn
+def test_shuffle_and_unshuffle(shape, R, seed):
+    N, C, H, W = shape
+    x = np.random.default_rng(seed).standard_normal((N, C * R * R, H, W)).astype(np.float32)
+    expected = np.empty((N, C, H * R, W * R), np.float32)
+    reference.pixel_shuffle(x, R, expected)
+    for module in map(kernels.load, FAST):
+        out, back = np.empty_like(expected), np.empty_like(x)
+        module.pixel_shuffle(x, R, out)
+        assert_array_equal(out, expected)
+        module.pixel_unshuffle(out, R, back)
+        assert_array_equal(back, x)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "charbonnier_loss"])
+def test_losses(fast, dtype, name, rng):
+    prediction = rng.standard_normal((2, 1, 5, 7)).astype(dtype)
+    target = rng.standard_normal(prediction.shape).astype(dtype)
+    target[0] = prediction[0]  # where the gradient has its corner
+    got, expected = np.empty_like(target), np.empty_like(target)
+    loss = getattr(fast, name)(prediction, target, 140, got)
+    assert isinstance(loss, float)
+    close(loss, getattr(reference, name)(prediction, target, 140, expected), dtype, 70)
+    close(got, expected, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_updates(fast, dtype, rng):
+    start = [rng.standard_normal((4, 3)).astype(dtype) for _ in range(3)]
+    grads = rng.standard_normal((5, 4, 3)).astype(dtype)
+    results = []
+    for module in (reference, fast):
+        value, first, average = (array.copy() for array in start)
+        second = np.zeros_like(value)
+        for step, grad in enumerate(grads, 1):
+            module.adam_step(value, grad, first, second, 0.1, 0.9, 0.99, 1e-8, step)
+            module.lerp(average, value, 0.3)
+            module.add(average, grad)
+        results.append((value, first, second, average))
+    for got, expected in zip(results[1], results[0], strict=True):
+        close(got, expected, dtype, 10)
