@@ -1,0 +1,74 @@
+"""Tensors and settings in one file: safetensors, with the settings as JSON in its metadata.
+
+The format can hold nothing that runs. A file appears whole or not at all.
+"""
+
+import json
+from pathlib import Path
+
+from minisr.atomic import atomic_path
+from minisr.errors import CheckpointError
+
+KEY = "minisr"  # safetensors allows a table of strings; all of ours is JSON under one name
+
+
+def save(path, tensors, metadata):
+    """Write tensors and settings.
+
+    Parameters
+    ----------
+    path : path-like
+        Replaced at once when all is written.
+    tensors : dict of str to ndarray
+    metadata : dict
+        Anything that JSON can hold.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be written.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    content = to_bytes(tensors, metadata={KEY: json.dumps(metadata, sort_keys=True)})
+    try:
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content)
+    except OSError as error:
+        raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def load(path):
+    """Read what `save` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    tensors : dict of str to ndarray
+    metadata : dict
+
+    Raises
+    ------
+    CheckpointError
+        If the file is not there, is damaged, or is not minisr's.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not Path(path).is_file():
+        raise CheckpointError(f"{path}: no such file; expected one that minisr train has written")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            text = (file.metadata() or {}).get(KEY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is no safetensors file or is damaged: {error}") from error
+    try:
+        metadata = json.loads(text)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} has no settings of minisr in it; expected a file that minisr has written"
+        ) from error
+    return tensors, metadata

@@ -1,0 +1,290 @@
+"""Layers without autograd: each knows its forward, its backward, and what the one leaves the other.
+
+``out, cache = layer.forward(x)`` and ``dx = layer.backward(dout, cache)``. The cache is handed to
+the caller, never kept on the layer: inference drops it, and two threads may share a layer. A
+layer checks shapes, allocates, and calls one kernel; the arithmetic is in ``minisr.kernels``.
+
+Arrays are (N, C, H, W). ``backward`` adds to every parameter's ``grad`` and returns ``dx`` afresh.
+"""
+
+import copy
+
+from minisr.errors import CheckpointError, SettingsError, ShapeError
+
+
+class Parameter:
+    """Numbers that are learnt, and the gradient of the loss with respect to them.
+
+    Parameters
+    ----------
+    value : ndarray
+        The numbers themselves; optimizers change them in place.
+    grad : ndarray, same shape and dtype
+        ``backward`` adds to it; whoever trains sets it to zero.
+    """
+
+    def __init__(self, value, grad):
+        self.value = value
+        self.grad = grad
+
+
+class Layer:
+    """What all layers share; a layer of one's own defines ``forward`` and ``backward``."""
+
+    def forward(self, x):
+        """Return ``(out, cache)``; the cache is whatever ``backward`` will want."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def backward(self, dout, cache):
+        """Return ``dx``, given the gradient of the loss with respect to ``out``."""
+        raise NotImplementedError(f"{type(self).__name__} has no backward")
+
+    def __call__(self, x):
+        """Return ``out`` alone."""
+        return self.forward(x)[0]
+
+    def named_parameters(self):
+        """Yield ``(name, Parameter)``, names as in PyTorch."""
+        for name, attribute in vars(self).items():
+            if isinstance(attribute, Parameter):
+                yield name, attribute
+
+    @property
+    def parameters(self):
+        """The parameters alone, in a list."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    @property
+    def parameter_count(self):
+        """How many numbers are learnt."""
+        return sum(parameter.value.size for parameter in self.parameters)
+
+    def zero_grad(self):
+        """Set every gradient to zero."""
+        for parameter in self.parameters:
+            parameter.grad[...] = 0
+
+    def replica(self):
+        """Return a layer that shares the values of this one and has gradients of its own.
+
+        Threads that each work on a replica add to different gradients and need no lock.
+        """
+        twin = copy.copy(self)
+        for name, attribute in vars(self).items():
+            if isinstance(attribute, Parameter):
+                zeros = self.kernels.zeros(attribute.value.shape, attribute.value.dtype)
+                setattr(twin, name, Parameter(attribute.value, zeros))
+        return twin
+
+    def state_dict(self):
+        """Return a copy of all values as ``{name: ndarray}``, PyTorch's names and shapes."""
+        return {name: parameter.value.copy() for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state):
+        """Copy values in, all or none.
+
+        Parameters
+        ----------
+        state : dict of str to ndarray
+            What ``state_dict`` returns; arrays are converted to the dtype of the layer.
+
+        Raises
+        ------
+        CheckpointError
+            If a name is missing or unknown, or a shape differs. Nothing is changed then.
+        """
+        own = dict(self.named_parameters())
+        faults = [f"{name} is missing" for name in own if name not in state]
+        faults += [f"{name} is not in this network" for name in state if name not in own]
+        faults += [
+            f"{name} has shape {tuple(state[name].shape)}, expected {parameter.value.shape}"
+            for name, parameter in own.items()
+            if name in state and tuple(state[name].shape) != parameter.value.shape
+        ]
+        if faults:
+            raise CheckpointError(f"these weights are not for {self!s}: {'; '.join(faults)}")
+        for name, parameter in own.items():
+            parameter.value[...] = state[name]
+
+    def __str__(self):
+        return type(self).__name__
+
+    def __repr__(self):
+        return str(self)
+
+
+class Conv2d(Layer):
+    """Convolution (cross-correlation) with stride one, zero-padded to keep height and width.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size : int, odd
+    kernels : module
+        A backend, see `minisr.kernels.load`.
+    dtype : numpy dtype
+        float32, or float64 for checks.
+
+    Notes
+    -----
+    ``weight`` has shape (out_channels, in_channels, kernel_size, kernel_size), ``bias``
+    (out_channels,). Both start at zero; ``minisr.models.initialization`` fills them.
+    ``padding`` is ``(top, bottom, left, right)``.
+    """
+
+    def __init__(self, in_channels, out_channels, kernel_size, kernels, dtype):
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise SettingsError(f"kernel_size must be odd and positive, got {kernel_size}")
+        self.kernels = kernels
+        self.padding = (kernel_size // 2,) * 4
+        shape = (out_channels, in_channels, kernel_size, kernel_size)
+        self.weight = Parameter(kernels.zeros(shape, dtype), kernels.zeros(shape, dtype))
+        self.bias = Parameter(kernels.zeros(shape[:1], dtype), kernels.zeros(shape[:1], dtype))
+
+    def forward(self, x):
+        """(N, C, H, W) -> (N, F, H', W'); the cache is ``x``."""
+        weight, bias = self.weight.value, self.bias.value
+        F, C, K, _ = weight.shape
+        if x.ndim != 4 or x.shape[1] != C or x.dtype != weight.dtype:
+            raise ShapeError(
+                f"{self} expects x of shape (N, {C}, H, W) and dtype {weight.dtype}, "
+                f"got {x.shape} and {x.dtype}"
+            )
+        top, bottom, left, right = self.padding
+        N, _, H, W = x.shape
+        height, width = H + top + bottom - K + 1, W + left + right - K + 1
+        if N < 1 or height < 1 or width < 1:
+            raise ShapeError(f"{self} expects at least one sample and one pixel, got {x.shape}")
+        out = self.kernels.empty((N, F, height, width), x.dtype)
+        self.kernels.conv2d_forward(x, weight, bias, self.padding, out)
+        return out, x
+
+    def backward(self, dout, x):
+        """(N, F, H', W') -> (N, C, H, W)."""
+        self.kernels.conv2d_backward_params(dout, x, self.padding, self.weight.grad, self.bias.grad)
+        dx = self.kernels.empty(x.shape, x.dtype)
+        self.kernels.conv2d_backward_input(dout, self.weight.value, self.padding, dx)
+        return dx
+
+    def __str__(self):
+        F, C, K, _ = self.weight.value.shape
+        return f"Conv2d({C} -> {F}, {K}x{K})"
+
+
+class Tanh(Layer):
+    """Hyperbolic tangent, value by value."""
+
+    def __init__(self, kernels):
+        self.kernels = kernels
+
+    def forward(self, x):
+        """Any shape; the cache is the result, since tanh' = 1 - tanh^2."""
+        out = self.kernels.empty(x.shape, x.dtype)
+        self.kernels.tanh_forward(x, out)
+        return out, out
+
+    def backward(self, dout, out):
+        """Take the shape of ``out``."""
+        dx = self.kernels.empty(out.shape, out.dtype)
+        self.kernels.tanh_backward(dout, out, dx)
+        return dx
+
+
+class ReLU(Layer):
+    """max(x, 0), value by value."""
+
+    def __init__(self, kernels):
+        self.kernels = kernels
+
+    def forward(self, x):
+        """Any shape; the cache is the result, which is positive just where ``x`` is."""
+        out = self.kernels.empty(x.shape, x.dtype)
+        self.kernels.relu_forward(x, out)
+        return out, out
+
+    def backward(self, dout, out):
+        """Take the shape of ``out``."""
+        dx = self.kernels.empty(out.shape, out.dtype)
+        self.kernels.relu_backward(dout, out, dx)
+        return dx
+
+
+class PixelShuffle(Layer):
+    """Turn R*R channels into R x R pixels: (N, C*R*R, H, W) -> (N, C, H*R, W*R)."""
+
+    def __init__(self, upscale_factor, kernels):
+        self.upscale_factor = upscale_factor
+        self.kernels = kernels
+
+    def forward(self, x):
+        """Needs no cache: its gradient only moves numbers back."""
+        R = self.upscale_factor
+        if x.ndim != 4 or x.shape[1] % (R * R):
+            raise ShapeError(f"{self} expects x of shape (N, C*{R * R}, H, W), got {x.shape}")
+        N, C, H, W = x.shape
+        out = self.kernels.empty((N, C // (R * R), H * R, W * R), x.dtype)
+        self.kernels.pixel_shuffle(x, R, out)
+        return out, None
+
+    def backward(self, dout, cache):
+        """(N, C, H*R, W*R) -> (N, C*R*R, H, W)."""
+        R = self.upscale_factor
+        N, C, H, W = dout.shape
+        dx = self.kernels.empty((N, C * R * R, H // R, W // R), dout.dtype)
+        self.kernels.pixel_unshuffle(dout, R, dx)
+        return dx
+
+    def __str__(self):
+        return f"PixelShuffle({self.upscale_factor})"
+
+
+class Sequential(Layer):
+    """Layers one after the other; itself a layer, so that it nests.
+
+    Parameters
+    ----------
+    layers : dict of str to Layer
+        In order. The names make those of the parameters: ``conv1.weight``.
+    """
+
+    def __init__(self, layers):
+        self.layers = layers
+
+    def forward(self, x):
+        """Run all layers; the cache is the list of theirs."""
+        caches = []
+        for layer in self.layers.values():
+            x, cache = layer.forward(x)
+            caches.append(cache)
+        return x, caches
+
+    def backward(self, dout, caches):
+        """Run all layers backwards: the chain rule."""
+        for layer, cache in zip(reversed(self.layers.values()), reversed(caches), strict=True):
+            dout = layer.backward(dout, cache)
+        return dout
+
+    def __call__(self, x):
+        """Run all layers; each cache is dropped before the next layer allocates."""
+        for layer in self.layers.values():
+            x = layer(x)
+        return x
+
+    def named_parameters(self):
+        """Yield ``(name, Parameter)``, a layer's name before its parameters'."""
+        for layer_name, layer in self.layers.items():
+            for name, parameter in layer.named_parameters():
+                yield f"{layer_name}.{name}", parameter
+
+    def replica(self):
+        """Return a sequence that shares values and has gradients of its own."""
+        twin = copy.copy(self)
+        twin.layers = {name: layer.replica() for name, layer in self.layers.items()}
+        return twin
+
+    def __repr__(self):
+        rows = [f"{self!s}: {self.parameter_count:,} parameters"]
+        for name, layer in self.layers.items():
+            shapes = ", ".join(f"{n} {p.value.shape}" for n, p in layer.named_parameters())
+            rows.append(f"  {name:<14} {layer!s:<22} {shapes}".rstrip())
+        return "\n".join(rows)

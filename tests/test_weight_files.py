@@ -1,0 +1,140 @@
+import json
+import struct
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from safetensors.numpy import save_file
+
+import minisr
+from minisr import ESPCN, atomic, checkpoint, models
+from minisr.errors import CheckpointError, SettingsError
+
+
+@pytest.fixture
+def model():
+    return ESPCN(2, channels=(6, 4), activation="relu", rng=np.random.default_rng(5))
+
+
+def test_a_network_goes_to_a_file_and_back(model, tmp_path, rng):
+    path = tmp_path / "weights.safetensors"
+    models.save(model, path, {"pictures": ["Zoë"]})
+    again = minisr.load(path)
+    x = rng.random((1, 1, 6, 5)).astype(np.float32)
+    assert_array_equal(again(x), model(x))
+    assert repr(again) == repr(model)
+    metadata = checkpoint.load(path)[1]
+    assert metadata["training"] == {"pictures": ["Zoë"]}
+    assert metadata["version"] == minisr.__version__
+    assert [file.name for file in tmp_path.iterdir()] == ["weights.safetensors"]
+
+
+def test_the_same_weights_make_the_same_file(model, tmp_path):
+    for name in ("a", "b"):
+        models.save(model, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def damaged(path, how):
+    content = path.read_bytes()
+    if how == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "text":
+        path.write_text("these are no weights")
+    elif how == "header":
+        path.write_bytes(struct.pack("<Q", 2**60) + content[8:])
+
+
+@pytest.mark.parametrize("how", ["cut", "empty", "text", "header"])
+def test_a_damaged_file_is_named(model, tmp_path, how):
+    path = tmp_path / "w.safetensors"
+    models.save(model, path)
+    damaged(path, how)
+    with pytest.raises(
+        CheckpointError, match=r"w\.safetensors is no safetensors file or is damaged"
+    ):
+        minisr.load(path)
+
+
+def test_other_files_are_refused(model, tmp_path):
+    with pytest.raises(CheckpointError, match="no such file"):
+        minisr.load(tmp_path / "nothing")
+    with pytest.raises(CheckpointError, match="no such file"):
+        minisr.load(tmp_path)
+    save_file({"a": np.zeros(1)}, tmp_path / "foreign")
+    with pytest.raises(CheckpointError, match="has no settings of minisr"):
+        minisr.load(tmp_path / "foreign")
+    save_file({"a": np.zeros(1)}, tmp_path / "broken", metadata={"minisr": "{"})
+    with pytest.raises(CheckpointError, match="has no settings of minisr"):
+        minisr.load(tmp_path / "broken")
+    checkpoint.save(tmp_path / "training", {}, {"format": "training"})
+    with pytest.raises(
+        CheckpointError, match=r"holds training, not weights; .* model\.safetensors"
+    ):
+        minisr.load(tmp_path / "training")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "vdsr"}, "cannot be used: model must be one of espcn, got 'vdsr'"),
+        ({"model": None}, "cannot be used: model must be one of"),
+        ({"settings": {"upscale_factor": 3}}, "cannot be used: these weights are not for ESPCN"),
+        ({"settings": {"upscale_factor": 99}}, "upscale_factor must be an integer from 2 to 8"),
+        ({"settings": {"depth": 3}}, "cannot be made with"),
+    ],
+)
+def test_settings_that_do_not_fit_are_named(model, tmp_path, changes, message):
+    path = tmp_path / "w"
+    models.save(model, path)
+    tensors, metadata = checkpoint.load(path)
+    checkpoint.save(path, tensors, metadata | changes)
+    with pytest.raises(CheckpointError, match=message):
+        minisr.load(path)
+
+
+def test_a_file_that_cannot_be_written_is_named(model, tmp_path):
+    with pytest.raises(CheckpointError, match=r"cannot write .*nowhere.*: No such file"):
+        models.save(model, tmp_path / "nowhere" / "w")
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def write_half():
+        with atomic.atomic_path(path) as temporary:
+            temporary.write_text("ne")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("file", "old")]
+
+
+def test_shipped_networks_can_be_listed_and_made(rng):
+    names = minisr.pretrained_names()
+    assert {("espcn", scale) for scale in (2, 3, 4)} <= set(names)
+    for name, scale in names:
+        model = minisr.from_pretrained(name, scale)
+        assert model.upscale_factor == scale
+        metadata = checkpoint.load(models.files.SHIPPED / f"{name}_x{scale}.safetensors")[1]
+        training = metadata["training"]
+        assert training["pictures"]
+        assert training["config"]["upscale_factor"] == scale
+        assert "/" not in json.dumps(training["pictures"]), "no path of somebody's machine"
+
+
+def test_espcn_from_pretrained_is_the_shipped_network(rng):
+    x = rng.random((1, 1, 6, 5)).astype(np.float32)
+    expected = minisr.from_pretrained("espcn", 3)(x)
+    assert_array_equal(ESPCN.from_pretrained(upscale_factor=3)(x), expected)
+
+
+def test_weights_that_do_not_come_along_are_refused():
+    with pytest.raises(SettingsError, match=r"no weights of espcn x7 .*espcn x2.* minisr train"):
+        minisr.from_pretrained("espcn", 7)
+    with pytest.raises(SettingsError, match="no weights of vdsr x3"):
+        minisr.from_pretrained("vdsr", 3)
