@@ -1,0 +1,16 @@
+"""Pictures: reading and writing, colour, and resizing as MATLAB does it."""
+
+from minisr.images.colour import luma, rgb_to_ycbcr, ycbcr_to_rgb
+from minisr.images.files import Picture, find_pictures, read_picture, write_picture
+from minisr.images.resize import imresize
+
+__all__ = [
+    "Picture",
+    "find_pictures",
+    "imresize",
+    "luma",
+    "read_picture",
+    "rgb_to_ycbcr",
+    "write_picture",
+    "ycbcr_to_rgb",
+]
