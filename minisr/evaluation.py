@@ -1,0 +1,128 @@
+"""How good a network is: bicubic and networks side by side on pictures, by a named protocol."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minisr.data import make_pair
+from minisr.errors import PictureError, SettingsError
+from minisr.images import luma, read_picture
+from minisr.metrics import PROTOCOLS, bicubic
+
+
+@dataclass(frozen=True)
+class Score:
+    """One method on one picture.
+
+    Attributes
+    ----------
+    psnr : float, in dB
+    ssim : float
+    """
+
+    psnr: float
+    ssim: float
+
+
+def predict_luma(model, low):
+    """Enlarge a picture and return its luma.
+
+    Parameters
+    ----------
+    model : ESPCN
+    low : ndarray, shape (C, h, w), uint8
+        As many channels as the network has.
+
+    Returns
+    -------
+    ndarray, shape (h * scale, w * scale)
+        float32 in about [0, 1] from a network of luma, uint8 from one of RGB.
+    """
+    high = model(low[None].astype(np.float32) / np.float32(255))[0]
+    if len(high) == 1:
+        return high[0]
+    rgb = np.floor(high.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    return luma(rgb.transpose(1, 2, 0))
+
+
+def score_pair(model, pair, protocol):
+    """Score a network, or bicubic, on a pair of `minisr.data`.
+
+    Parameters
+    ----------
+    model : ESPCN or None
+        None is bicubic.
+    pair : minisr.data.Pair
+    protocol : minisr.metrics.Protocol
+
+    Returns
+    -------
+    Score
+    """
+    high = _luma_of(pair.high)
+    scale = high.shape[0] // pair.low.shape[1]
+    prediction = (
+        bicubic(_luma_of(pair.low), scale) if model is None else predict_luma(model, pair.low)
+    )
+    return Score(*protocol.score(prediction, high, scale))
+
+
+def _luma_of(planes):
+    return luma(planes[0] if len(planes) == 1 else planes.transpose(1, 2, 0))
+
+
+def evaluate_picture(path, scale, models, protocol):
+    """Score bicubic and networks on a picture.
+
+    Parameters
+    ----------
+    path : path-like
+    scale : int
+    models : dict of str to ESPCN or None
+        By name; None is bicubic.
+    protocol : minisr.metrics.Protocol
+
+    Returns
+    -------
+    dict of str to Score
+
+    Raises
+    ------
+    PictureError
+        If the picture cannot be read or is too small; it names the file.
+    """
+    pixels = read_picture(path).pixels
+    try:
+        low, high = protocol.prepare(pixels, scale)
+        scores = {}
+        for name, model in models.items():
+            if model is None:
+                prediction = bicubic(low, scale)
+            elif model.in_channels == 1:
+                prediction = predict_luma(model, low[None])
+            else:
+                prediction = predict_luma(model, make_pair(pixels, scale, 3).low)
+            scores[name] = Score(*protocol.score(prediction, high, scale))
+    except PictureError as error:
+        raise PictureError(f"{path}: {error}") from error
+    return scores
+
+
+def mean(scores):
+    """Return the mean of the figures of several pictures, which is what papers print.
+
+    Parameters
+    ----------
+    scores : list of Score
+    """
+    return Score(
+        float(np.mean([score.psnr for score in scores])),
+        float(np.mean([score.ssim for score in scores])),
+    )
+
+
+def protocol_named(name):
+    """Return a protocol of `minisr.metrics`, or raise SettingsError."""
+    if name not in PROTOCOLS:
+        raise SettingsError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {name!r}")
+    return PROTOCOLS[name]

@@ -1,0 +1,191 @@
+"""Training: the settings, and the step that is repeated until the network has learnt."""
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from minisr import models, optim
+from minisr.errors import CheckpointError, SettingsError
+from minisr.models import initialization
+
+LOSSES = ("mse", "l1", "charbonnier")
+SCHEDULES = ("cosine", "multistep", "constant")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides what a network learns; with the pictures, it decides every bit.
+
+    Attributes
+    ----------
+    upscale_factor : int
+    steps : int
+        How many batches.
+    model : str
+        A key of `minisr.models.MODELS`.
+    in_channels : int
+        1 for luma, 3 for RGB.
+    activation : str
+    batch_size : int
+    patch_size : int
+        Low-resolution pixels a side.
+    loss : str
+        One of ``LOSSES``.
+    learning_rate : float
+        At its highest.
+    schedule : str
+        One of ``SCHEDULES``: "cosine" falls to a hundredth after the warm-up; "multistep"
+        multiplies by ``gamma`` at each milestone.
+    warmup : int
+        Steps of the rise, for "cosine"; at most a tenth of all.
+    milestones : tuple of int
+        In epochs, for "multistep". An epoch has seen as many pixels as there are.
+    gamma : float
+        For "multistep".
+    average_decay : float
+        Of the moving average of the weights, which is what is saved and used; 0 is none.
+    initialization : str
+        One of `minisr.models.initialization.METHODS`.
+    icnr : bool
+        Whether the last layer starts without a checkerboard.
+    seed : int
+    """
+
+    upscale_factor: int
+    steps: int
+    model: str = "espcn"
+    in_channels: int = 1
+    activation: str = "tanh"
+    batch_size: int = 8
+    patch_size: int = 32
+    loss: str = "mse"
+    learning_rate: float = 5e-3
+    schedule: str = "cosine"
+    warmup: int = 200
+    milestones: tuple = (50, 75, 100)
+    gamma: float = 0.5
+    average_decay: float = 0.999
+    initialization: str = "balanced"
+    icnr: bool = True
+    seed: int = 0
+
+    def __post_init__(self):
+        object.__setattr__(self, "milestones", tuple(self.milestones))
+        scales = range(2, 9)
+        self._require(self.upscale_factor in scales, "upscale_factor", "an integer from 2 to 8")
+        self._require(self.steps >= 1, "steps", "at least 1")
+        self._require(self.learning_rate > 0, "learning_rate", "above 0")
+        self._require(0 <= self.average_decay < 1, "average_decay", "in [0, 1)")
+        self._require(self.warmup >= 0, "warmup", "at least 0")
+        self._require(self.seed >= 0, "seed", "at least 0")
+        self._require(self.loss in LOSSES, "loss", f"one of {', '.join(LOSSES)}")
+        self._require(self.schedule in SCHEDULES, "schedule", f"one of {', '.join(SCHEDULES)}")
+
+    def _require(self, holds, name, expected):
+        if not holds:
+            raise SettingsError(f"{name} must be {expected}, got {getattr(self, name)!r}")
+
+    def make_model(self, backend):
+        """Make the network with its first weights."""
+        settings = {
+            "upscale_factor": self.upscale_factor,
+            "in_channels": self.in_channels,
+            "activation": self.activation,
+        }
+        model = models.build(self.model, settings, backend=backend)
+        rng = np.random.default_rng(self.seed)
+        initialization.initialize(model, rng, self.initialization, self.icnr)
+        return model
+
+    def make_schedule(self, steps_per_epoch):
+        """Return the function from the number of steps taken to the learning rate's factor."""
+        if self.schedule == "cosine":
+            return optim.cosine(self.steps, min(self.warmup, self.steps // 10), final=0.01)
+        if self.schedule == "multistep":
+            return optim.multi_step([m * steps_per_epoch for m in self.milestones], self.gamma)
+        return optim.constant()
+
+
+class Trainer:
+    """A network that learns, the optimizer that teaches it, and what it has become on average.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    patches : minisr.data.Patches
+    threads : minisr.threads.Threads
+        They share a batch's samples; the result does not depend on how many there are.
+    backend : str, optional
+    """
+
+    def __init__(self, config, patches, threads, backend="cpu"):
+        self.config = config
+        self.patches = patches
+        self.threads = threads
+        self.model = config.make_model(backend)
+        self.averaged = config.make_model(backend)
+        self.kernels = self.model.kernels
+        self.average = optim.MovingAverage(self.model, self.averaged, config.average_decay)
+        self.optimizer = optim.Adam(self.model.parameters, self.kernels, config.learning_rate)
+        self.schedule = config.make_schedule(patches.steps_per_epoch)
+        self.loss = getattr(self.kernels, f"{config.loss}_loss")
+        self.replicas = [self.model.replica() for _ in range(config.batch_size)]
+        self.steps = 0
+
+    def step(self):
+        """Draw a batch, take one Adam step on it, and return its loss."""
+        low, high = self.patches.batch(self.steps)
+        losses = self.threads.map(
+            functools.partial(self._learn_sample, count=high.size), self.replicas, low, high
+        )
+        self.optimizer.zero_grad()
+        for replica in self.replicas:  # in this order whoever was done first: same bits every time
+            for parameter, part in zip(self.model.parameters, replica.parameters, strict=True):
+                self.kernels.add(parameter.grad, part.grad)
+        self.optimizer.learning_rate = self.config.learning_rate * self.schedule(self.steps)
+        self.optimizer.step()
+        self.steps += 1
+        self.average.update(self.steps)
+        return sum(losses)
+
+    def _learn_sample(self, replica, low, high, count):
+        """Fill a replica's gradients with a sample's, and return the sample's share of the loss.
+
+        A thread writes to the replica's gradients and to nothing else that is shared.
+        """
+        replica.zero_grad()
+        prediction, caches = replica.forward(low[None])
+        dprediction = self.kernels.empty(prediction.shape, prediction.dtype)
+        loss = self.loss(prediction, high[None], count, dprediction)
+        replica.backward(dprediction, caches)
+        return loss
+
+    def state_dict(self):
+        """Return all that a resumed run needs, as ``{name: ndarray}``, beside config and steps."""
+        parts = {"model": self.model, "average": self.averaged, "adam": self.optimizer}
+        return {
+            f"{part}.{name}": array
+            for part, owner in parts.items()
+            for name, array in owner.state_dict().items()
+        }
+
+    def load_state_dict(self, state, steps):
+        """Go on where ``state_dict`` was taken, after ``steps`` steps."""
+
+        def part(prefix):
+            start = f"{prefix}."
+            return {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
+
+        try:
+            self.model.load_state_dict(part("model"))
+            self.averaged.load_state_dict(part("average"))
+            self.optimizer.load_state_dict(part("adam"), steps)
+        except (KeyError, ValueError) as error:
+            raise CheckpointError(f"the state of training is incomplete: {error}") from error
+        self.steps = steps
+
+    def describe(self):
+        """Return the settings as JSON can hold them."""
+        return dataclasses.asdict(self.config)
