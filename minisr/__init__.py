@@ -1,0 +1,21 @@
+"""ESPCN super-resolution written by hand: kernels, gradients, optimizer and trainer."""
+
+from minisr.errors import MinisrError
+from minisr.images import imresize
+from minisr.metrics import psnr, ssim
+from minisr.models import ESPCN, from_pretrained, load, pretrained_names
+from minisr.upscale import upscale
+from minisr.version import __version__
+
+__all__ = [
+    "ESPCN",
+    "MinisrError",
+    "__version__",
+    "from_pretrained",
+    "imresize",
+    "load",
+    "pretrained_names",
+    "psnr",
+    "ssim",
+    "upscale",
+]

@@ -1,0 +1,51 @@
+"""One picture that shows several, side by side, with a line under each."""
+
+import numpy as np
+
+from minisr.images import write_picture
+
+MARGIN = 12
+
+
+def error_map(picture, original):
+    """Show where two pictures differ.
+
+    Parameters
+    ----------
+    picture, original : ndarray, shape (H, W, 3), uint8
+
+    Returns
+    -------
+    ndarray, shape (H, W, 3), uint8
+        Black where they are equal, through red and yellow to white at 48 levels of 255.
+    """
+    error = np.abs(picture.astype(np.float64) - original).mean(axis=2) / 48
+    channels = [3 * error, 3 * error - 1, 3 * error - 2]  # black, red, yellow, white
+    return np.floor(np.stack(channels, axis=2).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def write_comparison(path, panels, columns=2):
+    """Write labelled pictures of one size as one picture.
+
+    Parameters
+    ----------
+    path : path-like
+    panels : list of (str, ndarray)
+        A label of one line and a picture, shape (H, W, 3), uint8.
+    columns : int, optional
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    height, width = panels[0][1].shape[:2]
+    font = ImageFont.load_default(size=max(14, width // 28))
+    line = font.getbbox("Ag")[3] + 8
+    rows = -(-len(panels) // columns)
+    cell_width, cell_height = width + MARGIN, height + line + MARGIN
+    sheet = Image.new("RGB", (columns * cell_width + MARGIN, rows * cell_height + MARGIN), "white")
+    draw = ImageDraw.Draw(sheet)
+    for k, (label, pixels) in enumerate(panels):
+        left = MARGIN + k % columns * cell_width
+        top = MARGIN + k // columns * cell_height
+        sheet.paste(Image.fromarray(pixels), (left, top))
+        draw.text((left, top + height + 2), label, fill="black", font=font)
+    write_picture(path, np.asarray(sheet))

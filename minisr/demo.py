@@ -1,0 +1,135 @@
+"""The main job once, on real pictures: train from scratch, enlarge, compare with bicubic."""
+
+from pathlib import Path
+
+import numpy as np
+
+from minisr import runs
+from minisr.comparison import error_map, write_comparison
+from minisr.errors import MinisrError, SettingsError
+from minisr.evaluation import Score, evaluate_picture
+from minisr.images import imresize, read_picture, write_picture
+from minisr.metrics import PROTOCOLS
+from minisr.trainer import TrainConfig
+from minisr.upscale import upscale
+
+# Photographs that come inside scikit-image's wheel; its diagrams and scans are left out.
+LEARN = (
+    *("brick.png", "camera.png", "coffee.png", "coins.png", "grass.png", "gravel.png"),
+    *("hubble_deep_field.jpg", "ihc.png", "motorcycle_left.png", "rocket.jpg"),
+)
+HOLD_OUT = ("astronaut.png", "chelsea.png")
+SCALE = 3
+# A part of each held-out picture with fine detail: top, left, in pixels of the original.
+DETAIL = {"astronaut.png": (30, 120), "chelsea.png": (60, 90)}
+DETAIL_SIZE = 240
+
+
+class DemoError(MinisrError):
+    """The network was not better than bicubic."""
+
+
+def pictures_folder():
+    """Return the folder of scikit-image's pictures, or raise SettingsError."""
+    try:
+        import skimage
+    except ImportError as error:
+        raise SettingsError(
+            "the demo needs the pictures of scikit-image: pip install minisr[demo]"
+        ) from error
+    return Path(skimage.__file__).parent / "data"
+
+
+def run(folder, seconds=90, threads=None, should_stop=lambda: False):
+    """Train ESPCN x3, enlarge two pictures that it has not seen, print and draw the comparison.
+
+    Parameters
+    ----------
+    folder : path-like
+        Filled with the run and the pictures; a run that is there already is used, or resumed.
+    seconds : float, optional
+        Of training.
+    threads : int, optional
+    should_stop : callable, optional
+        See `minisr.runs.train`.
+
+    Returns
+    -------
+    bool
+        False if training was stopped before its end.
+
+    Raises
+    ------
+    DemoError
+        If the network does not beat bicubic on both pictures.
+    """
+    folder, data = Path(folder), pictures_folder()
+    held_out = [data / name for name in HOLD_OUT]
+    again = (folder / "run" / runs.CHECKPOINT).exists()
+    print(
+        f"Training ESPCN x{SCALE} from scratch for about {seconds:.0f} seconds"
+        f" on {len(LEARN)} photographs that come with scikit-image;"
+    )
+    print(f"{' and '.join(HOLD_OUT)} are held out.")
+    if again:
+        print(f"(Going on with the run in {folder / 'run'}; remove that folder to begin anew.)")
+    result = runs.train(
+        folder / "run",
+        [data / name for name in LEARN],
+        None if again else TrainConfig(upscale_factor=SCALE, steps=1),
+        minutes=seconds / 60,
+        validation=held_out,
+        resume=again,
+        threads=threads,
+        should_stop=should_stop,
+    )
+    if not result.finished:
+        return False
+    protocol = PROTOCOLS["matlab"]
+    print(f"\n{'PSNR dB / SSIM':<16}{'bicubic':>16}{'ESPCN':>16}{'gain':>10}")
+    losers = []
+    for path in held_out:
+        models = {"bicubic": None, "ESPCN": result.model}
+        scores = evaluate_picture(path, SCALE, models, protocol)
+        gain = scores["ESPCN"].psnr - scores["bicubic"].psnr
+        figures = "".join(f"{f'{s.psnr:.2f} / {s.ssim:.4f}':>16}" for s in scores.values())
+        print(f"{path.name:<16}{figures}{gain:>+7.2f} dB")
+        if gain <= 0 or scores["ESPCN"].ssim <= scores["bicubic"].ssim:
+            losers.append(path.name)
+        _write_pictures(folder, path, result.model, scores)
+    print(f"Protocol {protocol.name}: {protocol.description}.\n")
+    print(f"Look at {folder / 'comparison-astronaut.png'}; all pictures, the weights,")
+    print(f"the log and the curves are in {folder}.")
+    if losers:
+        raise DemoError(f"ESPCN did not beat bicubic on {' and '.join(losers)}")
+    return True
+
+
+def _write_pictures(folder, path, model, scores: dict[str, Score]):
+    """Shrink a picture, enlarge it both ways, and write the results and a comparison."""
+    original = read_picture(path).pixels[..., :3]
+    height, width = (n - n % SCALE for n in original.shape[:2])
+    original = original[:height, :width]
+    low = imresize(original, (height // SCALE, width // SCALE))
+    bicubic = imresize(low, (height, width))
+    espcn = upscale(low, SCALE, model)
+    for name, pixels in (("low", low), ("bicubic", bicubic), ("espcn", espcn)):
+        write_picture(folder / f"{path.stem}-{name}.png", pixels)
+    top, left = DETAIL[path.name]
+    window = (slice(top, top + DETAIL_SIZE), slice(left, left + DETAIL_SIZE))
+
+    def detail(pixels):
+        return np.repeat(np.repeat(pixels[window], 2, axis=0), 2, axis=1)
+
+    def label(name):
+        return f"{name}: {scores[name].psnr:.2f} dB"
+
+    panels = [
+        ("original", detail(original)),
+        (label("bicubic"), detail(bicubic)),
+        (label("ESPCN"), detail(espcn)),
+        ("low resolution", detail(np.repeat(np.repeat(low, SCALE, axis=0), SCALE, axis=1))),
+        ("error of bicubic (white: 48 levels)", detail(error_map(bicubic, original))),
+        ("error of ESPCN (white: 48 levels)", detail(error_map(espcn, original))),
+    ]
+    write_comparison(folder / f"comparison-{path.stem}.png", panels, columns=3)

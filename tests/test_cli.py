@@ -1,0 +1,277 @@
+"""The command line as a person uses it, mistakes included: one clear line and the right status."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from minisr import ESPCN, checkpoint, cli, models, runs
+from minisr.images import read_picture, write_picture
+from minisr.metrics import PROTOCOLS, bicubic
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    y, x = np.mgrid[:66, :80]
+    for k in range(3):
+        waves = [128 + 90 * np.sin((k + 1) * x / 9 + c) * np.cos(y / 11) for c in range(3)]
+        write_picture(folder / f"{k}.png", np.uint8(np.stack(waves, axis=2)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
+    models.save(ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0)), path)
+    return path
+
+
+def run(*words):
+    return cli.main([str(word) for word in words])
+
+
+def error_of(capsys, *words, status=2):
+    """Run a command that must fail and return its one line."""
+    assert run(*words) == status
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("minisr: ")
+    return lines[0]
+
+
+def test_upscale_one_picture(folder, weights, tmp_path):
+    out = tmp_path / "large.png"
+    assert run("upscale", folder / "0.png", "-o", out, "-m", weights) == 0
+    assert read_picture(out).pixels.shape == (132, 160, 3)
+    assert [file.name for file in tmp_path.iterdir()] == ["large.png"]
+
+
+def test_upscale_with_what_comes_along(folder, tmp_path):
+    for scale in (2, 3, 4):
+        out = tmp_path / f"{scale}.png"
+        assert run("upscale", folder / "0.png", "-o", out, "-s", scale) == 0
+        assert read_picture(out).pixels.shape == (66 * scale, 80 * scale, 3)
+
+
+def test_upscale_a_folder_into_a_folder(folder, weights, tmp_path):
+    out = tmp_path / "new" / "large"
+    assert run("upscale", folder, "-o", out, "-m", weights, "-j", 2) == 0
+    assert sorted(file.name for file in out.iterdir()) == ["0_x2.png", "1_x2.png", "2_x2.png"]
+
+
+def test_upscale_beside_the_picture_is_the_default(weights, tmp_path):
+    write_picture(tmp_path / "a b.jpg", np.zeros((5, 6, 3), np.uint8))
+    assert run("upscale", tmp_path / "a b.jpg", "-m", weights) == 0
+    assert (tmp_path / "a b_x2.jpg").exists()
+
+
+def test_every_backend_gives_the_same_picture(folder, weights, tmp_path):
+    results = []
+    for device in ("cpu", "reference"):
+        out = tmp_path / f"{device}.png"
+        assert run("upscale", folder / "1.png", "-o", out, "-m", weights, "--device", device) == 0
+        results.append(read_picture(out).pixels.astype(int))
+    assert np.abs(results[0] - results[1]).max() <= 1
+
+
+def test_upscale_keeps_the_profile_and_resolution(weights, tmp_path):
+    from PIL import ImageCms
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    source, out = tmp_path / "in.png", tmp_path / "out.png"
+    write_picture(
+        source, np.zeros((4, 4, 3), np.uint8), {"icc_profile": profile, "dpi": (300, 300)}
+    )
+    assert run("upscale", source, "-o", out, "-m", weights) == 0
+    metadata = read_picture(out).metadata
+    assert metadata["icc_profile"] == profile
+    assert metadata["dpi"] == pytest.approx((300, 300), abs=0.1)
+
+
+def test_one_bad_picture_does_not_stop_the_others(folder, weights, tmp_path, capsys):
+    (tmp_path / "bad.png").write_text("no picture")
+    out = tmp_path / "out"
+    assert run("upscale", tmp_path / "bad.png", folder, "-o", out, "-m", weights) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert "bad.png: not a picture" in lines[0]
+    assert lines[1] == "minisr: 1 of 4 pictures failed"
+    assert len(list(out.iterdir())) == 3
+
+
+def test_mistakes_in_upscale(folder, weights, tmp_path, capsys):
+    picture = folder / "0.png"
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "cut.png").write_bytes(picture.read_bytes()[:200])
+    (tmp_path / "bad.safetensors").write_bytes(b"1234567890")
+
+    def error(*words):
+        return error_of(capsys, "upscale", *words)
+
+    assert "nothing.png: expected a picture" in error(tmp_path / "nothing.png")
+    assert "expected a folder of pictures" in error(tmp_path / "empty")
+    assert "text.png: not a picture" in error(tmp_path / "text.png", "-m", weights)
+    assert "cut.png: cannot be read" in error(tmp_path / "cut.png", "-m", weights)
+    assert "no weights of espcn x7" in error(picture, "-s", 7)
+    assert "enlarge x2, but x3 was asked for" in error(picture, "-s", 3, "-m", weights)
+    assert "bad.safetensors is no safetensors" in error(picture, "-m", tmp_path / "bad.safetensors")
+    assert "no such file of weights; networks that come along: espcn" in error(picture, "-m", "vd")
+    assert "cannot write pictures of kind '.xyz'" in error(
+        picture, "-m", weights, "-o", tmp_path / "out.xyz"
+    )
+    assert "cannot be written: No such file" in error(
+        picture, "-m", weights, "-o", tmp_path / "no" / "out.png"
+    )
+    assert "would replace the picture itself" in error(picture, "-m", weights, "-o", picture)
+    assert "threads must be at least 1, got 0" in error(picture, "-m", weights, "-j", 0)
+    (tmp_path / "other").mkdir()
+    write_picture(tmp_path / "other" / "0.png", np.zeros((5, 5), np.uint8))
+    assert "would both become" in error(
+        picture, tmp_path / "other" / "0.png", "-m", weights, "-o", tmp_path / "both"
+    )
+    (tmp_path / "file").write_text("")
+    assert "the folder cannot be made" in error(
+        picture, "-m", weights, "-o", tmp_path / "file" / "deep"
+    )
+    assert not [file for file in tmp_path.rglob("*") if file.name.endswith(".part")]
+
+
+def test_options_that_do_not_exist_end_in_two(capsys):
+    for words in (["upscale"], ["frobnicate"], ["upscale", "a.png", "--device", "tpu"], []):
+        with pytest.raises(SystemExit) as ended:
+            run(*words)
+        assert ended.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_help_and_version(capsys):
+    for words in (["--help"], ["--version"], *([c, "--help"] for c in COMMANDS)):
+        with pytest.raises(SystemExit) as ended:
+            run(*words)
+        assert ended.value.code == 0
+    assert "minisr 0." in capsys.readouterr().out
+
+
+COMMANDS = ("upscale", "train", "evaluate", "demo")
+
+SMALL = ("--patch-size", 9, "--batch-size", 2, "--quiet")
+
+
+def test_train_then_resume_then_use(folder, tmp_path, capsys):
+    out = tmp_path / "run"
+    words = ("train", folder, "-s", 2, "-o", out, "--steps", 6, "--loss", "l1", *SMALL)
+    assert run(*words, "--schedule", "multistep", "--milestones", 1, 2) == 0
+    printed = capsys.readouterr().out
+    assert "step 6: " in printed
+    assert f"weights: {out / 'model.safetensors'}" in printed
+    assert checkpoint.load(out / "checkpoint.safetensors")[1]["config"]["milestones"] == [1, 2]
+    assert run("train", "--resume", "-o", out) == 0
+    assert run("upscale", folder / "0.png", "-m", out / runs.MODEL, "-o", tmp_path / "o.png") == 0
+
+
+def test_mistakes_in_train(folder, tmp_path, capsys):
+    out = tmp_path / "run"
+
+    def error(*words):
+        return error_of(capsys, "train", *SMALL, *words)
+
+    assert "which scale?" in error(folder, "-o", out)
+    assert "train on what?" in error("-s", 2, "-o", out)
+    assert "upscale_factor must be an integer from 2 to 8, got 9" in error(
+        folder, "-s", 9, "-o", out, "--steps", 2
+    )
+    assert "expected a picture or a folder" in error(tmp_path / "no", "-s", 2, "-o", out)
+    assert "steps must be at least 1" in error(folder, "-s", 2, "-o", out, "--steps", -1)
+    assert "minutes must be above 0" in error(folder, "-s", 2, "-o", out, "--minutes", -1)
+    assert "smaller than a patch" in error(folder, "-s", 2, "-o", out, "--patch-size", 500)
+    assert "there is no run in" in error("--resume", "-o", out)
+    (tmp_path / "file").write_text("")
+    assert "cannot be made: Not a directory" in error(
+        folder, "-s", 2, "-o", tmp_path / "file" / "run", "--steps", 1
+    )
+    assert not out.exists()
+    out.mkdir()
+    (out / runs.CHECKPOINT).write_bytes(b"half a che")
+    assert "already holds a run" in error(folder, "-s", 2, "-o", out)
+    assert "is no safetensors file or is damaged" in error("--resume", "-o", out)
+
+
+def test_ctrl_c_saves_and_ends_in_130(folder, tmp_path):
+    out = tmp_path / "run"
+    words = ["train", folder, "-s", "2", "-o", out, "--steps", "1000000", "--patch-size", "9"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "minisr", *map(str, words)], stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(4 if (process.poll() is None) else 0)
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    if out.exists():  # a slow machine may still have been reading pictures
+        assert checkpoint.load(out / runs.CHECKPOINT)[1]["steps"] > 0
+        assert err.splitlines()[-1].startswith("minisr: interrupted; saved. Go on with: minisr")
+
+
+def test_evaluate_prints_and_writes_what_the_protocol_says(folder, weights, tmp_path, capsys):
+    report = tmp_path / "report.json"
+    assert run("evaluate", folder, "-m", weights, "--json", report, "-j", 2) == 0
+    printed = capsys.readouterr().out
+    figures = json.loads(report.read_text())
+    assert figures["protocol"] == "matlab"
+    assert figures["scale"] == 2
+    protocol = PROTOCOLS["matlab"]
+    values = []
+    for k in range(3):
+        low, high = protocol.prepare(read_picture(folder / f"{k}.png").pixels, 2)
+        psnr, ssim = protocol.score(bicubic(low, 2), high, 2)
+        assert figures["pictures"][str(folder / f"{k}.png")]["bicubic"] == {
+            "psnr": psnr,
+            "ssim": ssim,
+        }
+        assert f"{psnr:.2f} / {ssim:.4f}" in printed
+        values.append(psnr)
+    assert figures["mean"]["bicubic"]["psnr"] == pytest.approx(np.mean(values))
+    assert "protocol matlab" in printed
+
+
+def test_evaluate_a_network_of_rgb(folder, tmp_path, capsys):
+    path = tmp_path / "rgb.safetensors"
+    models.save(ESPCN(2, in_channels=3, channels=(4, 3)), path)
+    assert run("evaluate", folder / "0.png", "-m", path, "-m", "bicubic") == 0
+    assert "rgb.safetensors" in capsys.readouterr().out
+
+
+def test_evaluate_names_what_it_skips(folder, weights, tmp_path, capsys):
+    (tmp_path / "bad.png").write_text("no picture")
+    write_picture(tmp_path / "dot.png", np.zeros((1, 1), np.uint8))
+    assert run("evaluate", folder, tmp_path, "-m", weights) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert "skipped: " in lines[0]
+    assert "bad.png" in lines[0]
+    assert "dot.png" in lines[1]
+    assert lines[2] == "minisr: 2 of 5 pictures skipped"
+    assert run("evaluate", tmp_path, "-m", weights) == 2
+    assert "none of the pictures could be measured" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("scale", "psnr"), [(2, 33.66), (3, 30.39), (4, 28.42)])
+def test_bicubic_on_set5_is_the_published_figure(shared_data, tmp_path, scale, psnr):
+    report = tmp_path / "report.json"
+    words = ("evaluate", shared_data / "Set5", "-s", scale, "-m", "bicubic", "--json", report)
+    assert run(*words) == 0
+    mean = json.loads(report.read_text())["mean"]["bicubic"]["psnr"]
+    assert mean == pytest.approx(psnr, abs=0.02)
+
+
+def test_the_demo_fails_loudly_where_espcn_does_not_win(tmp_path, capsys):
+    pytest.importorskip("skimage", reason="needs the pictures inside scikit-image's wheel")
+    assert run("demo", "-o", tmp_path / "demo", "--seconds", 0.5) == 2
+    printed = capsys.readouterr()
+    assert "ESPCN did not beat bicubic on astronaut.png and chelsea.png" in printed.err
+    assert (tmp_path / "demo" / "comparison-astronaut.png").exists()

@@ -1,0 +1,87 @@
+"""The house has one direction: who may import whom is read from the source itself."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "minisr"
+
+# Each room, and the rooms that it may import. `kernels`, for instance, means all of minisr.kernels.
+ALLOWED = {
+    "errors": set(),
+    "version": set(),
+    "atomic": set(),
+    "threads": {"errors"},
+    "checkpoint": {"errors", "atomic"},
+    "images": {"errors", "atomic"},
+    "metrics": {"errors", "images"},
+    "data": {"errors", "images"},
+    "comparison": {"images"},
+    "plots": {"atomic"},
+    "kernels": {"errors"},
+    "layers": {"errors", "kernels"},
+    "models": {"errors", "kernels", "layers", "checkpoint", "version"},
+    "optim": {"errors", "kernels", "layers", "models"},
+    "evaluation": {"errors", "images", "metrics", "data", "models"},
+    "upscale": {"errors", "images", "kernels", "layers", "models", "threads"},
+    "trainer": {"errors", "data", "kernels", "layers", "models", "optim", "threads"},
+}
+ALLOWED["runs"] = {*ALLOWED} - {"upscale", "comparison"}
+ALLOWED["demo"] = {*ALLOWED}
+ALLOWED["cli"] = {*ALLOWED}
+ALLOWED["__main__"] = {"cli"}
+ALLOWED["__init__"] = {*ALLOWED} - {"cli", "demo", "runs", "__main__"}
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(path):
+    """Yield the rooms of minisr that a file imports, also inside its functions."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "minisr":
+                assert len(parts) > 1, f"{path} imports minisr as a whole"
+                yield parts[1]
+
+
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_imports_only_rooms_below_its_own(path):
+    room = room_of(path)
+    assert room in ALLOWED, f"{room} is a new room: say here what it may import"
+    wrong = {other for other in imported_rooms(path) if other not in ALLOWED[room] | {room}}
+    assert not wrong, f"{room} may not import {', '.join(sorted(wrong))}"
+
+
+def test_the_table_above_has_no_circle():
+    order = list(ALLOWED)
+    for room, below in ALLOWED.items():
+        if not room.startswith("__"):
+            assert all(order.index(other) < order.index(room) for other in below if other != room)
+
+
+def test_import_brings_in_nothing_heavy():
+    heavy = ("numba", "scipy", "imageio", "PIL", "matplotlib", "torch", "safetensors")
+    code = f"import sys, minisr; print([m for m in {heavy} if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_torch_is_imported_nowhere():
+    for path in SOURCES:
+        assert "import torch" not in path.read_text(encoding="utf-8")
