@@ -51,7 +51,7 @@ def compare(batch_size, patch_size, threads, seconds, compiled):
             for parameter, value in zip(network.parameters(), values, strict=True):
                 parameter.copy_(torch.from_numpy(value))
         forward = torch.compile(network) if name == "PyTorch compiled" else network
-        adam = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+        adam = torch.optim.Adam(network.parameters(), config.learning_rate, (0.9, config.beta2))
 
         def step(forward=forward, adam=adam):
             adam.zero_grad()

@@ -152,6 +152,7 @@ def train_command(arguments):
             patch_size=arguments.patch_size,
             loss=arguments.loss,
             learning_rate=arguments.learning_rate,
+            beta2=arguments.beta2,
             schedule=arguments.schedule,
             warmup=arguments.warmup,
             milestones=arguments.milestones,
@@ -357,6 +358,7 @@ def _parser():
     setting("--seed", "seed", "the same seed gives the same weights", type=int)
     setting("--loss", "loss", "what is minimised", choices=trainer.LOSSES)
     setting("--learning-rate", "learning_rate", "at its highest", type=float)
+    setting("--beta2", "beta2", "decay of Adam's second moment", type=float)
     setting("--schedule", "schedule", "how it falls", choices=trainer.SCHEDULES)
     setting("--warmup", "warmup", "steps of its rise (cosine)", type=int)
     setting("--milestones", "milestones", "epochs (multistep)", type=int, nargs="+")

@@ -127,7 +127,7 @@ def test_the_loss_curve_of_fifty_steps(rng):
     config = TrainConfig(3, 50, batch_size=4, patch_size=12, learning_rate=1e-3, warmup=5, seed=8)
     patches = Patches(pairs, config.patch_size, config.batch_size, config.seed)
     theirs = torch_espcn(3)
-    torch_adam = torch.optim.Adam(theirs.parameters())
+    torch_adam = torch.optim.Adam(theirs.parameters(), betas=(0.9, config.beta2))
     schedule = config.make_schedule(patches.steps_per_epoch)
     with Threads(2) as threads:
         trainer = Trainer(config, patches, threads)

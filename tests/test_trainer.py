@@ -127,6 +127,7 @@ def test_schedules_by_hand():
     [
         ({"steps": 0}, "steps must be at least 1, got 0"),
         ({"learning_rate": 0.0}, "learning_rate must be above 0"),
+        ({"beta2": 1.0}, r"beta2 must be in \[0, 1\)"),
         ({"average_decay": 1.0}, r"average_decay must be in \[0, 1\)"),
         ({"warmup": -1}, "warmup must be at least 0"),
         ({"seed": -1}, "seed must be at least 0"),
@@ -232,7 +233,7 @@ def test_a_run_is_not_overwritten_by_mistake(pictures, tmp_path):
 def test_a_run_is_not_resumed_with_other_settings_or_pictures(pictures, tmp_path):
     train(tmp_path / "run", pictures)
     other = dataclasses.replace(CONFIG, learning_rate=1.0)
-    with pytest.raises(SettingsError, match=r"other settings: learning_rate 0.005 \(now 1.0\)"):
+    with pytest.raises(SettingsError, match=r"other settings: learning_rate 0.002 \(now 1.0\)"):
         train(tmp_path / "run", pictures, other, resume=True)
     write_picture(tmp_path / "other.png", smooth_picture(99))
     write_picture(tmp_path / "another.png", smooth_picture(98))
