@@ -8,8 +8,11 @@ Arrays are (N, C, H, W). ``backward`` adds to every parameter's ``grad`` and ret
 """
 
 import copy
+import itertools
 
 from minisr.errors import CheckpointError, SettingsError, ShapeError
+from minisr.kernels import Stage
+from minisr.threads import default_threads
 
 
 class Parameter:
@@ -75,6 +78,40 @@ class Layer:
                 zeros = self.kernels.zeros(attribute.value.shape, attribute.value.dtype)
                 setattr(twin, name, Parameter(attribute.value, zeros))
         return twin
+
+    def learn(self, low, high, loss, threads):
+        """Add the gradient of a batch's mean loss to every ``grad``, and return that loss.
+
+        Parameters
+        ----------
+        low : ndarray, shape (N, C, H, W)
+        high : ndarray, shape of ``forward``'s result
+            What should have come out.
+        loss : {"mse", "l1", "charbonnier"}
+        threads : minisr.threads.Threads
+            Samples are worked on side by side, and added in their order: the same bits for any
+            number of threads.
+
+        Returns
+        -------
+        float
+        """
+        loss_kernel = getattr(self.kernels, f"{loss}_loss")
+
+        def learn_sample(sample, target):
+            twin = self.replica()  # a thread adds to its own twin's gradients, and to nothing else
+            prediction, cache = twin.forward(sample[None])
+            dprediction = self.kernels.empty(prediction.shape, prediction.dtype)
+            share = loss_kernel(prediction, target[None], high.size, dprediction)
+            twin.backward(dprediction, cache)
+            return share, twin
+
+        total = 0.0
+        for share, twin in threads.map(learn_sample, low, high):
+            total += share
+            for parameter, part in zip(self.parameters, twin.parameters, strict=True):
+                self.kernels.add(parameter.grad, part.grad)
+        return total
 
     def state_dict(self):
         """Return a copy of all values as ``{name: ndarray}``, PyTorch's names and shapes."""
@@ -143,21 +180,28 @@ class Conv2d(Layer):
 
     def forward(self, x):
         """(N, C, H, W) -> (N, F, H', W'); the cache is ``x``."""
+        self.check(x)
         weight, bias = self.weight.value, self.bias.value
-        F, C, K, _ = weight.shape
-        if x.ndim != 4 or x.shape[1] != C or x.dtype != weight.dtype:
+        F, _, K, _ = weight.shape
+        top, bottom, left, right = self.padding
+        N, _, H, W = x.shape
+        shape = (N, F, H + top + bottom - K + 1, W + left + right - K + 1)
+        out = self.kernels.empty(shape, x.dtype)
+        self.kernels.conv2d_forward(x, weight, bias, self.padding, out)
+        return out, x
+
+    def check(self, x):
+        """Raise ShapeError unless ``x`` is what this layer takes."""
+        _, C, K, _ = self.weight.value.shape
+        if x.ndim != 4 or x.shape[1] != C or x.dtype != self.weight.value.dtype:
             raise ShapeError(
-                f"{self} expects x of shape (N, {C}, H, W) and dtype {weight.dtype}, "
+                f"{self} expects x of shape (N, {C}, H, W) and dtype {self.weight.value.dtype}, "
                 f"got {x.shape} and {x.dtype}"
             )
         top, bottom, left, right = self.padding
         N, _, H, W = x.shape
-        height, width = H + top + bottom - K + 1, W + left + right - K + 1
-        if N < 1 or height < 1 or width < 1:
+        if N < 1 or min(H, W) < 1 or H + top + bottom < K or W + left + right < K:
             raise ShapeError(f"{self} expects at least one sample and one pixel, got {x.shape}")
-        out = self.kernels.empty((N, F, height, width), x.dtype)
-        self.kernels.conv2d_forward(x, weight, bias, self.padding, out)
-        return out, x
 
     def backward(self, dout, x):
         """(N, F, H', W') -> (N, C, H, W)."""
@@ -288,3 +332,64 @@ class Sequential(Layer):
             shapes = ", ".join(f"{n} {p.value.shape}" for n, p in layer.named_parameters())
             rows.append(f"  {name:<14} {layer!s:<22} {shapes}".rstrip())
         return "\n".join(rows)
+
+
+class ConvStack(Sequential):
+    """Convolutions, activations between them, and a pixel shuffle at the end, run as one.
+
+    ``forward`` and ``backward`` go layer by layer, as in every `Sequential`. A call, and `learn`,
+    leave the whole stack to the backend if it has something better (see ``minisr.kernels``): tiles
+    that stay in the cache, convolution and activation in one pass.
+
+    Parameters
+    ----------
+    layers : dict of str to Layer
+    kernels : module
+    """
+
+    def __init__(self, layers, kernels):
+        super().__init__(layers)
+        self.kernels = kernels
+        *convolutions, shuffle = layers.values()
+        names = {Tanh: "tanh", ReLU: "relu"}
+        stages = []
+        for layer, following in itertools.pairwise([*convolutions, shuffle]):
+            if isinstance(layer, Conv2d):
+                stages.append(Stage(layer.weight, layer.bias, names.get(type(following))))
+        self.stack = kernels.stack(stages, shuffle.upscale_factor)
+
+    def __call__(self, x, threads=None):
+        """Run the stack on a batch of pictures.
+
+        Parameters
+        ----------
+        x : ndarray, shape (N, C, H, W)
+        threads : minisr.threads.Threads, optional
+            By default one a processor.
+
+        Returns
+        -------
+        ndarray, shape (N, C', H * upscale_factor, W * upscale_factor)
+        """
+        if self.stack is None:
+            return super().__call__(x)
+        first, *_, last, shuffle = self.layers.values()
+        first.check(x)
+        R = shuffle.upscale_factor
+        N, _, H, W = x.shape
+        C = last.weight.value.shape[0] // R**2
+        out = self.kernels.empty((N, C, H * R, W * R), x.dtype)
+        self.stack.forward(x, out, threads or default_threads())
+        return out
+
+    def replica(self):
+        """Return a stack of replicas, called layer by layer: the backend's adds to our gradients."""
+        twin = super().replica()
+        twin.stack = None
+        return twin
+
+    def learn(self, low, high, loss, threads):
+        """See `Layer.learn`."""
+        if self.stack is None:
+            return super().learn(low, high, loss, threads)
+        return self.stack.learn(low, high, loss, threads)

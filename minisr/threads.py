@@ -1,5 +1,6 @@
 """One pool of threads, and a map over it that keeps the order."""
 
+import functools
 import os
 from concurrent.futures import ThreadPoolExecutor
 
@@ -47,3 +48,9 @@ class Threads:
     def __exit__(self, *_):
         if self._pool is not None:
             self._pool.shutdown()
+
+
+@functools.cache
+def default_threads():
+    """Return the pool for whoever has not made one: a thread for every processor."""
+    return Threads()

@@ -1,7 +1,6 @@
 """Training: the settings, and the step that is repeated until the network has learnt."""
 
 import dataclasses
-import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,42 +130,22 @@ class Trainer:
         self.threads = threads
         self.model = config.make_model(backend)
         self.averaged = config.make_model(backend)
-        self.kernels = self.model.kernels
         self.average = optim.MovingAverage(self.model, self.averaged, config.average_decay)
         self.optimizer = optim.Adam(
-            self.model.parameters, self.kernels, config.learning_rate, (0.9, config.beta2)
+            self.model.parameters, self.model.kernels, config.learning_rate, (0.9, config.beta2)
         )
         self.schedule = config.make_schedule(patches.steps_per_epoch)
-        self.loss = getattr(self.kernels, f"{config.loss}_loss")
-        self.replicas = [self.model.replica() for _ in range(config.batch_size)]
         self.steps = 0
 
     def step(self):
         """Draw a batch, take one Adam step on it, and return its loss."""
         low, high = self.patches.batch(self.steps)
-        losses = self.threads.map(
-            functools.partial(self._learn_sample, count=high.size), self.replicas, low, high
-        )
         self.optimizer.zero_grad()
-        for replica in self.replicas:  # in this order whoever was done first: same bits every time
-            for parameter, part in zip(self.model.parameters, replica.parameters, strict=True):
-                self.kernels.add(parameter.grad, part.grad)
+        loss = self.model.learn(low, high, self.config.loss, self.threads)
         self.optimizer.learning_rate = self.config.learning_rate * self.schedule(self.steps)
         self.optimizer.step()
         self.steps += 1
         self.average.update(self.steps)
-        return sum(losses)
-
-    def _learn_sample(self, replica, low, high, count):
-        """Fill a replica's gradients with a sample's, and return the sample's share of the loss.
-
-        A thread writes to the replica's gradients and to nothing else that is shared.
-        """
-        replica.zero_grad()
-        prediction, caches = replica.forward(low[None])
-        dprediction = self.kernels.empty(prediction.shape, prediction.dtype)
-        loss = self.loss(prediction, high[None], count, dprediction)
-        replica.backward(dprediction, caches)
         return loss
 
     def state_dict(self):

@@ -22,7 +22,7 @@ ALLOWED = {
     "comparison": {"images"},
     "plots": {"atomic"},
     "kernels": {"errors"},
-    "layers": {"errors", "kernels"},
+    "layers": {"errors", "kernels", "threads"},
     "models": {"errors", "kernels", "layers", "checkpoint", "version"},
     "optim": {"errors", "kernels", "layers", "models"},
     "evaluation": {"errors", "images", "metrics", "data", "models"},

@@ -30,14 +30,27 @@ adam_step(value, grad, first_moment, second_moment,      updates value and both 
 learning_rate, beta1, beta2, epsilon, step)
 lerp(average, value, fraction)                           average += fraction * (value - average)
 add(total, part)                                         total += part
+stack(stages, upscale_factor)                            a stack that is run as one, see below
 =======================================================  =======================================
 
 H' = H + top + bottom - K + 1 and W' = W + left + right - K + 1. A loss is a sum divided by
 ``count``; with ``count = prediction.size`` it is the mean. That makes the losses and gradients of
 a batch's samples, computed apart with the batch's ``count``, add up to those of the batch.
+
+``stack`` returns None where a backend can do no better than to be called layer by layer. Otherwise
+it returns an object for a list of `Stage`, convolutions that keep height and width, and a pixel
+shuffle at their end, with two methods:
+
+- ``forward(x, out, threads)`` fills ``out``, (N,C',H*R,W*R), from ``x``, (N,C,H,W);
+- ``learn(low, high, loss, threads)`` adds to every ``grad`` the gradient of the mean of a loss
+  ("mse", "l1" or "charbonnier") over a batch, and returns that mean.
+
+Both see the parameters' values as they are when called, and give the same bits whatever the number
+of threads (a `minisr.threads.Threads`).
 """
 
 import importlib
+from typing import Any, NamedTuple
 
 from minisr.errors import SettingsError
 
@@ -45,6 +58,21 @@ BACKENDS = {
     "reference": "minisr.kernels.reference",
     "cpu": "minisr.kernels.cpu",
 }
+
+
+class Stage(NamedTuple):
+    """One convolution of a stack, and what follows it.
+
+    Attributes
+    ----------
+    weight, bias : Parameter
+        With ``value`` and ``grad``, shapes (F, C, K, K) and (F,).
+    activation : {"tanh", "relu", None}
+    """
+
+    weight: Any
+    bias: Any
+    activation: str | None
 
 
 def load(name):

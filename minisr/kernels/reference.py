@@ -145,3 +145,7 @@ def lerp(average, value, fraction):
 def add(total, part):
     """Add ``part`` to ``total`` in place."""
     total += part
+
+
+def stack(stages, upscale_factor):
+    """Return None: called layer by layer, this backend is easiest to follow."""

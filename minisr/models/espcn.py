@@ -4,13 +4,13 @@ import numpy as np
 
 from minisr import kernels
 from minisr.errors import SettingsError
-from minisr.layers import Conv2d, PixelShuffle, ReLU, Sequential, Tanh
+from minisr.layers import Conv2d, ConvStack, PixelShuffle, ReLU, Tanh
 from minisr.models import initialization
 
 ACTIVATIONS = {"tanh": Tanh, "relu": ReLU}
 
 
-class ESPCN(Sequential):
+class ESPCN(ConvStack):
     """Shi et al.'s efficient sub-pixel convolutional network, untrained.
 
     Parameters
@@ -78,22 +78,23 @@ class ESPCN(Sequential):
         self.in_channels = in_channels
         self.channels = tuple(channels)
         self.activation = activation
-        self.kernels = kernels.load(backend)
+        backend = kernels.load(backend)
 
         def conv(in_channels, out_channels, kernel_size):
-            return Conv2d(in_channels, out_channels, kernel_size, self.kernels, dtype)
+            return Conv2d(in_channels, out_channels, kernel_size, backend, dtype)
 
         act = ACTIVATIONS[activation]
         n1, n2 = self.channels
         super().__init__(
             {
                 "conv1": conv(in_channels, n1, 5),
-                f"{activation}1": act(self.kernels),
+                f"{activation}1": act(backend),
                 "conv2": conv(n1, n2, 3),
-                f"{activation}2": act(self.kernels),
+                f"{activation}2": act(backend),
                 "conv3": conv(n2, in_channels * self.upscale_factor**2, 3),
-                "pixel_shuffle": PixelShuffle(self.upscale_factor, self.kernels),
-            }
+                "pixel_shuffle": PixelShuffle(self.upscale_factor, backend),
+            },
+            backend,
         )
         initialization.initialize(self, np.random.default_rng() if rng is None else rng)
 

@@ -18,7 +18,7 @@ from minisr.kernels.cpu.convolution import (
 from minisr.kernels.cpu.losses import charbonnier_loss, l1_loss, mse_loss
 from minisr.kernels.cpu.shuffle import pixel_shuffle, pixel_unshuffle
 from minisr.kernels.cpu.updates import adam_step, add, lerp
-from minisr.kernels.reference import empty, zeros
+from minisr.kernels.reference import empty, stack, zeros
 
 __all__ = [
     "adam_step",
@@ -35,6 +35,7 @@ __all__ = [
     "pixel_unshuffle",
     "relu_backward",
     "relu_forward",
+    "stack",
     "tanh_backward",
     "tanh_forward",
     "zeros",
