@@ -81,12 +81,14 @@ def upscale_command(arguments):
     def enlarge(source, target):
         try:
             picture = read_picture(source)
-            write_picture(target, upscale(picture.pixels, model=model), picture.metadata)
+            large = upscale(picture.pixels, model=model, threads=within)
+            write_picture(target, large, picture.metadata)
         except PictureError as error:
             return error
         return None
 
     with Threads(arguments.threads) as pool:
+        within = _threads_within(pool, files)
         faults = []
         for first in tqdm(range(0, len(files), pool.count), disable=_quiet(files)):
             some = slice(first, first + pool.count)
@@ -100,6 +102,11 @@ def upscale_command(arguments):
         _note(f"{len(faults)} of {len(files)} pictures failed")
         return 1
     return 0
+
+
+def _threads_within(pool, files):
+    """Let threads share one picture; of several, let each thread have its own."""
+    return pool if len(files) == 1 else Threads(1)
 
 
 def _quiet(files):
@@ -232,11 +239,12 @@ def evaluate_command(arguments):
 
     def scores_of(path):
         try:
-            return evaluate_picture(path, scale, methods, protocol)
+            return evaluate_picture(path, scale, methods, protocol, within)
         except PictureError as error:
             return error
 
     with Threads(arguments.threads) as pool:
+        within = _threads_within(pool, files)
         step = pool.count
         results = []
         for first in tqdm(range(0, len(files), step), disable=_quiet(files), leave=False):

@@ -24,7 +24,7 @@ class Score:
     ssim: float
 
 
-def predict_luma(model, low):
+def predict_luma(model, low, threads=None):
     """Enlarge a picture and return its luma.
 
     Parameters
@@ -32,20 +32,22 @@ def predict_luma(model, low):
     model : ESPCN
     low : ndarray, shape (C, h, w), uint8
         As many channels as the network has.
+    threads : minisr.threads.Threads, optional
+        By default one a processor.
 
     Returns
     -------
     ndarray, shape (h * scale, w * scale)
         float32 in about [0, 1] from a network of luma, uint8 from one of RGB.
     """
-    high = model(low[None].astype(np.float32) / np.float32(255))[0]
+    high = model(low[None].astype(np.float32) / np.float32(255), threads)[0]
     if len(high) == 1:
         return high[0]
     rgb = np.floor(high.clip(0, 1) * 255 + 0.5).astype(np.uint8)
     return luma(rgb.transpose(1, 2, 0))
 
 
-def score_pair(model, pair, protocol):
+def score_pair(model, pair, protocol, threads=None):
     """Score a network, or bicubic, on a pair of `minisr.data`.
 
     Parameters
@@ -54,6 +56,8 @@ def score_pair(model, pair, protocol):
         None is bicubic.
     pair : minisr.data.Pair
     protocol : minisr.metrics.Protocol
+    threads : minisr.threads.Threads, optional
+        By default one a processor.
 
     Returns
     -------
@@ -62,7 +66,9 @@ def score_pair(model, pair, protocol):
     high = _luma_of(pair.high)
     scale = high.shape[0] // pair.low.shape[1]
     prediction = (
-        bicubic(_luma_of(pair.low), scale) if model is None else predict_luma(model, pair.low)
+        bicubic(_luma_of(pair.low), scale)
+        if model is None
+        else predict_luma(model, pair.low, threads)
     )
     return Score(*protocol.score(prediction, high, scale))
 
@@ -71,7 +77,7 @@ def _luma_of(planes):
     return luma(planes[0] if len(planes) == 1 else planes.transpose(1, 2, 0))
 
 
-def evaluate_picture(path, scale, models, protocol):
+def evaluate_picture(path, scale, models, protocol, threads=None):
     """Score bicubic and networks on a picture.
 
     Parameters
@@ -81,6 +87,8 @@ def evaluate_picture(path, scale, models, protocol):
     models : dict of str to ESPCN or None
         By name; None is bicubic.
     protocol : minisr.metrics.Protocol
+    threads : minisr.threads.Threads, optional
+        By default one a processor.
 
     Returns
     -------
@@ -99,9 +107,9 @@ def evaluate_picture(path, scale, models, protocol):
             if model is None:
                 prediction = bicubic(low, scale)
             elif model.in_channels == 1:
-                prediction = predict_luma(model, low[None])
+                prediction = predict_luma(model, low[None], threads)
             else:
-                prediction = predict_luma(model, make_pair(pixels, scale, 3).low)
+                prediction = predict_luma(model, make_pair(pixels, scale, 3).low, threads)
             scores[name] = Score(*protocol.score(prediction, high, scale))
     except PictureError as error:
         raise PictureError(f"{path}: {error}") from error

@@ -383,7 +383,7 @@ class ConvStack(Sequential):
         return out
 
     def replica(self):
-        """Return a stack of replicas, called layer by layer: the backend's adds to our gradients."""
+    """Convolutions, activations between, and a pixel shuffle at the end, run as one.
         twin = super().replica()
         twin.stack = None
         return twin

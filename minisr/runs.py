@@ -189,8 +189,9 @@ class _Run:
     def _validate(self, model):
         if not self.held_out:
             return None
+        alone = Threads(1)  # the pictures are shared among the threads already
         scores = self.trainer.threads.map(
-            lambda pair: score_pair(model, pair, self.protocol), self.held_out
+            lambda pair: score_pair(model, pair, self.protocol, alone), self.held_out
         )
         return mean(scores).psnr
 

@@ -10,7 +10,7 @@ from minisr.images import imresize, rgb_to_ycbcr, ycbcr_to_rgb
 MAXIMUM = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 
 
-def upscale(picture, scale=3, model=None):
+def upscale(picture, scale=3, model=None, threads=None):
     """Enlarge a picture.
 
     Parameters
@@ -21,6 +21,8 @@ def upscale(picture, scale=3, model=None):
         Ignored where ``model`` is a network, which has its own.
     model : str or ESPCN, optional
         A network, or the name of one that comes with minisr; by default "espcn".
+    threads : minisr.threads.Threads, optional
+        By default one a processor.
 
     Returns
     -------
@@ -62,44 +64,43 @@ def upscale(picture, scale=3, model=None):
     maximum = MAXIMUM[picture.dtype.name]
     planes = picture.reshape(*picture.shape[:2], channels).astype(np.float32) / np.float32(maximum)
     enlarge = _enlarge_with_alpha if channels in (2, 4) else _enlarge
-    large = enlarge(model, planes)
+    large = enlarge(model, planes, threads)
     large = large.reshape(*large.shape[:2], *picture.shape[2:])
     if picture.dtype.kind == "f":
         return large.astype(picture.dtype)
     return np.floor(large.clip(0, 1) * np.float32(maximum) + np.float32(0.5)).astype(picture.dtype)
 
 
-def _enlarge(model, planes):
+def _enlarge(model, planes, threads):
     """Enlarge (H, W, 1) or (H, W, 3), float32."""
-    if planes.shape[2] == 1:
-        return _through(model, planes)
-    if model.in_channels == 3:
-        return _through(model, planes)
+    if planes.shape[2] == 1 or model.in_channels == 3:
+        return _through(model, planes, threads)
     ycbcr = rgb_to_ycbcr(planes)
-    luma = _through(model, ycbcr[..., :1])
+    luma = _through(model, ycbcr[..., :1], threads)
     chroma = imresize(ycbcr[..., 1:], luma.shape[:2])
     return ycbcr_to_rgb(np.concatenate([luma, chroma], axis=2))
 
 
-def _enlarge_with_alpha(model, planes):
+def _enlarge_with_alpha(model, planes, threads):
     """Enlarge (H, W, 2) or (H, W, 4), the last channel being alpha, float32."""
     colour, alpha = planes[..., :-1], planes[..., -1:]
     if (alpha == 1).all():  # nothing shines through, and nothing will
-        large = _enlarge(model, colour)
+        large = _enlarge(model, colour, threads)
         return np.concatenate([large, np.ones_like(large[..., :1])], axis=2)
-    large_alpha = _through(model, alpha)
-    weighted = _enlarge(model, colour * alpha)
+    large_alpha = _through(model, alpha, threads)
+    weighted = _enlarge(model, colour * alpha, threads)
     visible = large_alpha > np.float32(1 / 512)  # below half an 8-bit level there is no colour
     large = np.divide(weighted, large_alpha, out=np.zeros_like(weighted), where=visible)
     return np.concatenate([large, large_alpha.clip(0, 1)], axis=2)
 
 
-def _through(model, planes):
+def _through(model, planes, threads):
     """Send (H, W, C) through the network, channel by channel where it takes one."""
     low = np.ascontiguousarray(planes.transpose(2, 0, 1))
     if low.shape[0] != model.in_channels:  # grey through a network of RGB
-        return _through(model, np.repeat(planes, 3, axis=2)).mean(axis=2, keepdims=True)
-    return model(low[None])[0].transpose(1, 2, 0)
+        three = _through(model, np.repeat(planes, 3, axis=2), threads)
+        return three.mean(axis=2, keepdims=True)
+    return model(low[None], threads)[0].transpose(1, 2, 0)
 
 
 def scale_of(model, scale):

@@ -299,7 +299,7 @@ def test_held_out_pictures_are_not_learnt_from(tmp_path, monkeypatch):
     monkeypatch.setattr(
         runs,
         "score_pair",
-        lambda model, pair, protocol: seen.setdefault("out", set()).add(pair.name)
+        lambda model, pair, protocol, threads: seen.setdefault("out", set()).add(pair.name)
         or runs.mean([SCORE]),
     )
     train(tmp_path / "run", folder, dataclasses.replace(CONFIG, steps=1))

@@ -14,7 +14,7 @@ class Bicubic:
     def __init__(self, in_channels=1, upscale_factor=2):
         self.in_channels, self.upscale_factor = in_channels, upscale_factor
 
-    def __call__(self, low):
+    def __call__(self, low, threads=None):
         assert low.dtype == np.float32
         assert low.shape[1] == self.in_channels
         planes = low[0].transpose(1, 2, 0)
@@ -46,7 +46,7 @@ def test_the_same_kind_of_picture_comes_out(rng, dtype, channels, in_channels):
 
 def test_luma_goes_through_the_network_and_chroma_does_not(rng):
     class Brighter(Bicubic):
-        def __call__(self, low):
+        def __call__(self, low, threads=None):
             return super().__call__(low) + np.float32(0.1)
 
     picture = smooth(rng, 9, 14, 3) * 0.5 + 0.2
@@ -84,7 +84,7 @@ def test_transparent_pixels_do_not_bleed_into_visible_ones():
 @pytest.mark.parametrize("value", [0, 255])
 def test_what_is_beyond_the_range_is_clipped(value):
     class TooMuch(Bicubic):
-        def __call__(self, low):
+        def __call__(self, low, threads=None):
             return super().__call__(low) + np.float32(2 if value else -2)
 
     large = minisr.upscale(np.full((4, 4), 128, np.uint8), model=TooMuch())
