@@ -383,7 +383,7 @@ class ConvStack(Sequential):
         return out
 
     def replica(self):
-    """Convolutions, activations between, and a pixel shuffle at the end, run as one.
+        """Return replicas, called layer by layer: the backend's stack adds to our gradients."""
         twin = super().replica()
         twin.stack = None
         return twin
