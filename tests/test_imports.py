@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "minisr"
 ALLOWED = {
     "errors": set(),
     "version": set(),
+    "weights": set(),
     "atomic": set(),
     "threads": {"errors"},
     "checkpoint": {"errors", "atomic"},

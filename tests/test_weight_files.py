@@ -134,7 +134,7 @@ def test_espcn_from_pretrained_is_the_shipped_network(rng):
 
 
 def test_weights_that_do_not_come_along_are_refused():
-    with pytest.raises(SettingsError, match=r"no weights of espcn x7 .*espcn x2.* minisr train"):
+    with pytest.raises(SettingsError, match=r"no weights of espcn x7 .*espcn x2.*minisr train"):
         minisr.from_pretrained("espcn", 7)
     with pytest.raises(SettingsError, match="no weights of vdsr x3"):
         minisr.from_pretrained("vdsr", 3)

@@ -1,0 +1,1 @@
+"""The weights that come with minisr; `minisr.models` reads them."""
