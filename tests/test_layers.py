@@ -85,6 +85,7 @@ def test_a_layer_that_is_not_one_contiguous_block_of_memory(model, rng):
 
 def test_calling_is_forward_without_the_cache(model, rng):
     x = rng.random((2, 1, 6, 5)).astype(np.float32)
+    model.stack = None  # that of a backend rounds in its own way
     assert_array_equal(model(x), model.forward(x)[0])
 
 

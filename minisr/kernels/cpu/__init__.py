@@ -17,8 +17,9 @@ from minisr.kernels.cpu.convolution import (
 )
 from minisr.kernels.cpu.losses import charbonnier_loss, l1_loss, mse_loss
 from minisr.kernels.cpu.shuffle import pixel_shuffle, pixel_unshuffle
+from minisr.kernels.cpu.stack import stack
 from minisr.kernels.cpu.updates import adam_step, add, lerp
-from minisr.kernels.reference import empty, stack, zeros
+from minisr.kernels.reference import empty, zeros
 
 __all__ = [
     "adam_step",

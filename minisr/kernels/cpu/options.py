@@ -7,3 +7,10 @@ FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 # nogil: threads run side by side. error_model: Python's check for division by zero would stop
 # vectorisation. cache: compilation is paid once a machine, not once a run.
 OPTIONS = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy", "cache": True}
+
+# For kernels that fix the order of their additions themselves, the same wherever a pixel lies.
+# A function that others call exists several times, optimised in its own file and again in its
+# callers', and which copy runs is another one after compiling than after loading from the cache.
+# With the freedoms above the copies may round differently (seen: training on, after a restart, with
+# other bits). So whatever is called from compiled code and must repeat itself has none of them.
+EXACT = {**OPTIONS, "fastmath": False}

@@ -1,0 +1,215 @@
+"""A whole stack of convolutions at once: ``forward`` in bands, ``learn`` sample by sample.
+
+This file makes the plans (weights in the order in which the kernels read them, the places of the
+buffers, the list of jobs); the arithmetic is in `bands` and `samples`, each a single call into
+compiled code that holds no lock of Python's. A pool of threads takes jobs from one shared list.
+Each job writes its own part of the result and no job's bits depend on another, so neither do they
+on the number of threads.
+
+Buffers are kept for the next call, in a list: a thread pops some, or makes new ones where there
+are none, and appends them afterwards. So several calls may run at the same time.
+"""
+
+import numpy as np
+
+from minisr.kernels.cpu import bands
+from minisr.kernels.cpu.microkernel import (
+    NONE,
+    RELU,
+    TANH,
+    aligned,
+    pack_bias,
+    pack_weights,
+    tap_offsets,
+)
+from minisr.kernels.cpu.samples import SamplePlan
+from minisr.kernels.cpu.vectors import HAS_VECTORS
+from minisr.kernels.cpu.winograd import scratch_size, transform_weights
+
+ACTIVATIONS = {None: NONE, "tanh": TANH, "relu": RELU}
+
+# A column's width, a band's and a segment's height. All three are multiples of 4, and change no
+# bit of the result; measured best among columns of 60 to 188, bands of 4 to 12.
+COLUMN, BAND, SEGMENT = 124, 8, 128
+
+
+def stack(stages, upscale_factor):
+    """See ``minisr.kernels``."""
+    possible = HAS_VECTORS and all(
+        stage.weight.value.dtype == np.float32
+        and stage.weight.value.shape[2] % 2 == 1
+        and stage.activation in ACTIVATIONS
+        for stage in stages
+    )
+    return Stack(stages, upscale_factor) if possible else None
+
+
+def share(threads, jobs, work):
+    """Let every thread ``work(jobs)``, where ``jobs`` is one iterator that they share.
+
+    Python's lock makes the iterator of a list safe: each job is taken once.
+    """
+    count, jobs = min(threads.count, len(jobs)), iter(jobs)
+    if count == 1:
+        work(jobs)
+    else:
+        threads.map(work, [jobs] * count)
+
+
+def round_up(number, step):
+    """Return the smallest multiple of ``step`` that is not below ``number``."""
+    return -(-number // step) * step
+
+
+class Weights:
+    """The parameters of all stages in one array, in the order in which the kernels read them.
+
+    Parameters
+    ----------
+    stages : list of minisr.kernels.Stage
+    """
+
+    def __init__(self, stages):
+        self.version = version_of(stages)
+        self.table = np.zeros((len(stages), bands.FIELDS), np.int64)
+        parts, size = [], 0
+
+        def put(array):
+            nonlocal size
+            parts.append(array.reshape(-1))
+            size += array.size
+            return size - array.size
+
+        halo = sum(stage.weight.value.shape[2] // 2 for stage in stages)
+        wait = 0
+        for row, stage in zip(self.table, stages, strict=True):
+            weight = stage.weight.value
+            F, C, K, _ = weight.shape
+            direct = pack_weights(weight.reshape(F, -1))
+            halo -= K // 2
+            wait += K // 2
+            row[bands.CHANNELS], row[bands.OUTPUTS], row[bands.KERNEL] = C, F, K
+            row[bands.ACTIVATION] = ACTIVATIONS[stage.activation]
+            row[bands.GROUPS], row[bands.BLOCK] = direct.shape[0], direct.shape[2]
+            row[bands.SQUARES] = -1
+            if K == 3:
+                row[bands.SQUARES] = put(transform_weights(weight))
+                wait = round_up(wait, 4)
+            row[bands.DIRECT], row[bands.BIAS] = put(direct), put(pack_bias(stage.bias.value))
+            row[bands.HALO], row[bands.WAIT] = halo, wait
+        self.values = np.concatenate(parts)
+
+
+def version_of(stages):
+    """Return the parameters' bytes: whoever packed other ones must pack again."""
+    return b"".join(p.value.tobytes() for stage in stages for p in (stage.weight, stage.bias))
+
+
+class Plan:
+    """Where everything lies while columns of a certain width are walked in bands of some rows.
+
+    Parameters
+    ----------
+    table : ndarray, shape (layers, fields)
+        See `bands`; this plan's own columns are filled in here, in a copy.
+    column, band : int, multiples of 4
+    """
+
+    def __init__(self, table, column, band):
+        self.table = table = table.copy()
+        self.band = band
+        need, rows = column, 0
+        for row in table[::-1]:
+            need = round_up(need, 4) if row[bands.SQUARES] >= 0 else need
+            row[bands.NEED] = need
+            need += row[bands.KERNEL] - 1
+            # At the picture's end a layer makes all that it still owes, and sees padding below.
+            pad = row[bands.KERNEL] // 2
+            rows = max(rows, band + max(row[bands.WAIT], 3) + pad + max(pad, 4))
+        self.stride = int(round_up(need + 8, 16))
+        self.plane = int(rows) * self.stride
+        offsets, taps, size = [], 0, 0
+        for row in table:
+            offsets.append(
+                tap_offsets(row[bands.CHANNELS], row[bands.KERNEL], self.plane, self.stride)
+            )
+            row[bands.TAPS], row[bands.BUFFER] = taps, size
+            taps += offsets[-1].size
+            size += row[bands.CHANNELS] * self.plane
+        self.offsets = np.concatenate(offsets)
+        self.size = int(size + table[-1, bands.OUTPUTS] * self.plane)
+        self.scratch = int(max(scratch_size(C, F) for C, F in table[:, :2]))
+        self.buffers = []  # those that no thread is using
+
+    def borrow(self):
+        """Take buffers that nobody uses, or make new ones."""
+        try:
+            return self.buffers.pop()
+        except IndexError:  # not asked before: another thread could have taken the last ones
+            return aligned(self.size), aligned(self.scratch)
+
+
+class Stack:
+    """Convolutions with what follows each, and a pixel shuffle at their end.
+
+    Parameters
+    ----------
+    stages : list of minisr.kernels.Stage
+    upscale_factor : int
+    """
+
+    def __init__(self, stages, upscale_factor):
+        self.stages = stages
+        self.upscale_factor = upscale_factor
+        self._weights = None
+        self._plans = {}
+        self._samples = None
+
+    def forward(self, x, out, threads):
+        """See ``minisr.kernels``."""
+        self._forward(x, out, threads)
+
+    def _forward(self, x, out, threads, column=COLUMN, band=BAND, segment=SEGMENT):
+        """Fill ``out`` in columns, bands and segments of these sizes, multiples of 4."""
+        x = np.ascontiguousarray(x)
+        if not x.flags.writeable:
+            x = x.copy()  # Numba takes an array that is read-only for another type, compiled anew
+        N, _, H, W = x.shape
+        weights = self._weights
+        if weights is None or weights.version != version_of(self.stages):
+            self._weights = weights = Weights(self.stages)
+        size = (min(column, round_up(W, 4)), band)
+        if size not in self._plans:
+            self._plans[size] = Plan(weights.table, *size)
+        plan = self._plans[size]
+        rows = round_up(-(-H // max(1, round(H / segment))), 4)
+
+        def work(jobs):
+            buffers = plan.borrow()
+            for n, x0, y0 in jobs:
+                bands.run_column(
+                    x[n], out[n], self.upscale_factor,
+                    x0, min(W, x0 + column), y0, min(H, y0 + rows),
+                    plan.table, weights.values, plan.offsets, plan.stride, plan.plane, band,
+                    *buffers,
+                )  # fmt: skip
+            plan.buffers.append(buffers)
+
+        jobs = [
+            (n, x0, y0) for n in range(N) for x0 in range(0, W, column) for y0 in range(0, H, rows)
+        ]
+        share(threads, jobs, work)
+
+    def learn(self, low, high, loss, threads):
+        """See ``minisr.kernels``. One call at a time: it adds to gradients that all share."""
+        low, high = (np.ascontiguousarray(array) for array in (low, high))
+        if self._samples is None or self._samples.shape != low.shape[2:]:
+            activations = [ACTIVATIONS[stage.activation] for stage in self.stages]
+            self._samples = SamplePlan(self.stages, activations, *low.shape[2:])
+        mean, gradients = self._samples.learn(low, high, self.upscale_factor, loss, threads, share)
+        total, start = np.add.reduce(gradients), 0  # row after row: always in the same order
+        for parameter in (p for stage in self.stages for p in (stage.weight, stage.bias)):
+            grad = parameter.grad
+            grad += total[start : start + grad.size].reshape(grad.shape)
+            start += grad.size
+        return mean
