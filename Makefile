@@ -19,8 +19,9 @@ check: $(VENV)/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest
 
-# The short form of the benchmarks.
+# The short form of the benchmarks; benchmarks/README.md has the long one.
 bench: $(VENV)/installed-bench
+	$(BIN)/python benchmarks/inference.py --short
 	$(BIN)/python benchmarks/training.py --short
 
 $(VENV)/bin/python:

@@ -1,9 +1,35 @@
 """How every benchmark here measures: what the machine is, and peers in turn, never one by one."""
 
+import argparse
+import json
+import os
 import platform
+import random
+import subprocess
 import time
 from importlib import metadata
-from statistics import median
+from pathlib import Path
+from statistics import median, quantiles
+
+from ceiling import Ceiling
+
+from minisr.threads import available
+
+PAUSE = 0.02  # seconds before each call: the pools of PyTorch and others spin on after theirs
+CEILING = "FMA ceiling"
+OURS = "minisr"
+
+
+def parser(doc, threads=None):
+    """Return a parser with the options that all benchmarks have."""
+    result = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    result.add_argument("--short", action="store_true", help="less of it, within a minute")
+    result.add_argument("--json", metavar="FILE", type=Path, help="also write the figures there")
+    result.add_argument("--plot", metavar="FILE", type=Path, help="also draw them: a PNG")
+    result.add_argument("-j", "--threads", type=int, default=threads or available())
+    return result
 
 
 def environment(threads, packages):
@@ -24,23 +50,74 @@ def environment(threads, packages):
         processor += f" ({', '.join(wide)})" if wide else ""
     except (OSError, IndexError):
         pass
-    versions = {"python": platform.python_version()}
+    versions = {"minisr": commit(), "python": platform.python_version()}
     for package in packages:
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             versions[package] = "not installed"
-    return {"processor": processor, "threads": threads, "versions": versions}
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "processor": processor,
+        "processors": available(),
+        "threads": threads,
+        "busy": busy(),
+        "versions": versions,
+    }
+
+
+def commit():
+    """Return the commit that is measured, marked if files of the package differ from it."""
+
+    def git(*words):
+        folder = Path(__file__).parent.parent
+        answer = subprocess.run(
+            ["git", *words], cwd=folder, capture_output=True, text=True, check=False
+        )
+        return answer.stdout.strip()
+
+    try:
+        changed = " and changes" if git("status", "--porcelain", "minisr") else ""
+        return (git("rev-parse", "--short", "HEAD") or "unknown") + changed
+    except OSError:
+        return "unknown"
+
+
+def busy():
+    """Return the share of the processors' time that others use, over half a second, or None."""
+
+    def used_and_all():
+        with open("/proc/stat", encoding="utf-8") as file:
+            ticks = [int(word) for word in file.readline().split()[1:9]]
+        return sum(ticks) - ticks[3] - ticks[4], sum(ticks)  # without idle and waiting for disks
+
+    try:
+        used, total = used_and_all()
+        time.sleep(0.5)
+        used, total = (
+            now - before for now, before in zip(used_and_all(), (used, total), strict=True)
+        )
+    except OSError:
+        return None
+    return round(used / max(total, 1), 3)
 
 
 def describe(environment):
-    """Return the environment as a line of text."""
+    """Print the environment, and a warning if the machine has other work."""
     versions = ", ".join(f"{k} {v}" for k, v in environment["versions"].items())
-    return f"{environment['processor']}, {environment['threads']} threads; {versions}"
+    print(f"{environment['processor']}, {environment['threads']} threads; {versions}")
+    if (environment["busy"] or 0) > 0.1:
+        load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
+        print(
+            f"WARNING: {environment['busy']:.0%} of the processors' time is taken by others (load "
+            f"average {load}); do not trust these figures"
+        )
 
 
 def interleave(peers, seconds, least=5):
     """Time peers in turn, round after round, so that a busy machine is busy for all of them.
+
+    Every round has an order of its own: nobody always runs after the same neighbour.
 
     Parameters
     ----------
@@ -52,17 +129,114 @@ def interleave(peers, seconds, least=5):
 
     Returns
     -------
-    dict of str to float
-        The median of each, in seconds. The first round, which compiles and warms caches, is left
-        out.
+    dict of str to list of float
+        The seconds of each call. The first round, which compiles and warms caches, is left out.
     """
     times = {name: [] for name in peers}
+    order, shuffle = list(peers), random.Random(0).shuffle
     end = None
-    while end is None or time.perf_counter() < end or len(next(iter(times.values()))) < least:
-        for name, run in peers.items():
+    while end is None or time.perf_counter() < end or len(times[order[0]]) < least:
+        for name in order:
+            time.sleep(PAUSE)
             began = time.perf_counter()
-            run()
+            peers[name]()
             if end is not None:
                 times[name].append(time.perf_counter() - began)
         end = end or time.perf_counter() + seconds
-    return {name: median(values) for name, values in times.items()}
+        shuffle(order)
+    return times
+
+
+def compare(peers, operations, threads, seconds, rivals=(), least=5):
+    """Time peers and the FMA ceiling in the same rounds.
+
+    Parameters
+    ----------
+    peers : dict of str to callable
+        One of them is called OURS.
+    operations : float
+        What a call does: two for a multiply-add, counted as a direct convolution does them.
+    threads : minisr.threads.Threads
+        As many as the peers use. A peer whose name ends in "one thread" uses one.
+    seconds : float
+    rivals : collection of str, optional
+        The peers among which the fastest one is looked for.
+
+    Returns
+    -------
+    list of dict
+        A row of the table a peer: "peer", "ms" (median), "quartiles_ms", "rounds", "to minisr" and
+        "to fastest peer" (this time divided by that one's), "GFLOP/s", "% of ceiling", and that
+        "ceiling" in GFLOP/s, the one of a single core for a peer with one thread.
+    """
+    ceiling = Ceiling(threads)
+    times = interleave({**peers, CEILING: ceiling}, seconds, least)
+    best = ceiling.operations / median(times.pop(CEILING)) / 1e9
+    medians = {name: median(values) for name, values in times.items()}
+    fastest = min((medians[name] for name in rivals), default=None)
+    rows = []
+    for name, values in times.items():
+        speed = operations / medians[name] / 1e9
+        reachable = best / threads.count if name.endswith("one thread") else best
+        quartiles = quantiles(values, n=4)
+        rows.append(
+            {
+                "peer": name,
+                "ms": round(1e3 * medians[name], 3),
+                "quartiles_ms": [round(1e3 * quartiles[index], 3) for index in (0, 2)],
+                "rounds": len(values),
+                "to minisr": round(medians[name] / medians[OURS], 3),
+                "to fastest peer": fastest and round(medians[name] / fastest, 3),
+                "GFLOP/s": round(speed, 1),
+                "% of ceiling": round(100 * speed / reachable, 1),
+                "ceiling": round(reachable),
+            }
+        )
+    return rows
+
+
+def print_table(rows, columns):
+    """Print rows, aligned; the first column is text, and None is a dash."""
+    cells = [columns] + [["-" if row[c] is None else f"{row[c]}" for c in columns] for row in rows]
+    widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
+    for first, *others in cells:
+        numbers = (f"{c:>{width}}" for c, width in zip(others, widths[1:], strict=True))
+        print("  " + "  ".join([f"{first:<{widths[0]}}", *numbers]))
+
+
+def write_json(path, report):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def plot_bars(path, title, groups, label):
+    """Draw horizontal bars, a panel a group, those of minisr in a colour of their own.
+
+    Parameters
+    ----------
+    path : Path
+        A PNG.
+    title : str
+    groups : dict of str to list of (str, float, str)
+        By panel: name, length and text of each bar.
+    label : str
+        Of the axis.
+    """
+    from matplotlib.figure import Figure
+
+    tallest = max(len(bars) for bars in groups.values())
+    figure = Figure(figsize=(5.2 * len(groups), 1.3 + 0.34 * tallest), layout="constrained")
+    figure.suptitle(title)
+    panels = figure.subplots(1, len(groups), squeeze=False)[0]
+    for axes, (name, bars) in zip(panels, groups.items(), strict=True):
+        names, lengths, texts = zip(*bars, strict=True)
+        colours = ["tab:red" if OURS in bar else "tab:gray" for bar in names]
+        drawn = axes.barh(names, lengths, color=colours)
+        axes.bar_label(drawn, texts, padding=3, fontsize=8)
+        axes.invert_yaxis()
+        axes.margins(x=0.3)
+        axes.set_title(name, fontsize="medium")
+        axes.set_xlabel(label)
+        axes.spines[["top", "right"]].set_visible(False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)

@@ -1,33 +1,26 @@
-"""How fast a training step is, beside PyTorch's, after checking that both compute the same.
+"""How long a step of training takes, in minisr and in PyTorch.
 
 A step is forward, mean squared error, backward and Adam on a batch of low-resolution patches,
-ESPCN x3. minisr's step also cuts its patches out of pictures; PyTorch's are ready in memory.
+ESPCN x3. minisr's step also cuts its patches out of pictures and keeps the moving average of the
+weights; PyTorch's patches are ready in memory. First all take two steps from the same weights on
+the same patches, and their losses must agree: the second one has gone through every gradient.
 """
-
-import argparse
-import json
 
 import numpy as np
 import torch
-from measure import describe, environment, interleave
+from measure import OURS, compare, describe, environment, parser, plot_bars, print_table, write_json
+from peers import multiply_adds, torch_network
 
 from minisr.data import Pair, Patches
-from minisr.threads import Threads, available
+from minisr.threads import Threads
 from minisr.trainer import TrainConfig, Trainer
 
+SCALE = 3
 WORKLOADS = [(16, 32), (16, 17), (64, 48)]  # patches, and low-resolution pixels a side
-
-
-def torch_network():
-    """ESPCN x3 in PyTorch."""
-    return torch.nn.Sequential(
-        torch.nn.Conv2d(1, 64, 5, padding=2),
-        torch.nn.Tanh(),
-        torch.nn.Conv2d(64, 32, 3, padding=1),
-        torch.nn.Tanh(),
-        torch.nn.Conv2d(32, 9, 3, padding=1),
-        torch.nn.PixelShuffle(3),
-    )
+COLUMNS = [
+    "peer", "ms", "million LR pixels/s", "to minisr", "to fastest peer", "GFLOP/s", "% of ceiling",
+    "ceiling",
+]  # fmt: skip
 
 
 def random_pairs():
@@ -36,66 +29,83 @@ def random_pairs():
     return [Pair(str(k), np.ascontiguousarray(h[:, 1::3, 1::3]), h) for k, h in enumerate(high)]
 
 
-def compare(batch_size, patch_size, threads, seconds, compiled):
-    """Return the median seconds a step of each peer."""
-    config = TrainConfig(3, 10_000, batch_size=batch_size, patch_size=patch_size, warmup=0)
+def torch_step(config, network, forward):
+    """Return a function from a batch to its loss that teaches the network."""
+    adam = torch.optim.Adam(network.parameters(), config.learning_rate, (0.9, config.beta2))
+
+    def step(low, high):
+        adam.zero_grad()
+        loss = torch.nn.functional.mse_loss(forward(low), high)
+        loss.backward()
+        adam.step()
+        return loss.item()
+
+    return step
+
+
+def measure(batch_size, patch_size, threads, seconds, compiled):
+    """Return the table's rows, and the peers that are not in it."""
+    torch.set_num_threads(threads.count)
+    config = TrainConfig(
+        SCALE, 1_000_000, batch_size=batch_size, patch_size=patch_size, schedule="constant"
+    )
     patches = Patches(random_pairs(), patch_size, batch_size, seed=0)
-    trainer = Trainer(config, patches, threads)
-    low, high = map(torch.from_numpy, patches.batch(0))
-    peers = {"minisr": trainer.step}
-    first_losses = {}
-    for name in ("PyTorch eager", *(["PyTorch compiled"] if compiled else [])):
-        network = torch_network()
-        values = trainer.model.state_dict().values()
-        with torch.no_grad():
-            for parameter, value in zip(network.parameters(), values, strict=True):
-                parameter.copy_(torch.from_numpy(value))
-        forward = torch.compile(network) if name == "PyTorch compiled" else network
-        adam = torch.optim.Adam(network.parameters(), config.learning_rate, (0.9, config.beta2))
-
-        def step(forward=forward, adam=adam):
-            adam.zero_grad()
-            loss = torch.nn.functional.mse_loss(forward(low), high)
-            loss.backward()
-            adam.step()
-            return loss.item()
-
-        first_losses[name] = step()
-        peers[name] = step
-    ours = trainer.step()
-    for name, loss in first_losses.items():
-        assert abs(loss - ours) < 1e-5 * ours, f"{name} has loss {loss}, minisr {ours}"
-    return interleave(peers, seconds)
+    trainer, alone = (Trainer(config, patches, pool) for pool in (threads, Threads(1)))
+    batches = [tuple(map(torch.from_numpy, patches.batch(index))) for index in range(2)]
+    steps, skipped = {}, {}
+    for name in ["PyTorch eager"] + ["PyTorch torch.compile"] * compiled:
+        network = torch_network(trainer.model.state_dict(), SCALE)
+        forward = network if name == "PyTorch eager" else torch.compile(network)
+        step = torch_step(config, network, forward)
+        try:
+            losses = [step(*batch) for batch in batches]
+        except Exception as error:  # whatever a compiler may raise
+            skipped[name] = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        else:
+            steps[name] = (step, losses)
+    ours = [trainer.step(), trainer.step()]
+    for name, (_, losses) in steps.items():
+        assert np.allclose(losses, ours, rtol=1e-5), f"{name} has losses {losses}, minisr {ours}"
+    for name, reason in skipped.items():
+        print(f"  skipped: {name}: {reason}")
+    rivals = {name: lambda step=step: step(*batches[0]) for name, (step, _) in steps.items()}
+    peers = {OURS: trainer.step, "minisr, one thread": alone.step, **rivals}
+    # Backward is two more convolutions a layer, but nobody wants the gradient of the picture.
+    pixels = batch_size * patch_size**2
+    operations = 2 * pixels * (3 * multiply_adds(SCALE) - 25 * 64)
+    rows = compare(peers, operations, threads, seconds, rivals, least=10)
+    for row in rows:
+        row["million LR pixels/s"] = round(pixels / row["ms"] / 1e3, 3)
+    return rows, skipped
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--short", action="store_true", help="one workload, a few seconds")
-    parser.add_argument("--compiled", action="store_true", help="torch.compile, too")
-    parser.add_argument("--json", metavar="FILE", help="also write the figures there")
-    parser.add_argument("-j", "--threads", type=int, default=available())
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    options = parser(__doc__)
+    options.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
+    arguments = options.parse_args()
     about = environment(arguments.threads, ["numpy", "numba", "torch"])
-    print(describe(about))
-    report = {"environment": about, "steps": []}
+    describe(about)
+    report = {"environment": about, "workloads": []}
     with Threads(arguments.threads) as threads:
-        for batch_size, patch_size in WORKLOADS[:1] if arguments.short else WORKLOADS:
-            seconds = compare(
-                batch_size, patch_size, threads, 5 if arguments.short else 20, arguments.compiled
+        for batch_size, patch_size in WORKLOADS[: 1 if arguments.short else None]:
+            title = f"{batch_size} patches of {patch_size} x {patch_size}"
+            print(f"\n{title}")
+            torch.compiler.reset()
+            seconds = 10 if arguments.short else 40
+            rows, skipped = measure(
+                batch_size, patch_size, threads, seconds, not arguments.no_compile
             )
-            pixels = batch_size * patch_size**2
-            print(f"\nbatch of {batch_size} patches, {patch_size} x {patch_size} low-resolution")
-            for name, value in seconds.items():
-                ratio = seconds["PyTorch eager"] / value
-                print(
-                    f"  {name:<18} {1e3 * value:8.2f} ms  {pixels / value / 1e6:6.3f} million "
-                    f"LR pixels/s  {ratio:5.2f} x PyTorch eager"
-                )
-            report["steps"].append({"batch": batch_size, "patch": patch_size, "seconds": seconds})
+            print_table(rows, COLUMNS)
+            report["workloads"].append({"title": title, "peers": rows, "skipped": skipped})
     if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump(report, file, indent=2)
+        write_json(arguments.json, report)
+    if arguments.plot:
+        name = "million LR pixels/s"
+        groups = {
+            workload["title"]: [(r["peer"], r[name], f"{r[name]:.2f}") for r in workload["peers"]]
+            for workload in report["workloads"]
+        }
+        plot_bars(arguments.plot, "A training step of ESPCN x3", groups, f"{name}, more is better")
 
 
 if __name__ == "__main__":

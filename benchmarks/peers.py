@@ -1,0 +1,160 @@
+"""ESPCN as its rivals take it: a PyTorch module, an ONNX file, and what runs that file."""
+
+import copy
+
+import numpy as np
+import torch
+from torch import nn
+
+BF16 = "OpenVINO, bf16 (less exact)"
+
+
+def multiply_adds(upscale_factor):
+    """Return how many a low-resolution pixel takes: 64 5x5 filters, then 3x3 ones."""
+    return 25 * 64 + 9 * 64 * 32 + 9 * 32 * upscale_factor**2
+
+
+def torch_network(state, upscale_factor):
+    """Return ESPCN in PyTorch with the weights of a ``state_dict``."""
+    network = nn.Sequential(
+        nn.Conv2d(1, 64, 5, padding=2),
+        nn.Tanh(),
+        nn.Conv2d(64, 32, 3, padding=1),
+        nn.Tanh(),
+        nn.Conv2d(32, upscale_factor**2, 3, padding=1),
+        nn.PixelShuffle(upscale_factor),
+    )
+    with torch.no_grad():
+        for parameter, value in zip(network.parameters(), state.values(), strict=True):
+            parameter.copy_(torch.from_numpy(value))
+    return network
+
+
+def onnx_file(state, upscale_factor, shape):
+    """Return the bytes of an ONNX file, node by node: no exporter has a hand in it.
+
+    ``mode="CRD"`` makes DepthToSpace PyTorch's pixel shuffle.
+    """
+    from onnx import TensorProto, checker, helper, numpy_helper
+
+    def convolution(name, source, target, pads):
+        inputs = [source, f"{name}.weight", f"{name}.bias"]
+        return helper.make_node("Conv", inputs, [target], name, pads=[pads] * 4)
+
+    def value(name, shape):
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+    nodes = [
+        convolution("conv1", "low", "a", 2),
+        helper.make_node("Tanh", ["a"], ["b"], "tanh1"),
+        convolution("conv2", "b", "c", 1),
+        helper.make_node("Tanh", ["c"], ["d"], "tanh2"),
+        convolution("conv3", "d", "e", 1),
+        helper.make_node(
+            "DepthToSpace", ["e"], ["high"], "shuffle", blocksize=upscale_factor, mode="CRD"
+        ),
+    ]
+    N, C, H, W = shape
+    large = (N, C, H * upscale_factor, W * upscale_factor)
+    weights = [numpy_helper.from_array(array, name) for name, array in state.items()]
+    graph = helper.make_graph(
+        nodes, "espcn", [value("low", shape)], [value("high", large)], weights
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    checker.check_model(model)
+    return model.SerializeToString()
+
+
+def torch_peers(state, upscale_factor, low, threads, compiled):
+    torch.set_num_threads(threads)
+    network = torch_network(state, upscale_factor).eval()
+    x = torch.from_numpy(low)
+
+    def peer(network, x):
+        def run():
+            with torch.inference_mode():
+                return network(x).numpy()
+
+        return run
+
+    last = copy.deepcopy(network).to(memory_format=torch.channels_last)
+    yield "PyTorch eager", lambda: peer(network, x)
+    yield "PyTorch channels_last", lambda: peer(last, x.to(memory_format=torch.channels_last))
+    if compiled:
+        yield "PyTorch torch.compile", lambda: peer(torch.compile(network), x)
+
+
+def onnxruntime_peer(file, low, threads, spinning):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    return lambda: session.run(None, {"low": low})[0]
+
+
+def openvino_peer(file, low, threads, precision):
+    import openvino
+
+    core = openvino.Core()
+    settings = {
+        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": precision,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    request = core.compile_model(core.read_model(file), "CPU", settings).create_infer_request()
+    return lambda: next(iter(request.infer([low], share_inputs=True, share_outputs=True).values()))
+
+
+def opencv_peer(file, low, threads):
+    import cv2
+
+    cv2.setNumThreads(threads)
+    network = cv2.dnn.readNetFromONNX(np.frombuffer(file, np.uint8))
+
+    def run():
+        network.setInput(low)
+        return network.forward()
+
+    return run
+
+
+def inference_peers(state, upscale_factor, low, threads, compiled):
+    """Return the rivals of ``model(low)``, and why some are not among them.
+
+    Parameters
+    ----------
+    state : dict of str to ndarray
+        The weights of all.
+    upscale_factor : int
+    low : ndarray, shape (N, 1, H, W), float32
+    threads : int
+    compiled : bool
+        Whether torch.compile, which takes 20 seconds, is wanted.
+
+    Returns
+    -------
+    peers : dict of str to callable
+        Each returns the large picture.
+    skipped : dict of str to str
+    """
+    file = onnx_file(state, upscale_factor, low.shape)
+    makers = dict(torch_peers(state, upscale_factor, low, threads, compiled))
+    makers |= {
+        "ONNX Runtime": lambda: onnxruntime_peer(file, low, threads, False),
+        "ONNX Runtime, spinning": lambda: onnxruntime_peer(file, low, threads, True),
+        "OpenVINO": lambda: openvino_peer(file, low, threads, "f32"),
+        BF16: lambda: openvino_peer(file, low, threads, "bf16"),
+        "OpenCV dnn": lambda: opencv_peer(file, low, threads),
+    }
+    peers, skipped = {}, {}
+    for name, make in makers.items():
+        try:
+            peer = make()
+            peer()
+        except Exception as error:  # whatever a rival's importer or compiler may raise
+            skipped[name] = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        else:
+            peers[name] = peer
+    return peers, skipped
