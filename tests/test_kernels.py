@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from minisr import kernels
 from minisr.errors import SettingsError
 from minisr.kernels import reference
+from minisr.kernels.cpu import plain_convolution
 
 FAST = [name for name in kernels.BACKENDS if name != "reference"]
 DTYPES = [np.float32, np.float64]
@@ -68,7 +69,7 @@ def test_convolution_and_its_gradients(dtype, shape, seed):
     )
     start, bias_start = rng.standard_normal(weight.shape), rng.standard_normal(F)
     results = []
-    for module in (reference, *map(kernels.load, FAST)):
+    for module in (reference, *map(kernels.load, FAST), plain_convolution):
         out, dx = np.full(out_shape, np.nan, dtype), np.full(x.shape, np.nan, dtype)
         module.conv2d_forward(x, weight, bias, padding, out)
         module.conv2d_backward_input(dout, weight, padding, dx)

@@ -1,6 +1,9 @@
 """The stack that runs as one against the same layers one by one, on drawn shapes."""
 
 import itertools
+import os
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minisr import kernels
+from minisr.kernels.cpu.vectors import LANES
 from minisr.layers import Conv2d, ConvStack, PixelShuffle, ReLU, Tanh
 from minisr.models.espcn import ESPCN
 from minisr.threads import Threads
@@ -277,3 +281,39 @@ def test_a_smaller_last_group_does_not_see_its_predecessors(rng):
         twin = layer_by_layer(model)
         twin.learn(low, high, "mse", one)
     assert_gradients_agree(model, twin)
+
+
+PROCESS = """
+import hashlib
+import numpy as np
+from minisr.models.espcn import ESPCN
+from minisr.threads import Threads
+from minisr.kernels.cpu.vectors import LANES
+
+rng = np.random.default_rng(0)
+model = ESPCN(3, rng=rng)
+low, high = rng.random((3, 1, 9, 11), np.float32), rng.random((3, 1, 27, 33), np.float32)
+digest = hashlib.sha256(model(low).tobytes())
+twin = model.replica()
+assert np.abs(twin(low) - model(low)).max() < 2e-6
+with Threads(2) as threads:
+    for m in (model, twin):
+        m.learn(low, high, "mse", threads)
+for ours, theirs in zip(model.parameters, twin.parameters):
+    assert np.linalg.norm(ours.grad - theirs.grad) < 1e-4 * np.linalg.norm(theirs.grad)
+    digest.update(ours.grad.tobytes())
+print(LANES, digest.hexdigest())
+"""
+HASWELL = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+sse4.2,+avx,+avx2,+fma"}
+
+
+@pytest.mark.parametrize("processor", [{}, HASWELL], ids=["this", "haswell"])
+def test_just_compiled_and_loaded_code_give_the_same_bits(processor, tmp_path):
+    """Also with the vectors of a smaller processor, if this one is of its kind."""
+    if processor and LANES < 8:
+        pytest.skip("this processor has no AVX2 to try")
+    environment = {**os.environ, **processor, "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", PROCESS]
+    said = [subprocess.check_output(command, env=environment, text=True) for _ in range(2)]
+    assert said[0] == said[1]
+    assert said[0].startswith("8 " if processor else f"{LANES} ")

@@ -10,8 +10,8 @@ Why it is exact, to the bit: a direct sum has the same bits wherever it is compu
 with x0 a multiple of 4. Every block is computed from all its 6 x 6 true inputs, even where only
 some of its outputs are wanted. Around the picture the buffers hold zeros, the padding.
 
-What it bought: an x3 frame of 640 x 360 took 46 to 49 ms in square tiles with a halo on all sides
-and 28 ms so (two cores, AVX-512); memory does not grow with the picture.
+What it bought: a frame of 640 x 360, x3, takes half of ONNX Runtime's time (18.8 ms of 38, two
+threads of an AVX-512 machine), and memory does not grow with the picture.
 """
 
 import numpy as np

@@ -1,9 +1,9 @@
 """Weights as the micro-kernel reads them, packed in compiled code: training does it every step.
 
 Inference packs once, in NumPy and float64 (`pack_weights`, `transform_weights`) and needs nothing
-of this compiled; the layout is the same. A layer and its transpose, which carries
-gradients back, differ only in how the taps lie in memory, so steps say that. What it bought: 0.4 ms
-instead of 3 a step of ESPCN.
+of this compiled; the layout is the same. A layer and its transpose, which carries gradients back,
+differ only in how the taps lie in memory, so steps say that. What it bought: 0.13 ms a step of
+ESPCN for layers and transposes, where NumPy takes 1.2 for the layers alone.
 """
 
 import numpy as np

@@ -9,8 +9,8 @@ transposed taps.
 
 Why it is exact: each group of samples leaves a partial gradient of its own, and these are added in
 the order of the groups. How a batch falls into groups depends on its shape alone, so the bits do
-not depend on the number of threads. What it bought: a step of 16 patches of 32 x 32 took 20 ms in
-PyTorch and takes 8 so (two cores, AVX-512).
+not depend on the number of threads. What it bought: a step of 16 patches of 32 x 32 takes 6.5 ms
+where PyTorch takes 15 (two threads of an AVX-512 machine).
 """
 
 import math
@@ -290,6 +290,7 @@ class SamplePlan:
         self.offsets = np.concatenate(offsets)
         self.packed = aligned(sizes["packed"])
         self.sizes = sizes["buffers"], scratch
+        self.gradients = None
         self.buffers = []  # those that no thread is using
 
     def pack(self):
@@ -320,7 +321,9 @@ class SamplePlan:
         kind = LOSSES[loss]
         scale = np.float32((2 if kind == MSE else 1) / high.size)
         groups = -(-len(low) // self.group)
-        gradients = np.empty((groups, self.parameters.size), np.float32)
+        if self.gradients is None or len(self.gradients) != groups:  # fresh memory costs 3 %
+            self.gradients = np.empty((groups, self.parameters.size), np.float32)
+        gradients = self.gradients
         losses = np.empty(groups)
 
         def work(jobs):

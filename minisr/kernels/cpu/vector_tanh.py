@@ -6,9 +6,9 @@ everywhere (measured over a million values; the result can exceed 1 by 2.4e-7). 
 keeps the *relative* error small too, and it is odd to the bit. NaN passes through the clamp,
 because a comparison with NaN is false and then x itself is taken.
 
-What it bought: 13 multiply-adds and one division for 16 values, 0.28 ns a value where NumPy's own
-loop takes 0.9 and ``math.tanh`` 9. The divider works beside the multipliers, so a Newton step on
-a reciprocal estimate would save nothing.
+What it bought: 13 multiply-adds and one division for 16 values, 0.19 ns a value where NumPy's own
+loop takes 0.25; and, done on a sum that is still in a register, no pass over memory. The divider
+works beside the multipliers, so a Newton step on a reciprocal estimate would save nothing.
 """
 
 from numba import njit, types
