@@ -317,3 +317,11 @@ def test_just_compiled_and_loaded_code_give_the_same_bits(processor, tmp_path):
     said = [subprocess.check_output(command, env=environment, text=True) for _ in range(2)]
     assert said[0] == said[1]
     assert said[0].startswith("8 " if processor else f"{LANES} ")
+
+
+def test_a_change_in_one_file_makes_all_kernels_compile_anew():
+    """Numba's own check would look at `bands` alone, and run yesterday's micro-kernel."""
+    from minisr.kernels.cpu import bands, options
+
+    assert {"bands.py", "microkernel.py", "vectors.py"} <= {name for name, _ in options.FOLDER}
+    assert bands.run_column._cache._cache_file._source_stamp[1] == options.FOLDER

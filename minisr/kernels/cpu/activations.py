@@ -1,9 +1,8 @@
 """tanh, ReLU and their gradients, in one pass over the values each."""
 
 import numpy as np
-from numba import njit
 
-from minisr.kernels.cpu.options import OPTIONS
+from minisr.kernels.cpu.options import OPTIONS, compiled
 from minisr.kernels.cpu.vector_tanh import tanh
 from minisr.kernels.cpu.vectors import HAS_VECTORS
 
@@ -16,7 +15,7 @@ def tanh_forward(x, out):
         np.tanh(x, out=out)  # vectorised too, and lets go of Python's lock
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _tanh_backward(dout, out, dx):
     one = out.dtype.type(1)
     for i in range(out.size):
@@ -28,7 +27,7 @@ def tanh_backward(dout, out, dx):
     _tanh_backward(dout.reshape(-1), out.reshape(-1), dx.reshape(-1))
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _relu_forward(x, out):
     zero = x.dtype.type(0)
     for i in range(x.size):
@@ -40,7 +39,7 @@ def relu_forward(x, out):
     _relu_forward(x.reshape(-1), out.reshape(-1))
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _relu_backward(dout, out, dx):
     zero = out.dtype.type(0)
     for i in range(out.size):

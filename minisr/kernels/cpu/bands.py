@@ -15,12 +15,12 @@ threads of an AVX-512 machine), and memory does not grow with the picture.
 """
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from minisr.kernels.cpu.microkernel import multiply
-from minisr.kernels.cpu.options import EXACT
+from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.winograd import winograd
 
 # The fields of a layer in the table that `run_column` follows. SQUARES, DIRECT, BIAS and TAPS are
@@ -59,7 +59,7 @@ def move(typing, array, target, source, count):
     return types.void(array, types.intp, types.intp, types.intp), generate
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def clear(buffers, start, plane, planes, stride, top, bottom, left, right):
     """Put zeros into rows top to bottom and columns left to right of every plane."""
     for c in range(planes):
@@ -68,7 +68,7 @@ def clear(buffers, start, plane, planes, stride, top, bottom, left, right):
             buffers[first + left : first + right] = np.float32(0)
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def shuffle_rows(planes, start, plane, stride, rows, columns, R, out, top, left):
     """Pixel shuffle of some rows: C' * R * R planes -> C' planes of the large picture."""
     for c in range(out.shape[0]):
@@ -87,7 +87,7 @@ def shuffle_rows(planes, start, plane, stride, rows, columns, R, out, top, left)
                             row[R * (left + x) + j] = planes[first + j * plane + x]
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def run_layer(
     layer, weights, offsets, buffers, source, target, stride, plane, rows, columns, scratch
 ):
@@ -113,7 +113,7 @@ def run_layer(
         )  # fmt: skip
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def run_column(
     x, out, R, x0, x1, y0, y1, table, weights, offsets, stride, plane, band, buffers, scratch
 ):

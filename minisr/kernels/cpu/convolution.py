@@ -10,7 +10,6 @@ micro-kernel bought on a 64 -> 32 layer: 187 GFLOP/s on one core instead of 68.
 """
 
 import numpy as np
-from numba import njit
 
 from minisr.kernels.cpu import plain_convolution
 from minisr.kernels.cpu.microkernel import (
@@ -21,12 +20,12 @@ from minisr.kernels.cpu.microkernel import (
     pack_weights,
     tap_offsets,
 )
-from minisr.kernels.cpu.options import EXACT
+from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.vectors import HAS_VECTORS, LANES
 from minisr.kernels.cpu.weight_gradient import sum_run, weight_gradient
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def _lay_out(x, top, left, row, plane, buffer):
     """Copy (C, H, W) into planes whose rows are ``row`` apart, below and right of zeros."""
     for p in range(buffer.size):
@@ -38,7 +37,7 @@ def _lay_out(x, top, left, row, plane, buffer):
                 buffer[first + w] = x[c, h, w]
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def _forward(x, top, left, row, plane, offsets, packed, bias, buffer, out):
     N, F, H, W = out.shape
     flat = out.reshape(out.size)
@@ -50,7 +49,7 @@ def _forward(x, top, left, row, plane, offsets, packed, bias, buffer, out):
         )  # fmt: skip
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def _backward_params(dout, x, top, left, row, plane, offsets, buffer, spaced, dweight, dbias):
     N, F, H, _ = dout.shape
     flat = dweight.reshape(dweight.size)

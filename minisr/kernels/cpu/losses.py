@@ -3,13 +3,12 @@
 import math
 
 import numpy as np
-from numba import njit
 
-from minisr.kernels.cpu.options import OPTIONS
+from minisr.kernels.cpu.options import OPTIONS, compiled
 from minisr.kernels.reference import CHARBONNIER_EPSILON
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _mse(prediction, target, count, dprediction):
     total = 0.0  # float64 whatever the dtype, as in the reference
     scale = prediction.dtype.type(2 / count)
@@ -20,7 +19,7 @@ def _mse(prediction, target, count, dprediction):
     return total / count
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _l1(prediction, target, count, dprediction):
     total = 0.0
     scale = prediction.dtype.type(1 / count)
@@ -31,7 +30,7 @@ def _l1(prediction, target, count, dprediction):
     return total / count
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _charbonnier(prediction, target, count, dprediction):
     total = 0.0
     scale = prediction.dtype.type(1 / count)

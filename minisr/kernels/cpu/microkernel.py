@@ -20,11 +20,11 @@ does not depend on where a pixel lies in the block, the row or the band, so neit
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from minisr.kernels.cpu.options import EXACT
+from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.vector_tanh import emit_tanh
 from minisr.kernels.cpu.vectors import LANES, REGISTERS, VECTOR, Emitter, integer, splat
 
@@ -223,7 +223,7 @@ def multiply_block(
     ), generate
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def multiply(
     source,
     start,

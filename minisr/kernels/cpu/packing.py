@@ -7,22 +7,21 @@ ESPCN for layers and transposes, where NumPy takes 1.2 for the layers alone.
 """
 
 import numpy as np
-from numba import njit
 
-from minisr.kernels.cpu.options import EXACT
+from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.winograd import weight_matrix
 
 G = weight_matrix().astype(np.float32)
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def combine_three(a, b, c, point, target):
     """Apply one row of G: the sum of three vectors, weighted for one point."""
     for k in range(target.size):
         target[k] = G[point, 0] * a[k] + G[point, 1] * b[k] + G[point, 2] * c[k]
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def pack(
     weight, K, outputs, channels, output_step, channel_step, tap_step, first_tap, block, packed
 ):

@@ -13,15 +13,14 @@ taps and single ones.
 """
 
 import numpy as np
-from numba import njit
 
-from minisr.kernels.cpu.options import OPTIONS
+from minisr.kernels.cpu.options import OPTIONS, compiled
 
 # Pixels in a band: two bands of sums and the input they read stay in a 32 KiB first-level cache.
 BAND = 2048
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _pad(x, padding, width, padded):
     """Copy (C, H, W) into (C, rows * width) with zeros around it; ``width`` may exceed W."""
     C, H, W = x.shape
@@ -34,7 +33,7 @@ def _pad(x, padding, width, padded):
                 padded[c, start + w] = x[c, h, w]
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _add_3x3(a, b, row0, row1, row2, taps_a, taps_b):
     """Add what nine taps of two filters make of one channel."""
     a00, a01, a02 = taps_a[0, 0], taps_a[0, 1], taps_a[0, 2]
@@ -59,7 +58,7 @@ def _add_3x3(a, b, row0, row1, row2, taps_a, taps_b):
         )
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _add_5(a, b, row, taps_a, taps_b):
     """Add what five taps in a row of two filters make of one channel."""
     a0, a1, a2, a3, a4 = taps_a[0], taps_a[1], taps_a[2], taps_a[3], taps_a[4]
@@ -70,7 +69,7 @@ def _add_5(a, b, row, taps_a, taps_b):
         b[p] += b0 * x0 + b1 * x1 + b2 * x2 + b3 * x3 + b4 * x4
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _add_1(a, b, row, tap_a, tap_b):
     """Add what one tap of two filters makes of one channel."""
     for p in range(len(a)):
@@ -79,7 +78,7 @@ def _add_1(a, b, row, tap_a, tap_b):
         b[p] += tap_b * x
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _add_channel(a, b, channel, start, width, taps_a, taps_b):
     """Add what all K x K taps of two filters make of one channel to a band of sums."""
     K = taps_a.shape[0]
@@ -100,7 +99,7 @@ def _add_channel(a, b, channel, start, width, taps_a, taps_b):
             j += 1
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _convolve(x, weight, bias, padding, out):
     N, C, H, W = x.shape
     _, F, height, width_out = out.shape
@@ -148,7 +147,7 @@ def conv2d_backward_input(dout, weight, padding, dx):
     _convolve(np.ascontiguousarray(dout), flipped, no_bias, rest, dx)
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _dot_3x3(d, row0, row1, row2, dtaps):
     """Add to nine taps the product of what came back with what each of them saw."""
     zero = d.dtype.type(0)
@@ -175,7 +174,7 @@ def _dot_3x3(d, row0, row1, row2, dtaps):
     dtaps[2, 2] += s22
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _dot_5(d, row, dtaps):
     """Add to five taps in a row the product of what came back with what each of them saw."""
     zero = d.dtype.type(0)
@@ -194,7 +193,7 @@ def _dot_5(d, row, dtaps):
     dtaps[4] += s4
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _dot_1(d, row):
     """Return the product of what came back with what one tap saw."""
     total = d.dtype.type(0)
@@ -203,7 +202,7 @@ def _dot_1(d, row):
     return total
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _correlate(dout, x, padding, dweight, dbias):
     N, F, height, width_out = dout.shape
     _, C, H, W = x.shape

@@ -16,7 +16,6 @@ where PyTorch takes 15 (two threads of an AVX-512 machine).
 import math
 
 import numpy as np
-from numba import njit
 
 from minisr.kernels.cpu.microkernel import (
     NONE,
@@ -28,7 +27,7 @@ from minisr.kernels.cpu.microkernel import (
     tap_offsets,
     whole_blocks,
 )
-from minisr.kernels.cpu.options import EXACT
+from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.packing import pack
 from minisr.kernels.cpu.weight_gradient import sum_run, weight_gradient
 from minisr.kernels.cpu.winograd import scratch_size, winograd
@@ -64,7 +63,7 @@ GROUP_WIDTH = 40  # narrow patches lie side by side up to this width
 WORTH_WINOGRAD = 1024  # outputs x channels below which the transforms cost more than they save
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def run_convolution(
     source, source_start, target, target_start, channels, outputs, K, activation, packed, block,
     bias, offsets, row, plane, height, width, scratch,
@@ -87,7 +86,7 @@ def run_convolution(
         )  # fmt: skip
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def loss_of_row(out, start, wanted, R, j, kind, scale, losses):
     """Turn a row of outputs into the gradient by them, and return its part of the loss.
 
@@ -114,7 +113,7 @@ def loss_of_row(out, start, wanted, R, j, kind, scale, losses):
     return sum_run(losses, 0, losses.size)
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def loss_of_sample(out, start, row, plane, R, width, wanted, kind, scale):
     """Do `loss_of_row` for a sample; ``wanted`` has shape (C', H * R, W * R)."""
     losses = np.empty(width, np.float32)
@@ -129,7 +128,7 @@ def loss_of_sample(out, start, row, plane, R, width, wanted, kind, scale):
     return total
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def through_activation(
     gradient, start, values, value_start, plane, planes, pixels, activation, dbias
 ):
@@ -146,7 +145,7 @@ def through_activation(
         dbias[c] = sum_run(gradient, start + c * plane, pixels)
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def clear_gaps(buffer, start, plane, planes, row, height, samples, step, gap):
     """Put zeros into the gaps between samples side by side: a convolution has written there."""
     for c in range(planes):
@@ -157,7 +156,7 @@ def clear_gaps(buffer, start, plane, planes, row, height, samples, step, gap):
                     buffer[x] = np.float32(0)
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def learn_group(
     low, wanted, R, kind, scale, table, parameters, packed, offsets, row, plane, gap,
     buffers, scratch, gradient,

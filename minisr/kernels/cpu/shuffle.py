@@ -1,11 +1,9 @@
 """The periodic shuffle and its inverse: copies that read or write every R-th pixel of a row."""
 
-from numba import njit
-
-from minisr.kernels.cpu.options import OPTIONS
+from minisr.kernels.cpu.options import OPTIONS, compiled
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def pixel_shuffle(x, upscale_factor, out):
     """See ``minisr.kernels``."""
     N, _, H, W = x.shape
@@ -21,7 +19,7 @@ def pixel_shuffle(x, upscale_factor, out):
                             row[R * w + j] = source[w]
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def pixel_unshuffle(x, downscale_factor, out):
     """See ``minisr.kernels``."""
     N, _, H, W = out.shape

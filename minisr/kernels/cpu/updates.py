@@ -1,12 +1,11 @@
 """What changes weights in place: Adam, the moving average, the sum of gradients."""
 
 import numpy as np
-from numba import njit
 
-from minisr.kernels.cpu.options import OPTIONS
+from minisr.kernels.cpu.options import OPTIONS, compiled
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _adam(value, grad, first_moment, second_moment, rate, beta1, beta2, root_scale, epsilon):
     T = value.dtype.type
     keep1, keep2 = T(1 - beta1), T(1 - beta2)
@@ -35,7 +34,7 @@ def adam_step(value, grad, first_moment, second_moment, learning_rate, beta1, be
     )
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _lerp(average, value, fraction):
     fraction = average.dtype.type(fraction)
     for i in range(average.size):
@@ -47,7 +46,7 @@ def lerp(average, value, fraction):
     _lerp(average.reshape(-1), value.reshape(-1), fraction)
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _add(total, part):
     for i in range(total.size):
         total[i] += part[i]

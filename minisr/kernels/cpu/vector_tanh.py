@@ -11,10 +11,10 @@ loop takes 0.25; and, done on a sum that is still in a register, no pass over me
 works beside the multipliers, so a Newton step on a reciprocal estimate would save nothing.
 """
 
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
-from minisr.kernels.cpu.options import EXACT
+from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.vectors import LANES, Emitter, splat
 
 LIMIT = 9.0
@@ -70,7 +70,7 @@ def tanh_block(typing, source, target, start, count):
     return types.void(source, target, types.intp, types.intp), generate
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def tanh(source, target):
     """Fill target with the tanh of source; flat float32 arrays, which may be the same one."""
     for start in range(0, source.size, LANES):

@@ -9,11 +9,11 @@ the rows that serves as the right padding of one row and the left padding of the
 gap have dout = 0 and add nothing, so a plane is one long run without a thought about rows.
 """
 
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from minisr.kernels.cpu.options import EXACT
+from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.vectors import LANES, REGISTERS, Emitter, integer, splat
 
 SIDE = 5 if REGISTERS == 32 else 3
@@ -132,7 +132,7 @@ def sum_run(typing, array, start, count):
     return types.float32(array, types.intp, types.intp), generate
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def weight_gradient(
     dout, dout_start, dout_plane, outputs, source, source_start, offsets, pixels, target
 ):

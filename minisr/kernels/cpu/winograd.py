@@ -25,7 +25,7 @@ import itertools
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -39,7 +39,7 @@ from minisr.kernels.cpu.microkernel import (
     pack_weights,
     whole_blocks,
 )
-from minisr.kernels.cpu.options import EXACT
+from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.vectors import INT, LANES, VECTOR, Emitter, integer, splat
 
 A, B = 5 / 8, 3 / 2
@@ -279,7 +279,7 @@ def transform_output(
     ), generate
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def multiples(count, step):
     """0, step, 2 step, ...: np.arange compiles for a second, because of the text of its errors."""
     out = np.empty(count, np.int64)
@@ -288,7 +288,7 @@ def multiples(count, step):
     return out
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def multiply_points(scratch, offsets, squares, nothing, products, blocks):
     """Sum over channels at each of the 36 points, for `blocks` blocks and up to LANES - 1 more."""
     _, groups, channels, block = squares.shape
@@ -321,7 +321,7 @@ def multiply_points(scratch, offsets, squares, nothing, products, blocks):
             x += step * LANES
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def winograd(
     source,
     start,

@@ -11,11 +11,11 @@ arithmetic, whatever the patch's width, and the product is the micro-kernel once
 """
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
 from minisr.kernels.cpu.microkernel import BLOCK, NONE, PIXELS, multiply_block
-from minisr.kernels.cpu.options import EXACT
+from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.packing import G
 from minisr.kernels.cpu.vectors import LANES, Emitter, integer, splat
 from minisr.kernels.cpu.winograd import A, B, emit_input, multiples, shuffle
@@ -124,7 +124,7 @@ def transpose_block(typing, source, start, plane, valid, target, target_start, t
     return types.void(source, position, position, position, target, position, position), generate
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def channels_last(
     source, start, row, plane, channels, height, width, target, target_start, target_width, padded
 ):
@@ -146,7 +146,7 @@ def channels_last(
                 )
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def combine(source, first, step, tap, target):
     """One row of G^T: target = the sum of six vectors, weighted for one tap."""
     a, b, c = (
@@ -178,7 +178,7 @@ def gradient_scratch_size(channels, outputs, height, width):
     )
 
 
-@njit(**EXACT)
+@compiled(**EXACT)
 def winograd_weight_gradient(
     dout,
     dout_start,
