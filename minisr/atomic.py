@@ -27,6 +27,9 @@ def atomic_path(path):
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())  # else a crash may leave the new name on an empty file
         os.replace(temporary, path)
-    except BaseException:  # Ctrl-C too
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:  # Ctrl-C too
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)  # the name that the caller knows
         raise

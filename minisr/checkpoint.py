@@ -57,6 +57,8 @@ def load(path):
     """
     from safetensors import SafetensorError, safe_open
 
+    if Path(path).is_dir():
+        raise CheckpointError(f"{path} is a folder; a run's weights are in its model.safetensors")
     if not Path(path).is_file():
         raise CheckpointError(f"{path}: no such file; expected one that minisr train has written")
     try:
@@ -67,8 +69,10 @@ def load(path):
         raise CheckpointError(f"{path} is no safetensors file or is damaged: {error}") from error
     try:
         metadata = json.loads(text)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError):
+        metadata = None
+    if not isinstance(metadata, dict):
         raise CheckpointError(
             f"{path} has no settings of minisr in it; expected a file that minisr has written"
-        ) from error
+        )
     return tensors, metadata

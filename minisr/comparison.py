@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minisr.images import write_picture
+from minisr.images import to_8_bits, write_picture
 
 MARGIN = 12
 
@@ -21,7 +21,7 @@ def error_map(picture, original):
     """
     error = np.abs(picture.astype(np.float64) - original).mean(axis=2) / 48
     channels = [3 * error, 3 * error - 1, 3 * error - 2]  # black, red, yellow, white
-    return np.floor(np.stack(channels, axis=2).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    return to_8_bits(np.stack(channels, axis=2))
 
 
 def write_comparison(path, panels, columns=2):

@@ -185,13 +185,19 @@ class Patches:
         high *= np.float32(1 / 255)
         return low, high
 
-    def fingerprint(self):
-        """Return a SHA-256 of all pictures, by which a resumed run knows them again."""
-        digest = hashlib.sha256()
-        for pair in self.pairs:
-            digest.update(repr(pair.high.shape).encode())
-            digest.update(pair.high.tobytes())
-        return digest.hexdigest()
+
+def fingerprint(pairs):
+    """Return a SHA-256 of pictures, by which a resumed run knows them again.
+
+    Parameters
+    ----------
+    pairs : list of Pair
+    """
+    digest = hashlib.sha256()
+    for pair in pairs:
+        digest.update(repr(pair.high.shape).encode())
+        digest.update(pair.high.tobytes())
+    return digest.hexdigest()
 
 
 def _turned(patch, turn):

@@ -10,7 +10,6 @@ from minisr.errors import MinisrError, SettingsError
 from minisr.evaluation import Score, evaluate_picture
 from minisr.images import imresize, read_picture, write_picture
 from minisr.metrics import PROTOCOLS
-from minisr.trainer import TrainConfig
 from minisr.upscale import upscale
 
 # Photographs that come inside scikit-image's wheel; its diagrams and scans are left out.
@@ -46,7 +45,7 @@ def run(folder, seconds=90, threads=None, should_stop=lambda: False):
     Parameters
     ----------
     folder : path-like
-        Filled with the run and the pictures; a run that is there already is used, or resumed.
+        Filled with the run and the pictures; an unfinished run that is there is resumed.
     seconds : float, optional
         Of training.
     threads : int, optional
@@ -65,6 +64,8 @@ def run(folder, seconds=90, threads=None, should_stop=lambda: False):
     """
     folder, data = Path(folder), pictures_folder()
     held_out = [data / name for name in HOLD_OUT]
+    if runs.is_finished(folder / "run"):
+        runs.discard(folder / "run")
     again = (folder / "run" / runs.CHECKPOINT).exists()
     print(
         f"Training ESPCN x{SCALE} from scratch for about {seconds:.0f} seconds"
@@ -72,16 +73,16 @@ def run(folder, seconds=90, threads=None, should_stop=lambda: False):
     )
     print(f"{' and '.join(HOLD_OUT)} are held out.")
     if again:
-        print(f"(Going on with the run in {folder / 'run'}; remove that folder to begin anew.)")
+        print(f"(Going on with the unfinished run in {folder / 'run'}.)")
     result = runs.train(
         folder / "run",
         [data / name for name in LEARN],
-        None if again else TrainConfig(upscale_factor=SCALE, steps=1),
-        minutes=seconds / 60,
+        minutes=None if again else seconds / 60,
         validation=held_out,
         resume=again,
         threads=threads,
         should_stop=should_stop,
+        upscale_factor=SCALE,
     )
     if not result.finished:
         return False

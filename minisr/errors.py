@@ -17,5 +17,9 @@ class SettingsError(MinisrError, ValueError):
     """A setting, a name or an option is not one that minisr knows."""
 
 
+class TrainingError(MinisrError):
+    """Training came to nothing."""
+
+
 class CheckpointError(MinisrError, ValueError):
     """A file of weights or of training state is damaged or belongs to something else."""

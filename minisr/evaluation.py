@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from minisr.data import make_pair
-from minisr.errors import PictureError, SettingsError
-from minisr.images import luma, read_picture
-from minisr.metrics import PROTOCOLS, bicubic
+from minisr.errors import PictureError, ShapeError
+from minisr.images import imresize, luma, read_picture, to_8_bits
+from minisr.metrics import bicubic
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,7 @@ def predict_luma(model, low, threads=None):
     high = model(low[None].astype(np.float32) / np.float32(255), threads)[0]
     if len(high) == 1:
         return high[0]
-    rgb = np.floor(high.clip(0, 1) * 255 + 0.5).astype(np.uint8)
-    return luma(rgb.transpose(1, 2, 0))
+    return luma(to_8_bits(high).transpose(1, 2, 0))
 
 
 def score_pair(model, pair, protocol, threads=None):
@@ -65,12 +64,14 @@ def score_pair(model, pair, protocol, threads=None):
     """
     high = _luma_of(pair.high)
     scale = high.shape[0] // pair.low.shape[1]
-    prediction = (
-        bicubic(_luma_of(pair.low), scale)
-        if model is None
-        else predict_luma(model, pair.low, threads)
-    )
-    return Score(*protocol.score(prediction, high, scale))
+    try:
+        if model is None:  # the protocol shrinks the luma, not the colours
+            prediction = bicubic(imresize(high, pair.low.shape[1:]), scale)
+        else:
+            prediction = predict_luma(model, pair.low, threads)
+        return Score(*protocol.score(prediction, high, scale))
+    except (PictureError, ShapeError) as error:
+        raise PictureError(f"{pair.name}: {error}") from error
 
 
 def _luma_of(planes):
@@ -127,10 +128,3 @@ def mean(scores):
         float(np.mean([score.psnr for score in scores])),
         float(np.mean([score.ssim for score in scores])),
     )
-
-
-def protocol_named(name):
-    """Return a protocol of `minisr.metrics`, or raise SettingsError."""
-    if name not in PROTOCOLS:
-        raise SettingsError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {name!r}")
-    return PROTOCOLS[name]

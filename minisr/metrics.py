@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minisr.errors import PictureError, SettingsError, ShapeError
-from minisr.images import imresize, luma
+from minisr.images import imresize, luma, to_8_bits
 
 SSIM_WINDOW = 11  # pixels
 SSIM_SIGMA = 1.5  # pixels
@@ -232,7 +232,7 @@ def _prepare_matlab(pixels, scale):
             f"x{scale}, got shape {pixels.shape}: use a larger picture"
         )
     height, width = (n - n % scale for n in pixels.shape[:2])
-    high = luma(_without_alpha(_to_8_bits(pixels[:height, :width])))
+    high = luma(_without_alpha(to_8_bits(pixels[:height, :width])))
     return imresize(high, (height // scale, width // scale)), high
 
 
@@ -269,7 +269,7 @@ def _score_matlab(prediction, high, scale):
             f"got {prediction.shape} and {high.shape} {high.dtype}"
         )
     inside = (slice(scale, -scale), slice(scale, -scale))
-    prediction, high = _to_8_bits(prediction)[inside], high[inside]
+    prediction, high = to_8_bits(prediction)[inside], high[inside]
     return psnr(prediction, high), ssim(prediction, high)
 
 
@@ -277,19 +277,6 @@ def _check_scale(scale):
     """Raise SettingsError for a scale that is not a whole number from 1 on."""
     if not isinstance(scale, numbers.Integral) or scale < 1:
         raise SettingsError(f"expected a scale that is a whole number from 1 on, got {scale!r}")
-
-
-def _to_8_bits(pixels):
-    """Return pixels as uint8, clipped and rounded half up."""
-    if pixels.dtype == np.uint8:
-        return pixels
-    if pixels.dtype == np.uint16:
-        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    if pixels.dtype.kind != "f":
-        raise PictureError(f"expected uint8, uint16 or floats in [0, 1], got {pixels.dtype}")
-    if not np.isfinite(pixels).all():
-        raise PictureError("expected floats in [0, 1], got NaN or infinity among them")
-    return np.floor(np.clip(pixels.astype(np.float64), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def _without_alpha(pixels):

@@ -2,6 +2,8 @@
 
 import math
 
+from minisr.errors import CheckpointError
+
 
 class Adam:
     """Adam, with PyTorch's semantics and defaults.
@@ -64,7 +66,10 @@ class Adam:
         """Go on where ``state_dict`` was taken, after ``steps`` steps."""
         for name, moments in (("first", self.first_moments), ("second", self.second_moments)):
             for k, moment in enumerate(moments):
-                moment[...] = state[f"{name}.{k}"]
+                value = state[f"{name}.{k}"]
+                if value.shape != moment.shape:
+                    raise CheckpointError(f"{name}.{k} has shape {value.shape}, not {moment.shape}")
+                moment[...] = value
         self.steps = steps
 
 

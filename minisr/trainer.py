@@ -1,6 +1,6 @@
 """Training: the settings, and the step that is repeated until the network has learnt."""
 
-import dataclasses
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,7 +79,8 @@ class TrainConfig:
         scales = range(2, 9)
         self._require(self.upscale_factor in scales, "upscale_factor", "an integer from 2 to 8")
         self._require(self.steps >= 1, "steps", "at least 1")
-        self._require(self.learning_rate > 0, "learning_rate", "above 0")
+        self._require(0 < self.learning_rate < math.inf, "learning_rate", "above 0 and finite")
+        self._require(0 < self.gamma <= 1, "gamma", "in (0, 1]")
         self._require(0 <= self.beta2 < 1, "beta2", "in [0, 1)")
         self._require(0 <= self.average_decay < 1, "average_decay", "in [0, 1)")
         self._require(self.warmup >= 0, "warmup", "at least 0")
@@ -171,7 +172,3 @@ class Trainer:
         except (KeyError, ValueError) as error:
             raise CheckpointError(f"the state of training is incomplete: {error}") from error
         self.steps = steps
-
-    def describe(self):
-        """Return the settings as JSON can hold them."""
-        return dataclasses.asdict(self.config)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minisr import models
-from minisr.errors import PictureError, SettingsError
+from minisr.errors import PictureError
 from minisr.images import imresize, rgb_to_ycbcr, ycbcr_to_rgb
 
 # The largest value of each kind of picture; floats are intensities already.
@@ -101,12 +101,3 @@ def _through(model, planes, threads):
         three = _through(model, np.repeat(planes, 3, axis=2), threads)
         return three.mean(axis=2, keepdims=True)
     return model(low[None], threads)[0].transpose(1, 2, 0)
-
-
-def scale_of(model, scale):
-    """Return a network's scale, or raise SettingsError if another one was asked for."""
-    if scale is not None and scale != model.upscale_factor:
-        raise SettingsError(
-            f"these weights enlarge x{model.upscale_factor}, but x{scale} was asked for"
-        )
-    return model.upscale_factor

@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import math
 import os
 import signal
 import subprocess
@@ -12,8 +13,10 @@ from numpy.testing import assert_array_equal
 
 from minisr import checkpoint, models, optim, runs
 from minisr.data import Pair, Patches, make_pair
-from minisr.errors import CheckpointError, PictureError, SettingsError
+from minisr.errors import CheckpointError, PictureError, SettingsError, TrainingError
+from minisr.evaluation import Score
 from minisr.images import write_picture
+from minisr.metrics import PROTOCOLS, bicubic
 from minisr.threads import Threads
 from minisr.trainer import TrainConfig, Trainer
 
@@ -39,7 +42,9 @@ CONFIG = TrainConfig(2, 30, batch_size=3, patch_size=9, warmup=4, seed=11)
 
 def train(folder, pictures, config=CONFIG, **options):
     options = {"show_progress": False, "threads": 2} | options
-    return runs.train(folder, [pictures], config, **options)
+    if config is not None:
+        options = dataclasses.asdict(config) | options
+    return runs.train(folder, [pictures], **options)
 
 
 def patches(config=CONFIG):
@@ -127,6 +132,10 @@ def test_schedules_by_hand():
     [
         ({"steps": 0}, "steps must be at least 1, got 0"),
         ({"learning_rate": 0.0}, "learning_rate must be above 0"),
+        ({"learning_rate": math.inf}, "learning_rate must be above 0 and finite"),
+        ({"learning_rate": math.nan}, "learning_rate must be above 0 and finite"),
+        ({"gamma": math.nan}, r"gamma must be in \(0, 1\]"),
+        ({"upscale_factor": 9}, "upscale_factor must be an integer from 2 to 8, got 9"),
         ({"beta2": 1.0}, r"beta2 must be in \[0, 1\)"),
         ({"average_decay": 1.0}, r"average_decay must be in \[0, 1\)"),
         ({"warmup": -1}, "warmup must be at least 0"),
@@ -184,8 +193,9 @@ import sys
 from minisr import runs
 from minisr.trainer import TrainConfig
 runs.CHECKPOINT_SECONDS = 0  # after every step: the kill falls into writing, too
-config = TrainConfig(2, 30, batch_size=3, patch_size=9, warmup=4, seed=11)
-runs.train(sys.argv[1], [sys.argv[2]], config, resume=True, show_progress=False)
+settings = {"upscale_factor": 2, "steps": 30, "batch_size": 3, "patch_size": 9}
+settings |= {"warmup": 4, "seed": 11}
+runs.train(sys.argv[1], [sys.argv[2]], resume=True, show_progress=False, **settings)
 """
 
 
@@ -237,7 +247,7 @@ def test_a_run_is_not_resumed_with_other_settings_or_pictures(pictures, tmp_path
         train(tmp_path / "run", pictures, other, resume=True)
     write_picture(tmp_path / "other.png", smooth_picture(99))
     write_picture(tmp_path / "another.png", smooth_picture(98))
-    with pytest.raises(CheckpointError, match="learnt from other pictures than these"):
+    with pytest.raises(CheckpointError, match="had other pictures than these"):
         train(tmp_path / "run", tmp_path / "other.png", resume=True)
     with pytest.raises(SettingsError, match=r"no run in .* to resume"):
         runs.train(tmp_path / "nowhere", resume=True)
@@ -259,14 +269,83 @@ def test_a_checkpoint_that_lacks_something_is_refused(pictures, tmp_path):
         runs.train(tmp_path, resume=True, show_progress=False)
 
 
+def test_moments_of_another_shape_are_refused(pictures, tmp_path):
+    train(tmp_path, pictures)
+    tensors, metadata = checkpoint.load(tmp_path / runs.CHECKPOINT)
+    tensors["adam.first.0"] = np.zeros(1, np.float32)
+    checkpoint.save(tmp_path / runs.CHECKPOINT, tensors, metadata)
+    with pytest.raises(CheckpointError, match=r"first.0 has shape \(1,\), not \(64, 1, 5, 5\)"):
+        runs.train(tmp_path, resume=True, show_progress=False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"config": {"depth": 3}},
+        {"config": None},
+        {"pictures": ...},
+        {"steps": "many"},
+        {"backend": ...},
+    ],
+    ids=str,
+)
+def test_a_checkpoint_of_another_version_is_refused(pictures, tmp_path, change):
+    train(tmp_path, pictures)
+    tensors, metadata = checkpoint.load(tmp_path / runs.CHECKPOINT)
+    metadata = {k: v for k, v in (metadata | change).items() if v is not ...}
+    checkpoint.save(tmp_path / runs.CHECKPOINT, tensors, metadata)
+    with pytest.raises(CheckpointError, match=r"cannot resume; its weights can be used|is damaged"):
+        runs.train(tmp_path, resume=True, show_progress=False)
+
+
+def test_another_backend_does_not_go_on(pictures, tmp_path):
+    train(tmp_path, pictures)
+    with pytest.raises(SettingsError, match=r"backend cpu \(now reference\)"):
+        runs.train(tmp_path, resume=True, backend="reference")
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_training_that_falls_apart_is_named_and_saves_nothing(pictures, tmp_path):
+    with pytest.raises(TrainingError, match=r"fell apart at step .* lower learning rate than 1e"):
+        train(tmp_path, pictures, dataclasses.replace(CONFIG, learning_rate=1e30, warmup=0))
+    assert not (tmp_path / runs.MODEL).exists()
+
+
+def test_bicubic_in_the_log_is_that_of_the_protocol(tmp_path, rng):
+    """Of colour pictures, too: the protocol shrinks the luma, a network of RGB the colours."""
+    colours = np.stack([smooth_picture(k) for k in (1, 2, 3)], axis=2)
+    write_picture(tmp_path / "colour.png", colours)
+    write_picture(tmp_path / "other.png", colours[::-1])
+    config = dataclasses.replace(CONFIG, in_channels=3, steps=1)
+    validation = [tmp_path / "colour.png"]
+    result = train(tmp_path / "run", tmp_path / "other.png", config, validation=validation)
+    protocol = PROTOCOLS["matlab"]
+    low, high = protocol.prepare(colours, 2)
+    assert result.rows[0]["bicubic_psnr"] == protocol.score(bicubic(low, 2), high, 2)[0]
+
+
+def test_a_held_out_picture_too_small_to_measure_is_named(pictures, tmp_path):
+    write_picture(tmp_path / "dot.png", smooth_picture(0, 8, 40))
+    with pytest.raises(PictureError, match=r"dot.png: .*11 x 11"):
+        train(tmp_path / "run", pictures, validation=[tmp_path / "dot.png"])
+    assert not (tmp_path / "run").exists()
+
+
 def test_minutes_become_a_number_of_steps(pictures, tmp_path):
-    result = train(tmp_path, pictures, minutes=0.02)
+    settings = {n: v for n, v in dataclasses.asdict(CONFIG).items() if n != "steps"}
+    options = {"minutes": 0.02, "threads": 2, "show_progress": False}
+    result = runs.train(tmp_path, [pictures], **options, **settings)
     steps = result.rows[-1]["step"]
     assert steps > 1
     assert checkpoint.load(tmp_path / runs.CHECKPOINT)[1]["config"]["steps"] == steps
-    assert train(tmp_path, pictures, minutes=0.02, resume=True).finished
-    with pytest.raises(SettingsError, match="minutes must be above 0"):
-        train(tmp_path / "other", pictures, minutes=0)
+    with pytest.raises(SettingsError, match=r"other settings: minutes \d+ steps \(now 0.02\)"):
+        runs.train(tmp_path, [pictures], resume=True, **options)
+    for minutes in (0, -1, math.inf, math.nan):
+        with pytest.raises(SettingsError, match="minutes must be above 0 and finite"):
+            runs.train(tmp_path / "other", [pictures], minutes=minutes, upscale_factor=2)
+    with pytest.raises(SettingsError, match="steps and minutes exclude each other"):
+        train(tmp_path / "other", pictures, minutes=1)
+    assert not (tmp_path / "other").exists()
 
 
 def test_pictures_too_small_for_a_patch_are_named(tmp_path):
@@ -300,15 +379,12 @@ def test_held_out_pictures_are_not_learnt_from(tmp_path, monkeypatch):
         runs,
         "score_pair",
         lambda model, pair, protocol, threads: seen.setdefault("out", set()).add(pair.name)
-        or runs.mean([SCORE]),
+        or Score(30.0, 0.9),
     )
     train(tmp_path / "run", folder, dataclasses.replace(CONFIG, steps=1))
     assert len(seen["out"]) == 2
     assert not seen["out"] & {*seen["learn"]}
     assert len(seen["learn"]) == 10
-
-
-SCORE = runs.mean.__globals__["Score"](30.0, 0.9)
 
 
 def test_one_picture_alone_is_learnt_from_and_nothing_is_held_out(tmp_path):
@@ -319,7 +395,7 @@ def test_one_picture_alone_is_learnt_from_and_nothing_is_held_out(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_named(pictures, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(SettingsError, match="run cannot be made: Not a directory"):
+    with pytest.raises(SettingsError, match="run cannot be made or written to: Not a directory"):
         train(tmp_path / "file" / "run", pictures)
 
 

@@ -3,9 +3,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import minisr
-from minisr import ESPCN, upscale
+from minisr import ESPCN
 from minisr.errors import PictureError, SettingsError
 from minisr.images import imresize, rgb_to_ycbcr
+from minisr.upscale import MAXIMUM
 
 
 class Bicubic:
@@ -32,7 +33,7 @@ def smooth(rng, *shape):
 @pytest.mark.parametrize("in_channels", [1, 3])
 def test_the_same_kind_of_picture_comes_out(rng, dtype, channels, in_channels):
     shape = (9, 14) if channels is None else (9, 14, channels)
-    maximum = upscale.__globals__["MAXIMUM"][dtype]
+    maximum = MAXIMUM[dtype]
     picture = (smooth(rng, *shape) * maximum).astype(dtype)
     large = minisr.upscale(picture, model=Bicubic(in_channels))
     assert large.dtype == dtype

@@ -61,8 +61,11 @@ def test_a_damaged_file_is_named(model, tmp_path, how):
 def test_other_files_are_refused(model, tmp_path):
     with pytest.raises(CheckpointError, match="no such file"):
         minisr.load(tmp_path / "nothing")
-    with pytest.raises(CheckpointError, match="no such file"):
+    with pytest.raises(CheckpointError, match="is a folder"):
         minisr.load(tmp_path)
+    save_file({"a": np.zeros(1)}, tmp_path / "list", metadata={"minisr": "[1]"})
+    with pytest.raises(CheckpointError, match="has no settings of minisr"):
+        minisr.load(tmp_path / "list")
     save_file({"a": np.zeros(1)}, tmp_path / "foreign")
     with pytest.raises(CheckpointError, match="has no settings of minisr"):
         minisr.load(tmp_path / "foreign")

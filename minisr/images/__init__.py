@@ -1,6 +1,7 @@
 """Pictures: reading and writing, colour, and resizing as MATLAB does it."""
 
 from minisr.images.colour import luma, rgb_to_ycbcr, ycbcr_to_rgb
+from minisr.images.depth import to_8_bits
 from minisr.images.files import Picture, find_pictures, read_picture, write_picture
 from minisr.images.resize import imresize
 
@@ -11,6 +12,7 @@ __all__ = [
     "luma",
     "read_picture",
     "rgb_to_ycbcr",
+    "to_8_bits",
     "write_picture",
     "ycbcr_to_rgb",
 ]

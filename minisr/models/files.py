@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import numpy as np
+
 from minisr import checkpoint
 from minisr.errors import CheckpointError, SettingsError
 from minisr.models.espcn import ESPCN
@@ -86,6 +88,9 @@ def load(path, backend="cpu"):
             f"{path} holds {metadata.get('format', 'something else')}, not weights; "
             "a training run's weights are in its model.safetensors"
         )
+    broken = [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()]
+    if broken:
+        raise CheckpointError(f"{path} has NaN or infinity in {', '.join(broken)}")
     try:
         model = build(metadata["model"], metadata["settings"], backend=backend)
         model.load_state_dict(tensors)

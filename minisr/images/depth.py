@@ -1,0 +1,32 @@
+"""From any kind of picture to one of 8 bits."""
+
+import numpy as np
+
+from minisr.errors import PictureError
+
+
+def to_8_bits(pixels):
+    """Return pixels as uint8, clipped and rounded half up.
+
+    Parameters
+    ----------
+    pixels : ndarray, any shape, uint8, uint16, or float in [0, 1]
+
+    Returns
+    -------
+    ndarray, the same shape, uint8
+
+    Raises
+    ------
+    PictureError
+        Another dtype, or NaN or infinity.
+    """
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype == np.uint16:
+        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if pixels.dtype.kind != "f":
+        raise PictureError(f"expected uint8, uint16 or floats in [0, 1], got {pixels.dtype}")
+    if not np.isfinite(pixels).all():
+        raise PictureError("expected floats in [0, 1], got NaN or infinity among them")
+    return np.floor(np.clip(pixels.astype(np.float64), 0, 1) * 255 + 0.5).astype(np.uint8)
