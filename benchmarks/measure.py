@@ -16,6 +16,7 @@ from ceiling import Ceiling
 from minisr.threads import available
 
 PAUSE = 0.02  # seconds before each call: the pools of PyTorch and others spin on after theirs
+QUIET = 0.05  # of the processors' time: what others may take
 CEILING = "FMA ceiling"
 OURS = "minisr"
 
@@ -83,30 +84,42 @@ def commit():
         return "unknown"
 
 
+class Disturbance:
+    """How much of the processors' time others have taken since the last question."""
+
+    def __init__(self):
+        self.seen = self.look()
+
+    def look(self):
+        """Return the seconds of processors so far: others', and all. Linux alone knows."""
+        try:
+            with open("/proc/stat", encoding="utf-8") as file:
+                ticks = [int(word) for word in file.readline().split()[1:9]]
+        except OSError:
+            return 0.0, 0.0
+        total = sum(ticks) / os.sysconf("SC_CLK_TCK")
+        idle = (ticks[3] + ticks[4]) / os.sysconf("SC_CLK_TCK")  # without work, and for disks
+        return total - idle - time.process_time(), total
+
+    def share(self):
+        """Return the share of others since the last call; zero where nobody knows."""
+        before, self.seen = self.seen, self.look()
+        others, total = (now - then for now, then in zip(self.seen, before, strict=True))
+        return others / total if total else 0.0
+
+
 def busy():
-    """Return the share of the processors' time that others use, over half a second, or None."""
-
-    def used_and_all():
-        with open("/proc/stat", encoding="utf-8") as file:
-            ticks = [int(word) for word in file.readline().split()[1:9]]
-        return sum(ticks) - ticks[3] - ticks[4], sum(ticks)  # without idle and waiting for disks
-
-    try:
-        used, total = used_and_all()
-        time.sleep(0.5)
-        used, total = (
-            now - before for now, before in zip(used_and_all(), (used, total), strict=True)
-        )
-    except OSError:
-        return None
-    return round(used / max(total, 1), 3)
+    """Return the share of the processors' time that others use, over half a second."""
+    disturbance = Disturbance()
+    time.sleep(0.5)
+    return max(0.0, round(disturbance.share(), 3))
 
 
 def describe(environment):
     """Print the environment, and a warning if the machine has other work."""
     versions = ", ".join(f"{k} {v}" for k, v in environment["versions"].items())
     print(f"{environment['processor']}, {environment['threads']} threads; {versions}")
-    if (environment["busy"] or 0) > 0.1:
+    if environment["busy"] > QUIET:
         load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
         print(
             f"WARNING: {environment['busy']:.0%} of the processors' time is taken by others (load "
@@ -117,7 +130,9 @@ def describe(environment):
 def interleave(peers, seconds, least=5):
     """Time peers in turn, round after round, so that a busy machine is busy for all of them.
 
-    Every round has an order of its own: nobody always runs after the same neighbour.
+    Every round has an order of its own: nobody always runs after the same neighbour. Rounds in
+    which other processes took more than QUIET of the processors' time do not count, and are made up
+    for, in up to four times the time; if even that gives too few, the least disturbed ones count.
 
     Parameters
     ----------
@@ -132,19 +147,30 @@ def interleave(peers, seconds, least=5):
     dict of str to list of float
         The seconds of each call. The first round, which compiles and warms caches, is left out.
     """
-    times = {name: [] for name in peers}
     order, shuffle = list(peers), random.Random(0).shuffle
-    end = None
-    while end is None or time.perf_counter() < end or len(times[order[0]]) < least:
+    for name in order:
+        peers[name]()
+    rounds = []  # the share of others, and the seconds of each peer
+    disturbance = Disturbance()
+    began = time.perf_counter()
+    while True:
+        quiet = sum(share <= QUIET for share, _ in rounds)
+        spent = time.perf_counter() - began
+        enough = quiet >= least or (len(rounds) >= least and spent > 4 * seconds)
+        if enough and spent > seconds:
+            break
+        shuffle(order)
+        times = {}
         for name in order:
             time.sleep(PAUSE)
-            began = time.perf_counter()
+            start = time.perf_counter()
             peers[name]()
-            if end is not None:
-                times[name].append(time.perf_counter() - began)
-        end = end or time.perf_counter() + seconds
-        shuffle(order)
-    return times
+            times[name] = time.perf_counter() - start
+        rounds.append((disturbance.share(), times))
+    if quiet < least:
+        print(f"  WARNING: of {len(rounds)} rounds only {quiet} were undisturbed; {least} count")
+    rounds.sort(key=lambda item: item[0])
+    return {name: [times[name] for _, times in rounds[: max(quiet, least)]] for name in peers}
 
 
 def compare(peers, operations, threads, seconds, rivals=(), least=5):
