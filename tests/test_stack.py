@@ -188,7 +188,7 @@ def test_tanh_of_vectors():
     out = np.empty_like(x)
     tanh(x, out)
     exact = np.tanh(x.astype(np.float64))
-    assert np.abs(out - exact).max() < 3.3e-7  # measured 3.1e-7
+    assert np.abs(out - exact).max() < 3.3e-7  # measured 3.25e-7 at worst
     assert np.abs((out - exact)[exact != 0] / exact[exact != 0]).max() < 5e-7
     special = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0], np.float32)
     out = np.empty_like(special)
