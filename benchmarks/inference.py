@@ -57,7 +57,7 @@ def main():
             title = f"x{scale}, {width} x {height} -> {width * scale} x {height * scale}"
             print(f"\n{title}")
             torch.compiler.reset()
-            seconds = 15 if arguments.short else 60
+            seconds = 15 if arguments.short else 40
             rows, skipped = measure(scale, threads, seconds, not arguments.no_compile)
             print_table(rows, COLUMNS)
             report["pictures"].append({"title": title, "peers": rows, "skipped": skipped})

@@ -15,7 +15,9 @@ from ceiling import Ceiling
 
 from minisr.threads import available
 
-PAUSE = 0.02  # seconds before each call: the pools of PyTorch and others spin on after theirs
+# Seconds of a peer's turn: nothing, for the pools of PyTorch and others spin on after their work;
+# untimed calls, for a virtual machine that has slept wakes its cores one by one; timed ones.
+PAUSE, WARM, TIMED = 0.005, 0.05, 0.03
 QUIET = 0.05  # of the processors' time: what others may take
 CEILING = "FMA ceiling"
 OURS = "minisr"
@@ -127,6 +129,17 @@ def describe(environment):
         )
 
 
+def calls(run, seconds):
+    """Call again and again for so long, at least once; return the mean seconds of a call."""
+    count, began = 0, time.perf_counter()
+    while True:
+        run()
+        count += 1
+        spent = time.perf_counter() - began
+        if spent >= seconds:
+            return spent / count
+
+
 def interleave(peers, seconds, least=5):
     """Time peers in turn, round after round, so that a busy machine is busy for all of them.
 
@@ -145,7 +158,7 @@ def interleave(peers, seconds, least=5):
     Returns
     -------
     dict of str to list of float
-        The seconds of each call. The first round, which compiles and warms caches, is left out.
+        The seconds of a call in each round.
     """
     order, shuffle = list(peers), random.Random(0).shuffle
     for name in order:
@@ -163,9 +176,8 @@ def interleave(peers, seconds, least=5):
         times = {}
         for name in order:
             time.sleep(PAUSE)
-            start = time.perf_counter()
-            peers[name]()
-            times[name] = time.perf_counter() - start
+            calls(peers[name], WARM)
+            times[name] = calls(peers[name], TIMED)
         rounds.append((disturbance.share(), times))
     if quiet < least:
         print(f"  WARNING: of {len(rounds)} rounds only {quiet} were undisturbed; {least} count")

@@ -91,7 +91,7 @@ def main():
             title = f"{batch_size} patches of {patch_size} x {patch_size}"
             print(f"\n{title}")
             torch.compiler.reset()
-            seconds = 10 if arguments.short else 40
+            seconds = 10 if arguments.short else 20
             rows, skipped = measure(
                 batch_size, patch_size, threads, seconds, not arguments.no_compile
             )
