@@ -42,6 +42,32 @@ class Threads:
             map(function, *items) if self._pool is None else self._pool.map(function, *items)
         )
 
+    def together(self, function, argument, most):
+        """Call ``function(argument)`` in several threads at once, the caller's own among them.
+
+        Parameters
+        ----------
+        function : callable
+        argument : object
+            The same for all: an iterator of jobs, say, of which each takes the next.
+        most : int
+            No more threads than this.
+        """
+        helpers = []
+        if self._pool is not None:
+            count = min(self.count, most) - 1
+            helpers = [self._pool.submit(function, argument) for _ in range(count)]
+        function(argument)
+        for helper in helpers:
+            if not helper.cancel():  # one that has not begun would find nothing left to do
+                helper.result()
+
+    def begin(self, function, *arguments):
+        """Start a call beside whatever else happens; return a function that gives its result."""
+        if self._pool is None:
+            return functools.partial(function, *arguments)
+        return self._pool.submit(function, *arguments).result
+
     def __enter__(self):
         return self
 

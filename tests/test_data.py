@@ -126,3 +126,25 @@ def test_the_fingerprint_tells_pictures_apart():
 def test_threads_refuse_to_be_none():
     with pytest.raises(SettingsError, match="threads must be at least 1, got 0"):
         Threads(0)
+
+
+def test_threads_work_together_and_beside():
+    for count in (1, 2, 4):
+        with Threads(count) as threads:
+            taken = []
+            threads.together(taken.extend, iter(range(100)), most=3)
+            assert sorted(taken) == list(range(100))
+            result = threads.begin(divmod, 17, 5)
+            assert result() == (3, 2)
+            with pytest.raises(ZeroDivisionError):
+                threads.begin(divmod, 17, 0)()
+
+
+def test_threads_within_threads_do_not_wait_for_each_other_for_ever():
+    def nested(k):
+        taken = []
+        threads.together(taken.extend, iter([k, k]), most=9)
+        return len(taken)
+
+    with Threads(2) as threads:
+        assert threads.map(nested, range(8)) == [2] * 8

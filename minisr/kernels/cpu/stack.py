@@ -49,11 +49,7 @@ def share(threads, jobs, work):
 
     Python's lock makes the iterator of a list safe: each job is taken once.
     """
-    count, jobs = min(threads.count, len(jobs)), iter(jobs)
-    if count == 1:
-        work(jobs)
-    else:
-        threads.map(work, [jobs] * count)
+    threads.together(work, iter(jobs), most=len(jobs))
 
 
 def round_up(number, step):
