@@ -1,8 +1,8 @@
 """How long a step of training takes, in minisr and in PyTorch.
 
 A step is forward, mean squared error, backward and Adam on a batch of low-resolution patches,
-ESPCN x3. minisr's step also cuts its patches out of pictures and keeps the moving average of the
-weights; PyTorch's patches are ready in memory. First all take two steps from the same weights on
+ESPCN x3. The patches are ready in memory for all; minisr is also there as it trains, cutting them
+out of pictures. Its step also keeps the moving average of the weights. First all take two steps from the same weights on
 the same patches, and their losses must agree: the second one has gone through every gradient.
 """
 
@@ -69,7 +69,13 @@ def measure(batch_size, patch_size, threads, seconds, compiled):
     for name, reason in skipped.items():
         print(f"  skipped: {name}: {reason}")
     rivals = {name: lambda step=step: step(*batches[0]) for name, (step, _) in steps.items()}
-    peers = {OURS: trainer.step, "minisr, one thread": alone.step, **rivals}
+    low, high = (array.numpy() for array in batches[0])
+    peers = {
+        OURS: lambda: trainer.step_on(low, high),
+        "minisr, cutting patches": trainer.step,
+        "minisr, one thread": lambda: alone.step_on(low, high),
+        **rivals,
+    }
     # Backward is two more convolutions a layer, but nobody wants the gradient of the picture.
     pixels = batch_size * patch_size**2
     operations = 2 * pixels * (3 * multiply_adds(SCALE) - 25 * 64)

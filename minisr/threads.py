@@ -62,12 +62,6 @@ class Threads:
             if not helper.cancel():  # one that has not begun would find nothing left to do
                 helper.result()
 
-    def begin(self, function, *arguments):
-        """Start a call beside whatever else happens; return a function that gives its result."""
-        if self._pool is None:
-            return functools.partial(function, *arguments)
-        return self._pool.submit(function, *arguments).result
-
     def __enter__(self):
         return self
 

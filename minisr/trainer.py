@@ -1,6 +1,5 @@
 """Training: the settings, and the step that is repeated until the network has learnt."""
 
-import functools
 import math
 from dataclasses import dataclass
 
@@ -137,12 +136,14 @@ class Trainer:
             self.model.parameters, self.model.kernels, config.learning_rate, (0.9, config.beta2)
         )
         self.schedule = config.make_schedule(patches.steps_per_epoch)
-        self._go_on_after(0)
+        self.steps = 0
 
     def step(self):
         """Draw a batch, take one Adam step on it, and return its loss."""
-        low, high = self._next_batch()
-        self._next_batch = self.threads.begin(self.patches.batch, self.steps + 1)
+        return self.step_on(*self.patches.batch(self.steps))
+
+    def step_on(self, low, high):
+        """Take one Adam step on a batch, shapes as of `Patches.batch`, and return its loss."""
         self.optimizer.zero_grad()
         loss = self.model.learn(low, high, self.config.loss, self.threads)
         self.optimizer.learning_rate = self.config.learning_rate * self.schedule(self.steps)
@@ -173,8 +174,4 @@ class Trainer:
             self.optimizer.load_state_dict(part("adam"), steps)
         except (KeyError, ValueError) as error:
             raise CheckpointError(f"the state of training is incomplete: {error}") from error
-        self._go_on_after(steps)
-
-    def _go_on_after(self, steps):
         self.steps = steps
-        self._next_batch = functools.partial(self.patches.batch, steps)

@@ -128,16 +128,14 @@ def test_threads_refuse_to_be_none():
         Threads(0)
 
 
-def test_threads_work_together_and_beside():
+def test_threads_work_together():
     for count in (1, 2, 4):
         with Threads(count) as threads:
             taken = []
             threads.together(taken.extend, iter(range(100)), most=3)
             assert sorted(taken) == list(range(100))
-            result = threads.begin(divmod, 17, 5)
-            assert result() == (3, 2)
             with pytest.raises(ZeroDivisionError):
-                threads.begin(divmod, 17, 0)()
+                threads.together(lambda jobs: 1 // 0, iter([1]), most=3)
 
 
 def test_threads_within_threads_do_not_wait_for_each_other_for_ever():
