@@ -2,8 +2,9 @@
 
 A step is forward, mean squared error, backward and Adam on a batch of low-resolution patches,
 ESPCN x3. The patches are ready in memory for all; minisr is also there as it trains, cutting them
-out of pictures. Its step also keeps the moving average of the weights. First all take two steps from the same weights on
-the same patches, and their losses must agree: the second one has gone through every gradient.
+out of pictures. Its step also keeps the moving average of the weights. First all take two steps
+from the same weights on the same patches, and their losses must agree: the second one has gone
+through every gradient.
 """
 
 import numpy as np
