@@ -192,7 +192,10 @@ def train_command(arguments):
             **settings,
         )
     if not result.finished:
-        _note(f"interrupted; saved. Go on with: minisr train --resume -o {arguments.output}")
+        if (arguments.output / runs.CHECKPOINT).exists():
+            _note(f"interrupted; saved. Go on with: minisr train --resume -o {arguments.output}")
+        else:
+            _note("interrupted before the first step; nothing to save")
         return INTERRUPTED
     last = result.rows[-1]
     if last["psnr"] is not None:
@@ -313,7 +316,7 @@ def demo_command(arguments):
     with _Interruptible() as interrupted:
         finished = demo.run(arguments.output, arguments.seconds, arguments.threads, interrupted)
     if not finished:
-        _note("interrupted; saved. Run the demo again to go on")
+        _note("interrupted. Run the demo again to go on")
         return INTERRUPTED
     return 0
 

@@ -350,12 +350,13 @@ class ConvStack(Sequential):
     def __init__(self, layers, kernels):
         super().__init__(layers)
         self.kernels = kernels
-        *convolutions, shuffle = layers.values()
+        *_, shuffle = layers.values()
         names = {Tanh: "tanh", ReLU: "relu"}
-        stages = []
-        for layer, following in itertools.pairwise([*convolutions, shuffle]):
-            if isinstance(layer, Conv2d):
-                stages.append(Stage(layer.weight, layer.bias, names.get(type(following))))
+        stages = [
+            Stage(layer.weight, layer.bias, names.get(type(following)))
+            for layer, following in itertools.pairwise(layers.values())
+            if isinstance(layer, Conv2d)
+        ]
         self.stack = kernels.stack(stages, shuffle.upscale_factor)
 
     def __call__(self, x, threads=None):

@@ -268,6 +268,13 @@ def test_ctrl_c_saves_and_ends_in_130(folder, tmp_path):
     assert checkpoint.load(out / runs.CHECKPOINT)[1]["steps"] > 0
 
 
+def test_ctrl_c_before_the_first_step_says_so(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(cli._Interruptible, "__call__", lambda self: True)
+    words = ("train", folder, "-s", 2, "-o", tmp_path / "run", "--steps", 9, *SMALL)
+    line = error_of(capsys, *words, status=130)
+    assert line == "minisr: interrupted before the first step; nothing to save"
+
+
 def test_evaluate_prints_and_writes_what_the_protocol_says(folder, weights, tmp_path, capsys):
     report = tmp_path / "report.json"
     assert run("evaluate", folder, "-m", weights, "--json", report, "-j", 2) == 0

@@ -227,6 +227,12 @@ def test_kill_dash_nine_at_random_moments_changes_no_bit(pictures, tmp_path, rng
     )
 
 
+def test_a_run_stopped_before_its_first_step_saves_nothing(pictures, tmp_path):
+    result = train(tmp_path / "run", pictures, should_stop=lambda: True)
+    assert not result.finished
+    assert not list((tmp_path / "run").iterdir())
+
+
 def test_a_finished_run_can_be_resumed_and_stays_as_it_is(pictures, tmp_path):
     train(tmp_path, pictures)
     before = (tmp_path / runs.CHECKPOINT).read_bytes()
