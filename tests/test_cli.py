@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from minisr import ESPCN, checkpoint, cli, models, runs
+from minisr.cli.common import Interruptible
 from minisr.images import read_picture, write_picture
 from minisr.metrics import PROTOCOLS, bicubic
 
@@ -269,7 +270,7 @@ def test_ctrl_c_saves_and_ends_in_130(folder, tmp_path):
 
 
 def test_ctrl_c_before_the_first_step_says_so(folder, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(cli._Interruptible, "__call__", lambda self: True)
+    monkeypatch.setattr(Interruptible, "__call__", lambda self: True)
     words = ("train", folder, "-s", 2, "-o", tmp_path / "run", "--steps", 9, *SMALL)
     line = error_of(capsys, *words, status=130)
     assert line == "minisr: interrupted before the first step; nothing to save"

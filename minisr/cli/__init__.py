@@ -1,0 +1,54 @@
+"""The command line: one file a subcommand; every error is one line."""
+
+import sys
+
+from minisr.cli import demo, evaluate, train, upscale
+from minisr.cli.common import INTERRUPTED, Parser
+from minisr.errors import MinisrError
+from minisr.version import __version__
+
+COMMANDS = (upscale, train, evaluate, demo)  # in the order of --help
+
+
+def main(argv=None):
+    """Run a command.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        By default those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0 done, 1 some pictures failed, 2 nothing done, 130 interrupted.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except MinisrError as error:
+        return _fail(error)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        sys.stdout = None
+        return 0
+    except OSError as error:
+        return _fail(f"{error.filename or 'a file'}: {error.strerror or error}")
+    except MemoryError:
+        return _fail("not enough memory; try fewer threads or smaller pictures")
+    except KeyboardInterrupt:
+        print("minisr: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _fail(message):
+    print(f"minisr: error: {' '.join(str(message).split())}", file=sys.stderr)
+    return 2
+
+
+def _parser():
+    parser = Parser(prog="minisr", description="Larger pictures by ESPCN, written by hand.")
+    parser.add_argument("--version", action="version", version=f"minisr {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+    for command in COMMANDS:
+        command.add_parser(commands)
+    return parser

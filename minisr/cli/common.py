@@ -1,0 +1,114 @@
+"""What several commands share: options, messages, networks by name, Ctrl-C."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from minisr import models
+from minisr.errors import SettingsError
+from minisr.kernels import BACKENDS
+from minisr.threads import Threads
+
+INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as every other error here."""
+
+    def error(self, message):
+        """End the program with one line and status 2."""
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def add_command(commands, name, run, summary):
+    """Add a subcommand to argparse's ``commands``; ``run(arguments)`` returns its exit status."""
+    parser = commands.add_parser(name, help=summary, description=summary)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_threads(parser):
+    """Add ``-j``."""
+    parser.add_argument(
+        "-j", "--threads", type=int, metavar="N", help="threads (default: one a processor)"
+    )
+
+
+def add_device(parser):
+    """Add ``--device``."""
+    parser.add_argument(
+        "--device", choices=list(BACKENDS), default="cpu", help="what computes (default: cpu)"
+    )
+
+
+def scale(text):
+    """Turn what follows ``-s`` into a whole number; argparse prints the error."""
+    if text not in [str(scale) for scale in range(2, 9)]:
+        raise argparse.ArgumentTypeError(f"expected an integer from 2 to 8, got {text}")
+    return int(text)
+
+
+def note(message):
+    """Print a line about something worth knowing, without breaking a progress bar."""
+    tqdm.write(f"minisr: {message}", file=sys.stderr)
+
+
+def load_model(name, scale, device):
+    """Return the network that ``-m`` and ``-s`` ask for: one that comes along, or a file's."""
+    shipped = sorted({shipped for shipped, _ in models.pretrained_names()})
+    if name in (*shipped, *models.MODELS):
+        return models.from_pretrained(name, 3 if scale is None else scale, device)
+    if not Path(name).exists():
+        raise SettingsError(
+            f"{name}: no such file of weights; networks that come along: {', '.join(shipped)}"
+        )
+    model = models.load(name, device)
+    if scale not in (None, model.upscale_factor):
+        raise SettingsError(f"{name} enlarges x{model.upscale_factor}, not x{scale}")
+    return model
+
+
+def threads_within(pool, files):
+    """Let threads share one picture; of several, let each thread have its own."""
+    return pool if len(files) == 1 else Threads(1)
+
+
+def no_bar(files):
+    """Return tqdm's ``disable``: one picture needs no bar, and a log file none at all."""
+    return len(files) < 2 or not sys.stderr.isatty()
+
+
+def make_folder(folder):
+    """Make a folder, unless it is None."""
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or error
+            raise SettingsError(f"{folder}: the folder cannot be made: {reason}") from error
+
+
+class Interruptible:
+    """While a ``with`` block runs, the first Ctrl-C only asks to stop; the second one does."""
+
+    def __init__(self):
+        self.asked = False
+
+    def __call__(self):
+        """Return whether it was asked to stop."""
+        return self.asked
+
+    def __enter__(self):
+        self.before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_):
+        signal.signal(signal.SIGINT, self.before)
+
+    def _ask(self, *_):
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True

@@ -1,0 +1,21 @@
+"""Layers without autograd: each knows its forward, its backward, and what the one leaves the other.
+
+Read `base` first: the protocol that all of them follow.
+"""
+
+from minisr.layers.activations import ReLU, Tanh
+from minisr.layers.base import Layer, Parameter, Sequential
+from minisr.layers.convolution import Conv2d
+from minisr.layers.shuffle import PixelShuffle
+from minisr.layers.stack import ConvStack
+
+__all__ = [
+    "Conv2d",
+    "ConvStack",
+    "Layer",
+    "Parameter",
+    "PixelShuffle",
+    "ReLU",
+    "Sequential",
+    "Tanh",
+]

@@ -1,0 +1,41 @@
+"""Activations: functions of one value, applied to each."""
+
+from minisr.layers.base import Layer
+
+
+class Tanh(Layer):
+    """Hyperbolic tangent, value by value."""
+
+    def __init__(self, kernels):
+        self.kernels = kernels
+
+    def forward(self, x):
+        """Any shape; the cache is the result, since tanh' = 1 - tanh^2."""
+        out = self.kernels.empty(x.shape, x.dtype)
+        self.kernels.tanh_forward(x, out)
+        return out, out
+
+    def backward(self, dout, out):
+        """Take the shape of ``out``."""
+        dx = self.kernels.empty(out.shape, out.dtype)
+        self.kernels.tanh_backward(dout, out, dx)
+        return dx
+
+
+class ReLU(Layer):
+    """max(x, 0), value by value."""
+
+    def __init__(self, kernels):
+        self.kernels = kernels
+
+    def forward(self, x):
+        """Any shape; the cache is the result, which is positive just where ``x`` is."""
+        out = self.kernels.empty(x.shape, x.dtype)
+        self.kernels.relu_forward(x, out)
+        return out, out
+
+    def backward(self, dout, out):
+        """Take the shape of ``out``."""
+        dx = self.kernels.empty(out.shape, out.dtype)
+        self.kernels.relu_backward(dout, out, dx)
+        return dx

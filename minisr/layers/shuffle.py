@@ -1,0 +1,33 @@
+"""Pixel shuffle."""
+
+from minisr.errors import ShapeError
+from minisr.layers.base import Layer
+
+
+class PixelShuffle(Layer):
+    """Turn R*R channels into R x R pixels: (N, C*R*R, H, W) -> (N, C, H*R, W*R)."""
+
+    def __init__(self, upscale_factor, kernels):
+        self.upscale_factor = upscale_factor
+        self.kernels = kernels
+
+    def forward(self, x):
+        """Needs no cache: its gradient only moves numbers back."""
+        R = self.upscale_factor
+        if x.ndim != 4 or x.shape[1] % (R * R):
+            raise ShapeError(f"{self} expects x of shape (N, C*{R * R}, H, W), got {x.shape}")
+        N, C, H, W = x.shape
+        out = self.kernels.empty((N, C // (R * R), H * R, W * R), x.dtype)
+        self.kernels.pixel_shuffle(x, R, out)
+        return out, None
+
+    def backward(self, dout, cache):
+        """(N, C, H*R, W*R) -> (N, C*R*R, H, W)."""
+        R = self.upscale_factor
+        N, C, H, W = dout.shape
+        dx = self.kernels.empty((N, C * R * R, H // R, W // R), dout.dtype)
+        self.kernels.pixel_unshuffle(dout, R, dx)
+        return dx
+
+    def __str__(self):
+        return f"PixelShuffle({self.upscale_factor})"

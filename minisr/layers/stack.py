@@ -1,0 +1,71 @@
+"""Stacks of convolutions, which a backend may run as one."""
+
+import itertools
+
+from minisr.kernels import Stage
+from minisr.layers.activations import ReLU, Tanh
+from minisr.layers.base import Sequential
+from minisr.layers.convolution import Conv2d
+from minisr.threads import default_threads
+
+
+class ConvStack(Sequential):
+    """Convolutions, activations between them, and a pixel shuffle at the end, run as one.
+
+    ``forward`` and ``backward`` go layer by layer, as in every `Sequential`. A call, and `learn`,
+    leave the whole stack to the backend if it has something better (see ``minisr.kernels``): tiles
+    that stay in the cache, convolution and activation in one pass.
+
+    Parameters
+    ----------
+    layers : dict of str to Layer
+    kernels : module
+    """
+
+    def __init__(self, layers, kernels):
+        super().__init__(layers)
+        self.kernels = kernels
+        *_, shuffle = layers.values()
+        names = {Tanh: "tanh", ReLU: "relu"}
+        stages = [
+            Stage(layer.weight, layer.bias, names.get(type(following)))
+            for layer, following in itertools.pairwise(layers.values())
+            if isinstance(layer, Conv2d)
+        ]
+        self.stack = kernels.stack(stages, shuffle.upscale_factor)
+
+    def __call__(self, x, threads=None):
+        """Run the stack on a batch of pictures.
+
+        Parameters
+        ----------
+        x : ndarray, shape (N, C, H, W)
+        threads : minisr.threads.Threads, optional
+            By default one a processor.
+
+        Returns
+        -------
+        ndarray, shape (N, C', H * upscale_factor, W * upscale_factor)
+        """
+        if self.stack is None:
+            return super().__call__(x)
+        first, *_, last, shuffle = self.layers.values()
+        first.check(x)
+        R = shuffle.upscale_factor
+        N, _, H, W = x.shape
+        C = last.weight.value.shape[0] // R**2
+        out = self.kernels.empty((N, C, H * R, W * R), x.dtype)
+        self.stack.forward(x, out, threads or default_threads())
+        return out
+
+    def replica(self):
+        """Return replicas, called layer by layer: the backend's stack adds to our gradients."""
+        twin = super().replica()
+        twin.stack = None
+        return twin
+
+    def learn(self, low, high, loss, threads):
+        """See `Layer.learn`."""
+        if self.stack is None:
+            return super().learn(low, high, loss, threads)
+        return self.stack.learn(low, high, loss, threads)
