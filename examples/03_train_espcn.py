@@ -8,8 +8,8 @@ import numpy as np
 
 from minisr import ESPCN, optim
 from minisr.data import Patches, make_pair
-from minisr.metrics import PROTOCOLS, bicubic
 from minisr.models import initialization
+from minisr.protocols import PROTOCOLS
 
 SCALE, STEPS = 2, 800
 
@@ -55,6 +55,6 @@ protocol = PROTOCOLS["matlab"]
 low, high = protocol.prepare(drawing(99), SCALE)
 network = model(low[None, None].astype(np.float32) / 255)[0, 0]
 print(f"\nA drawing not seen before, protocol {protocol.name}:")
-for name, picture in (("bicubic", bicubic(low, SCALE)), ("ESPCN", network)):
+for name, picture in (("bicubic", protocol.bicubic(low, SCALE)), ("ESPCN", network)):
     psnr, ssim = protocol.score(picture, high, SCALE)
     print(f"  {name:<8} {psnr:.2f} dB  SSIM {ssim:.4f}")

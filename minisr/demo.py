@@ -9,7 +9,7 @@ from minisr.comparison import error_map, write_comparison
 from minisr.errors import MinisrError, SettingsError
 from minisr.evaluation import Score, evaluate_picture
 from minisr.images import imresize, read_picture, write_picture
-from minisr.metrics import PROTOCOLS
+from minisr.protocols import PROTOCOLS
 from minisr.upscale import upscale
 
 # Photographs that come inside scikit-image's wheel; its diagrams and scans are left out.

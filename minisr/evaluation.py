@@ -1,5 +1,6 @@
 """How good a network is: bicubic and networks side by side on pictures, by a named protocol."""
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from minisr.data import make_pair
 from minisr.errors import PictureError, ShapeError
 from minisr.images import imresize, luma, read_picture, to_8_bits
-from minisr.metrics import bicubic
+from minisr.upscale import upscale
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,13 @@ class Score:
     ----------
     psnr : float, in dB
     ssim : float
+    seconds : float
+        That the enlargement took; shrinking and measuring are not counted.
     """
 
     psnr: float
     ssim: float
+    seconds: float = 0.0
 
 
 def predict_luma(model, low, threads=None):
@@ -30,7 +34,7 @@ def predict_luma(model, low, threads=None):
     Parameters
     ----------
     model : ESPCN
-    low : ndarray, shape (C, h, w), uint8
+    low : ndarray, shape (C, h, w), uint8, or float in [0, 1]
         As many channels as the network has.
     threads : minisr.threads.Threads, optional
         By default one a processor.
@@ -40,7 +44,8 @@ def predict_luma(model, low, threads=None):
     ndarray, shape (h * scale, w * scale)
         float32 in about [0, 1] from a network of luma, uint8 from one of RGB.
     """
-    high = model(low[None].astype(np.float32) / np.float32(255), threads)[0]
+    levels = np.float32(255 if low.dtype == np.uint8 else 1)
+    high = model(low[None].astype(np.float32) / levels, threads)[0]
     if len(high) == 1:
         return high[0]
     return luma(to_8_bits(high).transpose(1, 2, 0))
@@ -54,7 +59,8 @@ def score_pair(model, pair, protocol, threads=None):
     model : ESPCN or None
         None is bicubic.
     pair : minisr.data.Pair
-    protocol : minisr.metrics.Protocol
+    protocol : minisr.protocols.Protocol
+        One that is given luma.
     threads : minisr.threads.Threads, optional
         By default one a processor.
 
@@ -66,7 +72,7 @@ def score_pair(model, pair, protocol, threads=None):
     scale = high.shape[0] // pair.low.shape[1]
     try:
         if model is None:  # the protocol shrinks the luma, not the colours
-            prediction = bicubic(imresize(high, pair.low.shape[1:]), scale)
+            prediction = protocol.bicubic(imresize(high, pair.low.shape[1:]), scale)
         else:
             prediction = predict_luma(model, pair.low, threads)
         return Score(*protocol.score(prediction, high, scale))
@@ -78,18 +84,57 @@ def _luma_of(planes):
     return luma(planes[0] if len(planes) == 1 else planes.transpose(1, 2, 0))
 
 
+def score_methods(pixels, scale, models, protocol, threads=None, low=None):
+    """Score bicubic and networks on the pixels of a picture.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        As `minisr.images.read_picture` gives it.
+    scale : int
+    models : dict of str to ESPCN or None
+        By name; None is bicubic.
+    protocol : minisr.protocols.Protocol
+    threads : minisr.threads.Threads, optional
+        By default one a processor.
+    low : ndarray, optional
+        A low-resolution picture that somebody else has made; by default the protocol makes it.
+
+    Returns
+    -------
+    dict of str to Score
+
+    Raises
+    ------
+    PictureError
+        If the picture cannot be measured.
+    """
+    given, high = protocol.prepare(pixels, scale, low)
+    scores = {}
+    for name, model in models.items():
+        colours = None
+        if model is not None and given.ndim == 2 and model.in_channels == 3:
+            colours = protocol.colours(pixels, scale, low).transpose(2, 0, 1)
+        began = time.perf_counter()
+        if model is None:
+            prediction = protocol.bicubic(given, scale)
+        elif given.ndim == 3:
+            prediction = upscale(given, model=model, threads=threads)
+        else:
+            prediction = predict_luma(model, given[None] if colours is None else colours, threads)
+        seconds = time.perf_counter() - began
+        scores[name] = Score(*protocol.score(prediction, high, scale), seconds)
+    return scores
+
+
 def evaluate_picture(path, scale, models, protocol, threads=None):
-    """Score bicubic and networks on a picture.
+    """Score bicubic and networks on a picture file.
 
     Parameters
     ----------
     path : path-like
-    scale : int
-    models : dict of str to ESPCN or None
-        By name; None is bicubic.
-    protocol : minisr.metrics.Protocol
-    threads : minisr.threads.Threads, optional
-        By default one a processor.
+    scale, models, protocol, threads
+        See `score_methods`.
 
     Returns
     -------
@@ -102,29 +147,52 @@ def evaluate_picture(path, scale, models, protocol, threads=None):
     """
     pixels = read_picture(path).pixels
     try:
-        low, high = protocol.prepare(pixels, scale)
-        scores = {}
-        for name, model in models.items():
-            if model is None:
-                prediction = bicubic(low, scale)
-            elif model.in_channels == 1:
-                prediction = predict_luma(model, low[None], threads)
-            else:
-                prediction = predict_luma(model, make_pair(pixels, scale, 3).low, threads)
-            scores[name] = Score(*protocol.score(prediction, high, scale))
+        return score_methods(pixels, scale, models, protocol, threads)
     except PictureError as error:
         raise PictureError(f"{path}: {error}") from error
-    return scores
 
 
-def mean(scores):
+def pictures_of(pixels, scale, models, threads=None, low=None):
+    """Enlarge the shrunk picture by each method, in colour, to be looked at.
+
+    Parameters
+    ----------
+    pixels, scale, models, threads, low
+        See `score_methods`.
+
+    Returns
+    -------
+    original : ndarray, shape (H, W) or (H, W, 3), uint8
+        Cropped to a multiple of the scale.
+    versions : dict of str to ndarray, shape and dtype of ``original``
+    """
+    pixels = to_8_bits(pixels)
+    grey = pixels.ndim == 2 or pixels.shape[2] == 2
+    pair = make_pair(pixels, scale, 1 if grey else 3)
+    original, shrunk = (p[0] if grey else p.transpose(1, 2, 0) for p in (pair.high, pair.low))
+    if low is not None and low.ndim == shrunk.ndim:
+        shrunk = to_8_bits(low)
+    versions = {}
+    for name, model in models.items():
+        if model is None:
+            versions[name] = to_8_bits(imresize(shrunk / 255, original.shape[:2]))
+        else:
+            versions[name] = upscale(shrunk, model=model, threads=threads)
+    return original, versions
+
+
+def mean(scores, protocol=None):
     """Return the mean of the figures of several pictures, which is what papers print.
 
     Parameters
     ----------
     scores : list of Score
+    protocol : minisr.protocols.Protocol, optional
+        Who may have a way of its own of taking the mean PSNR.
     """
+    decibels = [score.psnr for score in scores]
     return Score(
-        float(np.mean([score.psnr for score in scores])),
+        float(np.mean(decibels)) if protocol is None else protocol.mean_psnr(decibels),
         float(np.mean([score.ssim for score in scores])),
+        float(np.mean([score.seconds for score in scores])),
     )

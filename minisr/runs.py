@@ -25,8 +25,8 @@ from minisr.data import Patches, fingerprint, read_pairs
 from minisr.errors import CheckpointError, PictureError, SettingsError, TrainingError
 from minisr.evaluation import mean, score_pair
 from minisr.images import find_pictures
-from minisr.metrics import PROTOCOLS
 from minisr.plots import plot_curves
+from minisr.protocols import PROTOCOLS
 from minisr.threads import Threads
 from minisr.trainer import TrainConfig, Trainer
 from minisr.version import __version__

@@ -42,6 +42,10 @@ class Threads:
             map(function, *items) if self._pool is None else self._pool.map(function, *items)
         )
 
+    def imap(self, function, items):
+        """Yield ``function(item)`` in the order of the items, each as soon as it is there."""
+        yield from map(function, items) if self._pool is None else self._pool.map(function, items)
+
     def together(self, function, argument, most):
         """Call ``function(argument)`` in several threads at once, the caller's own among them.
 

@@ -1,6 +1,5 @@
 """The command line as a person uses it, mistakes included: one clear line and the right status."""
 
-import json
 import os
 import signal
 import subprocess
@@ -13,7 +12,6 @@ import pytest
 from minisr import ESPCN, checkpoint, cli, models, runs
 from minisr.cli.common import Interruptible
 from minisr.images import read_picture, write_picture
-from minisr.metrics import PROTOCOLS, bicubic
 
 
 @pytest.fixture(scope="module")
@@ -274,75 +272,6 @@ def test_ctrl_c_before_the_first_step_says_so(folder, tmp_path, capsys, monkeypa
     words = ("train", folder, "-s", 2, "-o", tmp_path / "run", "--steps", 9, *SMALL)
     line = error_of(capsys, *words, status=130)
     assert line == "minisr: interrupted before the first step; nothing to save"
-
-
-def test_evaluate_prints_and_writes_what_the_protocol_says(folder, weights, tmp_path, capsys):
-    report = tmp_path / "report.json"
-    assert run("evaluate", folder, "-m", weights, "--json", report, "-j", 2) == 0
-    printed = capsys.readouterr().out
-    figures = json.loads(report.read_text())
-    assert figures["protocol"] == "matlab"
-    assert figures["scale"] == 2
-    protocol = PROTOCOLS["matlab"]
-    values = []
-    for k in range(3):
-        low, high = protocol.prepare(read_picture(folder / f"{k}.png").pixels, 2)
-        psnr, ssim = protocol.score(bicubic(low, 2), high, 2)
-        assert figures["pictures"][str(folder / f"{k}.png")]["bicubic"] == {
-            "psnr": psnr,
-            "ssim": ssim,
-        }
-        assert f"{psnr:.2f} / {ssim:.4f}" in printed
-        values.append(psnr)
-    assert run("evaluate", folder / "0.png", "-m", weights, "--json", tmp_path) == 2
-    assert run("evaluate", folder / "0.png", "-m", weights, "--json", tmp_path / "no" / "x") == 2
-    assert figures["mean"]["bicubic"]["psnr"] == pytest.approx(np.mean(values))
-    assert "protocol matlab" in printed
-
-
-def test_evaluate_a_network_of_rgb(folder, tmp_path, capsys):
-    path = tmp_path / "rgb.safetensors"
-    models.save(ESPCN(2, in_channels=3, channels=(4, 3), rng=np.random.default_rng(0)), path)
-    assert run("evaluate", folder / "0.png", "-m", path, "-m", "bicubic") == 0
-    assert "rgb.safetensors" in capsys.readouterr().out
-
-
-def test_evaluate_names_what_it_skips(folder, weights, tmp_path, capsys):
-    (tmp_path / "bad.png").write_text("no picture")
-    write_picture(tmp_path / "dot.png", np.zeros((1, 1), np.uint8))
-    assert run("evaluate", folder, tmp_path, "-m", weights) == 1
-    lines = capsys.readouterr().err.splitlines()
-    assert "skipped: " in lines[0]
-    assert "bad.png" in lines[0]
-    assert "dot.png" in lines[1]
-    assert lines[2] == "minisr: 2 of 5 pictures skipped"
-    assert run("evaluate", tmp_path, "-m", weights) == 2
-    assert "none of the pictures could be measured" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(("scale", "psnr"), [(2, 33.66), (3, 30.39), (4, 28.42)])
-def test_bicubic_on_set5_is_the_published_figure(shared_data, tmp_path, scale, psnr):
-    report = tmp_path / "report.json"
-    words = ("evaluate", shared_data / "Set5", "-s", scale, "-m", "bicubic", "--json", report)
-    assert run(*words) == 0
-    mean = json.loads(report.read_text())["mean"]["bicubic"]["psnr"]
-    assert mean == pytest.approx(psnr, abs=0.02)
-
-
-def test_a_flat_picture_has_no_finite_psnr_and_json_says_null(weights, tmp_path):
-    write_picture(tmp_path / "flat.png", np.full((40, 40), 7, np.uint8))
-    report = tmp_path / "report.json"
-    assert run("evaluate", tmp_path / "flat.png", "-m", weights, "--json", report) == 0
-    assert json.loads(report.read_text())["mean"]["bicubic"]["psnr"] is None
-
-
-def test_two_files_of_one_name_are_told_apart(folder, weights, tmp_path, capsys):
-    other = tmp_path / weights.name
-    other.write_bytes(weights.read_bytes())
-    assert run("evaluate", folder / "0.png", "-m", weights, "-m", other) == 0
-    heading = capsys.readouterr().out.splitlines()[0]
-    assert str(weights) in heading
-    assert str(other) in heading
 
 
 def test_the_demo_fails_loudly_where_espcn_does_not_win(tmp_path, capsys, monkeypatch):

@@ -18,7 +18,8 @@ ALLOWED = {
     "threads": {"errors"},
     "checkpoint": {"errors", "atomic"},
     "images": {"errors", "atomic"},
-    "metrics": {"errors", "images"},
+    "metrics": {"errors"},
+    "protocols": {"errors", "images", "metrics"},
     "data": {"errors", "images"},
     "comparison": {"images"},
     "plots": {"atomic"},
@@ -26,11 +27,12 @@ ALLOWED = {
     "layers": {"errors", "kernels", "threads"},
     "models": {"errors", "kernels", "layers", "checkpoint", "version"},
     "optim": {"errors", "kernels", "layers", "models"},
-    "evaluation": {"errors", "images", "metrics", "data", "models"},
     "upscale": {"errors", "images", "kernels", "layers", "models", "threads"},
+    "evaluation": {"errors", "images", "protocols", "data", "models", "upscale"},
+    "figures": {"atomic", "evaluation", "version"},
     "trainer": {"errors", "data", "kernels", "layers", "models", "optim", "threads"},
 }
-ALLOWED["runs"] = {*ALLOWED} - {"upscale", "comparison"}
+ALLOWED["runs"] = {*ALLOWED} - {"upscale", "comparison", "figures"}
 ALLOWED["demo"] = {*ALLOWED}
 ALLOWED["cli"] = {*ALLOWED}
 ALLOWED["__main__"] = {"cli"}

@@ -28,7 +28,8 @@ def upscale_command(arguments):
     model = load_model(arguments.model, arguments.scale, arguments.device)
     outputs = _outputs(files, arguments.output, model.upscale_factor)
 
-    def enlarge(source, target):
+    def enlarge(job):
+        source, target = job
         try:
             picture = read_picture(source)
             large = upscale(picture.pixels, model=model, threads=within)
@@ -40,11 +41,8 @@ def upscale_command(arguments):
 
     with Threads(arguments.threads) as pool:
         within = threads_within(pool, files)
-        faults = []
-        for first in tqdm(range(0, len(files), pool.count), disable=no_bar(files)):
-            some = slice(first, first + pool.count)
-            faults += pool.map(enlarge, files[some], outputs[some])
-    faults = [fault for fault in faults if fault]
+        done = pool.imap(enlarge, zip(files, outputs, strict=True))
+        faults = [fault for fault in tqdm(done, total=len(files), disable=no_bar(files)) if fault]
     if len(files) == 1 and faults:
         raise faults[0]
     for fault in faults:

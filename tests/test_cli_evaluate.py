@@ -1,0 +1,243 @@
+"""``minisr evaluate`` as a person uses it, with folders as they really are."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from minisr import ESPCN, cli, models
+from minisr.images import imresize, read_picture, write_picture
+from minisr.protocols import DIFFERENCES, PROTOCOLS
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    y, x = np.mgrid[:66, :80]
+    for k in range(3):
+        waves = [128 + 90 * np.sin((k + 1) * x / 9 + c) * np.cos(y / 11) for c in range(3)]
+        write_picture(folder / f"{k}.png", np.uint8(np.stack(waves, axis=2)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
+    models.save(ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0)), path)
+    return path
+
+
+def run(*words):
+    return cli.main([str(word) for word in words])
+
+
+def test_evaluate_prints_and_writes_what_the_protocol_says(folder, weights, tmp_path, capsys):
+    report = tmp_path / "report.json"
+    assert run("evaluate", folder, "-m", weights, "--json", report, "-j", 2) == 0
+    printed = capsys.readouterr().out
+    figures = json.loads(report.read_text())
+    assert figures["protocol"] == "matlab"
+    assert figures["scale"] == 2
+    protocol = PROTOCOLS["matlab"]
+    values = []
+    for k in range(3):
+        low, high = protocol.prepare(read_picture(folder / f"{k}.png").pixels, 2)
+        psnr, ssim = protocol.score(protocol.bicubic(low, 2), high, 2)
+        score = figures["pictures"][str(folder / f"{k}.png")]["bicubic"]
+        assert (score["psnr"], score["ssim"]) == (psnr, ssim)
+        assert score["seconds"] > 0
+        assert f"{psnr:.2f} / {ssim:.4f}" in printed
+        values.append(psnr)
+    assert run("evaluate", folder / "0.png", "-m", weights, "--json", tmp_path) == 2
+    assert run("evaluate", folder / "0.png", "-m", weights, "--json", tmp_path / "no" / "x") == 2
+    assert figures["mean"]["bicubic"]["psnr"] == pytest.approx(np.mean(values))
+    assert "protocol matlab" in printed
+
+
+def test_evaluate_a_network_of_rgb(folder, tmp_path, capsys):
+    path = tmp_path / "rgb.safetensors"
+    models.save(ESPCN(2, in_channels=3, channels=(4, 3), rng=np.random.default_rng(0)), path)
+    assert run("evaluate", folder / "0.png", "-m", path, "-m", "bicubic") == 0
+    assert "rgb.safetensors" in capsys.readouterr().out
+
+
+def test_evaluate_names_what_it_skips(folder, weights, tmp_path, capsys):
+    (tmp_path / "bad.png").write_text("no picture")
+    write_picture(tmp_path / "dot.png", np.zeros((1, 1), np.uint8))
+    assert run("evaluate", folder, tmp_path, "-m", weights) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert "skipped: " in lines[0]
+    assert "bad.png" in lines[0]
+    assert "dot.png" in lines[1]
+    assert lines[2] == "minisr: 2 of 5 pictures skipped"
+    assert run("evaluate", tmp_path, "-m", weights) == 2
+    assert "none of the pictures could be measured" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("scale", "psnr"), [(2, 33.66), (3, 30.39), (4, 28.42)])
+def test_bicubic_on_set5_is_the_published_figure(shared_data, tmp_path, scale, psnr):
+    report = tmp_path / "report.json"
+    words = ("evaluate", shared_data / "Set5", "-s", scale, "-m", "bicubic", "--json", report)
+    assert run(*words) == 0
+    mean = json.loads(report.read_text())["mean"]["bicubic"]["psnr"]
+    assert mean == pytest.approx(psnr, abs=0.02)
+
+
+def test_a_flat_picture_has_no_finite_psnr_and_json_says_null(weights, tmp_path):
+    write_picture(tmp_path / "flat.png", np.full((40, 40), 7, np.uint8))
+    report = tmp_path / "report.json"
+    assert run("evaluate", tmp_path / "flat.png", "-m", weights, "--json", report) == 0
+    assert json.loads(report.read_text())["mean"]["bicubic"]["psnr"] is None
+
+
+def test_two_files_of_one_name_are_told_apart(folder, weights, tmp_path, capsys):
+    other = tmp_path / weights.name
+    other.write_bytes(weights.read_bytes())
+    assert run("evaluate", folder / "0.png", "-m", weights, "-m", other) == 0
+    heading = capsys.readouterr().out.splitlines()[0]
+    assert str(weights) in heading
+    assert str(other) in heading
+
+
+def test_all_protocols_side_by_side_and_why_they_differ(folder, weights, tmp_path, capsys):
+    report = tmp_path / "report.json"
+    assert run("evaluate", folder, "-m", weights, "--protocol", "all", "--json", report) == 0
+    printed = capsys.readouterr().out
+    figures = json.loads(report.read_text())
+    assert [*figures["protocols"]] == [*PROTOCOLS]
+    for name, part in figures["protocols"].items():
+        mean = part["mean"][str(weights)]
+        assert f"{mean['psnr']:.2f} / {mean['ssim']:.4f}" in printed
+        assert f"  {name}: {PROTOCOLS[name].description}" in printed
+        assert len(part["pictures"]) == 3
+    assert [*figures["differences"]] == [*DIFFERENCES]
+    for text, value in figures["differences"].items():
+        assert f"{value:+6.2f}  {text}" in printed
+
+
+def test_a_single_protocol_has_the_figures_that_all_have(folder, weights, tmp_path):
+    every, one = tmp_path / "all.json", tmp_path / "one.json"
+    words = ("evaluate", folder, "-m", weights)
+    assert run(*words, "--protocol", "all", "--json", every) == 0
+    for name in ("basicsr", "torch-example"):
+        assert run(*words, "--protocol", name, "--json", one) == 0
+        expected = json.loads(every.read_text())["protocols"][name]["mean"]
+        for method, score in json.loads(one.read_text())["mean"].items():
+            assert score["psnr"] == expected[method]["psnr"]
+            assert score["ssim"] == expected[method]["ssim"]
+
+
+def test_figures_and_order_do_not_depend_on_the_threads(folder, weights, tmp_path):
+    tables = []
+    for threads in (1, 2, 5):
+        path = tmp_path / f"{threads}.csv"
+        words = ("evaluate", folder, "-m", weights, "--protocol", "all", "--csv", path)
+        assert run(*words, "-j", threads) == 0
+        rows = csv.reader(path.read_text().splitlines())
+        tables.append([row[:-1] for row in rows])  # without the seconds
+    assert tables[0] == tables[1] == tables[2]
+    assert tables[0][0] == ["protocol", "scale", "picture", "method", "psnr", "ssim"]
+    assert len(tables[0]) == 1 + len(PROTOCOLS) * 4 * 2
+    assert [row[2] for row in tables[0][1:8:2]] == [
+        *(str(folder / f"{k}.png") for k in range(3)),
+        "",
+    ]
+
+
+def test_low_resolution_pictures_that_are_there_already(folder, weights, tmp_path, capsys):
+    made, other, report = tmp_path / "data" / "LRbicx2", tmp_path / "other", tmp_path / "r.json"
+    made.mkdir(parents=True)
+    other.mkdir()
+    for k in range(3):
+        low = imresize(read_picture(folder / f"{k}.png").pixels, (33, 40))
+        write_picture(made / f"{k}x2.png", low)
+        write_picture(other / f"{k}.png", low[::-1])
+    words = ("evaluate", folder, "-m", weights, "--json", report)
+
+    def psnr_of(*more):
+        assert run(*words, *more) == 0
+        return json.loads(report.read_text())["mean"]["bicubic"]["psnr"]
+
+    own = psnr_of("--protocol", "edsr")
+    assert psnr_of("--protocol", "edsr", "--low", tmp_path / "data") == own
+    assert psnr_of("--protocol", "edsr", "--low", made) == own
+    assert psnr_of("--low", made) == pytest.approx(psnr_of(), abs=0.5)  # its luma is of the shrunk
+    assert psnr_of("--low", other) < own - 10  # upside down
+    assert run(*words, "--protocol", "all", "--low", made) == 0
+    assert "yjn870" not in json.loads(report.read_text())["protocols"]
+    capsys.readouterr()
+    assert run(*words, "--protocol", "yjn870", "--low", made) == 2
+    assert "makes its low-resolution pictures in a way of its own" in capsys.readouterr().err
+    assert run(*words, "--low", tmp_path / "no") == 2
+    assert "expected a folder of low-resolution pictures" in capsys.readouterr().err
+    (made / "1x2.png").unlink()
+    assert run(*words, "--low", made) == 2
+    assert "no low-resolution picture of 1.png; looked for 1, 1x2, 1_LR" in capsys.readouterr().err
+    write_picture(made / "1.png", np.zeros((33, 41, 3), np.uint8))
+    assert run(*words, "--low", made) == 1
+    line = capsys.readouterr().err.splitlines()[0]
+    assert "1.png: its low-resolution picture is 41 x 33 pixels, expected 40 x 33 at x2" in line
+
+
+def test_a_folder_as_people_have_them(weights, tmp_path, capsys):
+    from PIL import Image
+
+    rng = np.random.default_rng(3)
+    smooth = np.asarray(
+        Image.fromarray(rng.integers(0, 256, (6, 7, 4), np.uint8)).resize((70, 60), Image.BICUBIC)
+    )
+    rgb, opaque = smooth[..., :3], smooth.copy()
+    opaque[..., 3] = 255
+    (tmp_path / "notes.txt").write_text("not a picture, and no one would think so")
+    (tmp_path / "text.png").write_text("not a picture")
+    write_picture(tmp_path / "a.png", rgb)
+    (tmp_path / "cut.png").write_bytes((tmp_path / "a.png").read_bytes()[:400])
+    write_picture(tmp_path / "dot.png", rgb[:1, :1])
+    write_picture(tmp_path / "small.png", rgb[:1, :40])
+    write_picture(tmp_path / "grey.png", smooth[..., 0])
+    write_picture(tmp_path / "deep.png", smooth[..., 0].astype(np.uint16) * 257)
+    Image.fromarray(rgb).quantize(200).save(tmp_path / "palette.png")
+    Image.fromarray(smooth, "CMYK").save(tmp_path / "cmyk.jpg")
+    write_picture(tmp_path / "opaque.png", opaque)
+    write_picture(tmp_path / "clear.png", smooth)
+    report = tmp_path / "report.json"
+    assert run("evaluate", tmp_path, "-m", weights, "--json", report, "--protocol", "all") == 1
+    measured = json.loads(report.read_text())["protocols"]["matlab"]["pictures"]
+    names = [path.rsplit("/", 1)[-1] for path in measured]
+    expected = ["a.png", "cmyk.jpg", "deep.png", "grey.png", "opaque.png", "palette.png"]
+    assert names == expected
+    grey, deep = (measured[str(tmp_path / name)]["bicubic"] for name in ("grey.png", "deep.png"))
+    assert (grey["psnr"], grey["ssim"]) == (deep["psnr"], deep["ssim"])
+    lines = capsys.readouterr().err.splitlines()
+    for line, (name, text) in zip(
+        lines,
+        (
+            ("clear.png", "transparent pixels"),
+            ("cut.png", "cannot be read"),
+            ("dot.png", "at least 16 x 16 pixels"),
+            ("small.png", "at least 16 x 16 pixels"),
+            ("text.png", "not a picture"),
+            ("", "5 of 11 pictures skipped"),
+        ),
+        strict=True,
+    ):
+        assert name in line
+        assert text in line
+
+
+def test_a_network_of_rgb_by_every_protocol(folder, tmp_path):
+    path, report = tmp_path / "rgb.safetensors", tmp_path / "report.json"
+    models.save(ESPCN(2, in_channels=3, channels=(4, 3), rng=np.random.default_rng(0)), path)
+    words = ("evaluate", folder / "0.png", "-m", path, "--protocol", "all", "--json", report)
+    assert run(*words) == 0
+    for part in json.loads(report.read_text())["protocols"].values():
+        assert part["mean"][str(path)]["psnr"] > 5
+
+
+@pytest.mark.parametrize("option", ["--json", "--csv"])
+def test_a_report_that_cannot_be_written_is_said_before_the_work(folder, tmp_path, capsys, option):
+    assert run("evaluate", folder, option, tmp_path / "no" / "file", "-m", "bicubic") == 2
+    printed = capsys.readouterr()
+    assert f"minisr: error: {option} {tmp_path / 'no' / 'file'}: expected a file" in printed.err
+    assert printed.out == ""
