@@ -1,0 +1,136 @@
+"""The paper's tables of PSNR, with our networks beside its figures, on every set that is there.
+
+Give the folder that `minisr data get` has filled. What is measured here, bicubic included, is
+protocol `matlab`; the figures of others are quoted as published.py has them, with a * where one was
+recalled, not seen in print. It prints Markdown.
+"""
+
+from pathlib import Path
+
+from measure import describe, environment, parser, write_json
+from published import FIGURES, PAPER, SETS
+from tqdm import tqdm
+
+from minisr import checkpoint, models
+from minisr.errors import PictureError
+from minisr.evaluation import evaluate_picture, mean
+from minisr.images import find_pictures
+from minisr.models.files import SHIPPED
+from minisr.protocols import PROTOCOLS
+from minisr.threads import Threads
+
+# Our name: the paper's name, and where the pictures may lie. BSD100, as all the field calls it, is
+# BSDS300's test folder, and the same 100 pictures are BSDS500's val folder.
+FOLDERS = {
+    "Set5": ("Set5", ["Set5"]),
+    "Set14": ("Set14", ["Set14"]),
+    "BSD100": ("BSD300", ["BSD100", "BSDS500/val"]),
+    "BSDS500 test": ("BSD500", ["BSDS500/test"]),
+    "Urban100": (None, ["Urban100"]),
+}
+
+
+def trained_on(name, scale):
+    """Return what a shipped network says that it has learnt from."""
+    _, metadata = checkpoint.load(SHIPPED / f"{name}_x{scale}.safetensors")
+    return ", ".join(metadata["training"].get("pictures", ["unknown"]))
+
+
+def measure(folder, scale, networks, threads):
+    """Return the mean scores by method, how many pictures, and why others were left out."""
+    protocol, one = PROTOCOLS["matlab"], Threads(1)
+    methods = {"bicubic": None} | networks
+
+    def scores_of(path):
+        try:
+            return evaluate_picture(path, scale, methods, protocol, one)
+        except PictureError as error:
+            return error
+
+    files = find_pictures(folder)
+    results = list(
+        tqdm(threads.imap(scores_of, files), total=len(files), leave=False, disable=None)
+    )
+    scores = [result for result in results if isinstance(result, dict)]
+    skipped = [str(result) for result in results if not isinstance(result, dict)]
+    return {name: mean([s[name] for s in scores]) for name in methods}, len(scores), skipped
+
+
+def published(scale, name):
+    """Yield a published method's heading and its figure for a set, as text."""
+    for (of, method), (values, seen) in FIGURES.items():
+        if of == scale and name in SETS:
+            mark = "" if name in seen else "*"
+            yield f"{method}, quoted", f"{values[SETS.index(name)]:.2f}{mark}"
+
+
+def row_of(name, folder, papers_name, scale, networks, threads):
+    """Return the row of a set: texts for the table, and the figures as they were measured."""
+    means, count, skipped = measure(folder, scale, networks, threads)
+    texts = {method: f"{score.psnr:.2f} / {score.ssim:.4f}" for method, score in means.items()}
+    for network in networks:
+        if "BSDS500" in network and "BSDS500" in str(folder):
+            texts[network] = "(has learnt from it)"
+    for line in skipped:
+        print(f"skipped: {line}")
+    measured = {method: {"psnr": s.psnr, "ssim": s.ssim} for method, s in means.items()}
+    return {
+        "set": name,
+        "pictures": count,
+        "texts": texts | dict(published(scale, papers_name)),
+        "measured": measured,
+        "skipped": skipped,
+    }
+
+
+def table(scale, rows):
+    """Return Markdown: a row a set, PSNR / SSIM where both are known."""
+    columns = list(dict.fromkeys(column for row in rows for column in row["texts"]))
+    lines = [
+        f"### x{scale}\n",
+        "| set (pictures) | " + " | ".join(columns) + " |",
+        "| :-- |" + " --: |" * len(columns),
+    ]
+    for row in rows:
+        cells = [row["texts"].get(column, "-") for column in columns]
+        lines.append(f"| {row['set']} ({row['pictures']}) | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main():
+    options = parser(__doc__)
+    options.add_argument("data", type=Path, help="a folder with Set5, Set14, BSD100, ...")
+    arguments = options.parse_args()
+    about = environment(arguments.threads, ["numpy", "pillow", "scipy"])
+    describe(about)
+    folders = {}
+    for name, (papers_name, places) in FOLDERS.items():
+        there = [arguments.data / place for place in places if (arguments.data / place).is_dir()]
+        if there:
+            folders[name] = there[0], papers_name
+        else:
+            print(f"left out: {name} is not in {arguments.data}")
+    if not folders:
+        raise SystemExit("no set is there: minisr data get Set5 Set14 -o DIR, then give DIR")
+    tables = []
+    with Threads(arguments.threads) as threads:
+        for scale in [3] if arguments.short else [2, 3, 4]:
+            networks = {
+                f"minisr {name} ({trained_on(name, scale)})": models.from_pretrained(name, scale)
+                for name, shipped in models.pretrained_names()
+                if shipped == scale
+            }
+            rows = [
+                row_of(name, folder, papers_name, scale, networks, threads)
+                for name, (folder, papers_name) in folders.items()
+            ]
+            print("\n" + table(scale, rows))
+            tables.append({"scale": scale, "sets": rows})
+    print(f"\nMeasured: protocol matlab, PSNR in dB / SSIM. Quoted: {PAPER}; * recalled.")
+    if arguments.json:
+        report = {"environment": about, "protocol": "matlab", "quoted": PAPER, "tables": tables}
+        write_json(arguments.json, report)
+
+
+if __name__ == "__main__":
+    main()
