@@ -21,6 +21,7 @@ ALLOWED = {
     "metrics": {"errors", "images"},
     "data": {"errors", "images"},
     "comparison": {"images"},
+    "report": {"errors", "version", "atomic", "comparison"},
     "plots": {"atomic"},
     "kernels": {"errors"},
     "layers": {"errors", "kernels", "threads"},
@@ -30,7 +31,7 @@ ALLOWED = {
     "upscale": {"errors", "images", "kernels", "layers", "models", "threads"},
     "trainer": {"errors", "data", "kernels", "layers", "models", "optim", "threads"},
 }
-ALLOWED["runs"] = {*ALLOWED} - {"upscale", "comparison"}
+ALLOWED["runs"] = {*ALLOWED} - {"upscale", "comparison", "report"}
 ALLOWED["demo"] = {*ALLOWED}
 ALLOWED["cli"] = {*ALLOWED}
 ALLOWED["__main__"] = {"cli"}
