@@ -266,13 +266,13 @@ def _legend():
 def _picture(methods, number, section, pictures):
     figures = ""
     if any(section.figures.values()):
-        rows = []
+        rows, columns = [], 4 if len(methods) > 1 else 3
         for k, method in enumerate(methods):
             psnr, ssim = section.figures.get(method.name) or (None, None)
             gain = gain_text(_gain(methods, method, section)) if k else ""
-            rows.append([name_in_page(method.name), psnr_text(psnr), ssim_text(ssim), gain])
-        head = ["", "PSNR, dB", "SSIM", "Gain"]
-        figures = _table(head, rows)
+            row = [name_in_page(method.name), psnr_text(psnr), ssim_text(ssim), gain]
+            rows.append(row[:columns])
+        figures = _table(["", "PSNR, dB", "SSIM", "Gain"][:columns], rows)
     said = {m.name: section.figures.get(m.name) for m in methods}
     files = "".join(_file_of(picture, said.get(picture.label)) for picture in pictures)
     beside = figures or any(picture.kind == "error" for picture in pictures)

@@ -3,7 +3,7 @@
 
 // Everything that a name may be comes here as text and leaves as text: no markup is made.
 
-const SHARPEST = 16; // the largest zoom, in screen pixels a picture's pixel
+const SHARPEST = 32; // the largest zoom, in screen pixels a picture's pixel
 const template = document.getElementById("viewer");
 const viewers = [];
 
