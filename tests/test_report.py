@@ -166,6 +166,8 @@ def test_error_maps_are_those_of_the_comparison_in_sixteen_steps(rng):
     np.testing.assert_array_equal(colours, expected)
     black, grey = np.zeros((1, 1), np.uint8), np.full((1, 1), WHITE, np.uint8)
     assert error_colours(grey, black).tolist() == [[[255, 255, 255]]]
+    veil = np.array([[[0, 0, 0, 24]]], np.uint8)  # black seen over black, 24 levels over white
+    assert error_colours(veil, 0 * veil).tolist() == [[palette[4].tolist()]]
 
 
 def test_what_is_behind_full_transparency_is_no_error():

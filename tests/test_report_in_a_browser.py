@@ -353,6 +353,13 @@ def test_dragging_moves_what_is_larger_than_the_stage(open_page):
     assert shown_at(article)["x"] == pytest.approx(before["x"] + 50, abs=1)
     assert shown_at(article)["y"] == pytest.approx(before["y"] - 30, abs=1)
     assert article.locator(".wipe").input_value() == "50"
+    moved = shown_at(article)
+    page.mouse.move(*middle_of_thumb(article, 0.5))
+    page.mouse.down()  # but the handle still wipes
+    page.mouse.move(*middle_of_thumb(article, 0.7), steps=5)
+    page.mouse.up()
+    assert float(article.locator(".wipe").input_value()) == pytest.approx(70, abs=1.5)
+    assert shown_at(article) == moved
 
 
 def test_other_versions_keep_place_and_zoom(open_page):
@@ -425,7 +432,7 @@ def test_nothing_is_wider_than_the_window_and_taps_are_large(open_page, width, s
     page.locator("summary").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     small = page.evaluate(
-        """() => [...document.querySelectorAll("button, select, summary, label.check, .wipe")]
+        """() => [...document.querySelectorAll("button, select, summary, th a, .check, .wipe")]
         .filter(e => e.getClientRects().length)
         .filter(e => e.offsetHeight < 40 || e.offsetWidth < 40).map(e => e.outerHTML)"""
     )
