@@ -5,6 +5,22 @@ import numpy as np
 from minisr.images import to_8_bits, write_picture
 
 MARGIN = 12
+WHITE = 48  # an error map is white from here on, in levels of 255
+
+
+def heat(strength):
+    """Return colours from black through red and yellow to white.
+
+    Parameters
+    ----------
+    strength : ndarray, any shape, float
+        0 is black; 1 and more is white.
+
+    Returns
+    -------
+    ndarray, one axis of 3 more, uint8
+    """
+    return to_8_bits(np.stack([3 * strength, 3 * strength - 1, 3 * strength - 2], axis=-1))
 
 
 def error_map(picture, original):
@@ -19,9 +35,7 @@ def error_map(picture, original):
     ndarray, shape (H, W, 3), uint8
         Black where they are equal, through red and yellow to white at 48 levels of 255.
     """
-    error = np.abs(picture.astype(np.float64) - original).mean(axis=2) / 48
-    channels = [3 * error, 3 * error - 1, 3 * error - 2]  # black, red, yellow, white
-    return to_8_bits(np.stack(channels, axis=2))
+    return heat(np.abs(picture.astype(np.float64) - original).mean(axis=2) / WHITE)
 
 
 def write_comparison(path, panels, columns=2):

@@ -22,6 +22,7 @@ ALLOWED = {
     "protocols": {"errors", "images", "metrics"},
     "data": {"errors", "images"},
     "comparison": {"images"},
+    "report": {"errors", "version", "atomic", "comparison"},
     "plots": {"atomic"},
     "kernels": {"errors"},
     "layers": {"errors", "kernels", "threads"},
@@ -32,7 +33,7 @@ ALLOWED = {
     "figures": {"atomic", "evaluation", "version"},
     "trainer": {"errors", "data", "kernels", "layers", "models", "optim", "threads"},
 }
-ALLOWED["runs"] = {*ALLOWED} - {"upscale", "comparison", "figures"}
+ALLOWED["runs"] = {*ALLOWED} - {"upscale", "comparison", "figures", "report"}
 ALLOWED["demo"] = {*ALLOWED}
 ALLOWED["cli"] = {*ALLOWED}
 ALLOWED["__main__"] = {"cli"}

@@ -1,0 +1,82 @@
+"""From networks and what was measured to the page of ``minisr evaluate --html``."""
+
+import itertools
+import shlex
+from pathlib import Path
+
+from minisr import runs
+from minisr.figures import short_names
+from minisr.layers import Conv2d, PixelShuffle
+from minisr.report import Curve, Method, write_report
+from minisr.version import __version__
+
+
+def write_page(path, words, figures, methods, sections, notes):
+    """Write the page.
+
+    Parameters
+    ----------
+    path : Path
+    words : list of str
+        Of the command that is running.
+    figures : minisr.figures.Figures
+        The page shows those of the first protocol.
+    methods : dict of str to ESPCN or None
+        None is bicubic.
+    sections : list of minisr.report.Section
+        A picture each.
+    notes : list of str
+        What was skipped, and why.
+    """
+    protocol, means = figures.protocols[0], next(iter(figures.means.values()))
+    names = short_names(figures.methods)
+    about = [
+        ("Scale", f"x{figures.scale}"),
+        ("Pictures", str(len(sections))),
+        ("Protocol", f"{protocol.name}: {protocol.description}"),
+        ("Mean", "of the values of each picture" if protocol.mean == "psnr" else "PSNR of the MSE"),
+        ("Made by", f"minisr {__version__}"),
+    ]
+    write_report(
+        path,
+        title=f"x{figures.scale}: {', '.join(names)}",
+        methods=[
+            _method(label, name, model, means[name])
+            for label, (name, model) in zip(names, methods.items(), strict=True)
+        ],
+        sections=sections,
+        command=shlex.join(["minisr", *words]),
+        about=about,
+        notes=notes,
+    )
+
+
+def _method(label, name, model, score):
+    figures = {"psnr": score.psnr, "ssim": score.ssim, "seconds": score.seconds}
+    if model is None:
+        return Method(label, "MATLAB's, antialiased when it shrank the pictures", **figures)
+    convolutions = [layer for layer in model.layers.values() if isinstance(layer, Conv2d)]
+    shuffled = [
+        (layer, following.upscale_factor)
+        for layer, following in itertools.pairwise(model.layers.values())
+        if isinstance(layer, Conv2d) and isinstance(following, PixelShuffle)
+    ]
+    last, factor = shuffled[-1] if shuffled else (None, 1)
+    return Method(
+        label,
+        f"{model}, {model.parameter_count:,} parameters",
+        **figures,
+        first_layer=convolutions[0].weight.value if convolutions else None,
+        last_layer=last and last.weight.value,
+        upscale_factor=factor,
+        curve=_curve(Path(name)),
+    )
+
+
+def _curve(weights):
+    """Return the curve of the run that has made a file of weights, or None if there is none."""
+    rows = runs.read_log(weights.parent) if weights.is_file() else []
+    if not rows:
+        return None
+    steps, loss, psnr = ([row[name] for row in rows] for name in ("step", "loss", "psnr"))
+    return Curve(steps=steps, psnr=psnr, loss=loss, bicubic_psnr=rows[0]["bicubic_psnr"])
