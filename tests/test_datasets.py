@@ -252,7 +252,9 @@ def test_pixels_have_one_hash_in_every_lossless_format(tmp_path, rng):
 
 
 def test_a_damaged_record_names_its_line(tmp_path):
-    (tmp_path / hashes.RECORD).write_text(f"# a remark\n\n{'a' * 64}  x y.png\n{'b' * 63}  z\n")
+    (tmp_path / hashes.RECORD).write_text(f"# a remark\n\n{'a' * 64} *x y.png\n")
+    assert hashes.recorded(tmp_path) == {"x y.png": hashes.Expected("a" * 64)}
+    (tmp_path / hashes.RECORD).write_bytes(b"\n\n#\xff\n" + b"b" * 63 + b"\xff  z\n")
     with pytest.raises(DatasetError, match="SHA256SUMS, line 4: expected 'SHA-256  FILE', got bbb"):
         hashes.recorded(tmp_path)
 
@@ -266,7 +268,7 @@ def test_get_then_get_again(server, both, pictures, capsys):
     out, err = capsys.readouterr()
     assert out.splitlines() == [
         "Tiny, for test; terms: its terms",
-        f"{both / 'Tiny'}: 3 pictures fetched, 0 were there",
+        f"{both / 'Tiny'}: 3 pictures fetched, 0 already there",
     ]
     assert err == ""  # no bar where there is no terminal
     assert listing(both) == NAMES
@@ -274,7 +276,7 @@ def test_get_then_get_again(server, both, pictures, capsys):
         content = (pictures / "Tiny" / file).read_bytes()
         assert (both / "Tiny" / file).read_bytes() == content
     assert run("get", "TINY", "-o", both) == 0
-    assert capsys.readouterr().out.endswith("0 pictures fetched, 3 were there\n")
+    assert capsys.readouterr().out.endswith("0 pictures fetched, 3 already there\n")
     assert server.requests.total() == 3
 
 
@@ -366,7 +368,7 @@ def test_what_a_server_can_do_wrong(
     assert server.requests[f"/Tiny/{NAMES[1]}"] == requests
     server.faults.clear()
     assert run("get", "tiny", "-o", both, "--from", server.url + "/") == 0
-    assert capsys.readouterr().out.endswith("2 pictures fetched, 1 were there\n")
+    assert capsys.readouterr().out.endswith("2 pictures fetched, 1 already there\n")
 
 
 @needs_pooch
@@ -478,7 +480,8 @@ def test_the_first_download_is_recorded_and_said(server, pictures, tiny, capsys)
     # Once recorded, only the same bytes are good enough.
     (folder / NAMES[1]).unlink()
     server.files[f"{ONE}/{NAMES[1]}"] = server.files[f"{ONE}/{NAMES[2]}"]
-    assert "expected SHA-256" in error_of(capsys, "get", "loose", "-o", tiny)
+    line = error_of(capsys, "get", "loose", "-o", tiny)
+    assert re.search(r"expected SHA-256 .*; expected by .*SHA256SUMS, of the first time", line)
     assert not (folder / NAMES[1]).exists()
 
 
@@ -489,9 +492,22 @@ def test_what_is_no_whole_picture_is_not_trusted(server, pictures, tiny, capsys)
     for content in (b"<html>Sorry", server.files[path][:-40], b""):
         server.files[path] = content
         line = error_of(capsys, "get", "loose", "-o", tiny)
-        assert re.search(r"img_002\.png: (not a picture|cannot be read)", line)
+        assert re.search(r"img_002\.png from http.*: (not a picture|cannot be read)", line)
         assert listing(tiny) == ["SHA256SUMS", NAMES[0]]
         assert list(hashes.recorded(tiny / "Loose")) == NAMES[:1]
+
+
+@needs_pooch
+def test_pictures_that_are_there_unrecorded_are_taken_if_they_are_whole(server, pictures, tiny):
+    server.serve(pictures / "Loose", ONE)
+    shutil.copytree(pictures / "Loose", tiny / "Loose")
+    (tiny / "Loose" / NAMES[1]).write_bytes(b"half a picture")
+    said = []
+    assert datasets.get(["loose"], tiny, say=said.append)[0].fetched == 1
+    assert len(said) == 2
+    assert f"{NAMES[1]}: not a picture" in said[1]
+    assert said[1].endswith("; fetching it again")
+    assert datasets.verify(tiny)[0].ok == 3
 
 
 # From somewhere else
@@ -511,7 +527,7 @@ def place(layout, pictures, name, tmp_path):
 def test_from_a_folder(layout, pictures, tiny, tmp_path, capsys):
     folder = place(layout, pictures, "Tiny", tmp_path)
     assert run("get", "tiny", "-o", tiny, "--from", folder) == 0
-    assert capsys.readouterr().out.endswith("3 pictures fetched, 0 were there\n")
+    assert capsys.readouterr().out.endswith("3 pictures fetched, 0 already there\n")
     assert datasets.verify(tiny / "Tiny")[0].ok == 3
 
 

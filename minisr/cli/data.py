@@ -48,7 +48,7 @@ def get_command(arguments):
     names = [dataset.name for dataset in chosen]
     progress = sys.stderr.isatty()
     for done in datasets.get(names, arguments.output, arguments.origin, note, progress):
-        print(f"{done.folder}: {done.fetched} pictures fetched, {done.present} were there")
+        print(f"{done.folder}: {done.fetched} pictures fetched, {done.present} already there")
     return 0
 
 

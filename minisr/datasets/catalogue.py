@@ -2,11 +2,11 @@
 
 Every source is a commit, not a branch, so that what is fetched cannot change under its name.
 
-BSD100 and Urban100 are published cropped to whole multiples of a scale ("SRF"). BSD100 and Urban100
-here are the pictures for x2, the least cropped: cutting them further to multiples of 4, as
-`minisr evaluate` does, leaves the very pictures for x4 (2 divides 4). It does not leave those for
-x3, which lose up to three rows or columns fewer, so they are a set of their own: BSD100-x3.
-Urban100 was never published for x3.
+SelfExSR publishes BSD100 and Urban100 cropped to whole multiples of a scale, its "SRF". Here they
+are those for x2, the least cropped: cut further to multiples of 4, as `minisr evaluate` does, they
+are the very pictures for x4, since 2 divides 4. They are not those for x3, of which some are three
+rows or columns larger, so BSD100-x3 is a set of its own; there is no Urban100 for x3.
+DCSCN's copies say nothing of a scale, but its Set14 is cut to even sizes, as those for x2 are.
 
 BSDS500 without its `val` folder: those 100 pictures are BSD100, a test set.
 """

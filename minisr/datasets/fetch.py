@@ -80,7 +80,7 @@ class _Fetcher:
         self.dataset, self.folder, self.say = dataset, folder, say
         self.origins = deque(origins)  # the one that worked last comes first
         self.pinned = dataset.pinned
-        self.told = False
+        self.told = False  # that nothing is pinned
 
     def run(self, progress):
         """Fetch what is not there and return a Fetched."""
@@ -119,10 +119,7 @@ class _Fetcher:
         if path is None:
             return False
         expected = self._expected(file, path)
-        if not expected:
-            self._trust(path, path)
-            return True
-        problem = hashes.difference(path, expected)
+        problem = hashes.difference(path, expected) if expected else self._trust(path, path)
         if problem:
             self.say(f"{path}: {problem}; fetching it again")
         return not problem
@@ -145,16 +142,22 @@ class _Fetcher:
             origin.bring(file, temporary, count)
             expected = self._expected(file, path)
             if not expected:
-                self._trust(temporary, path)
-            elif problem := hashes.difference(temporary, expected):
+                problem = self._trust(temporary, path)
+            else:
+                problem = hashes.difference(temporary, expected)
+                if problem and not self.pinned:
+                    problem += (
+                        f"; expected by {self.folder / hashes.RECORD}, of an earlier download"
+                    )
+            if problem:
                 raise DatasetError(f"{path.name} from {origin.where(file)}: {problem}")
 
     def _trust(self, found, path):
-        """Record the hash of a picture that nothing is known about, if it is one."""
+        """Record the hash of a picture that nothing is known about; if it is none, say why."""
         try:
             hashes.pixel_hash(found)
         except PictureError as error:
-            raise DatasetError(f"{path}: {str(error).removeprefix(f'{found}: ')}") from error
+            return str(error).removeprefix(f"{found}: ")
         # Recorded before the picture has its name: a picture without a record could be anything.
         name = path.relative_to(self.folder).as_posix()
         hashes.record(self.folder, name, hashes.content_hash(found))
@@ -164,6 +167,7 @@ class _Fetcher:
                 f"{self.dataset.name}: there are no pinned hashes to check it against; those of "
                 f"the first download are recorded in {self.folder / hashes.RECORD}"
             )
+        return ""
 
 
 def _sentence(error):

@@ -10,7 +10,6 @@ Three kinds of knowledge, in this order:
 - none.
 """
 
-import contextlib
 import hashlib
 import re
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from minisr.images import read_picture
 
 PINNED = Path(__file__).parent / "hashes"
 RECORD = "SHA256SUMS"
-_LINE = re.compile(r"(pixels:)?([0-9a-f]{64})  (\S.*)")
+_LINE = re.compile(r"(pixels:)?([0-9a-f]{64}) [ *](\S.*)")
 
 
 @dataclass(frozen=True)
@@ -88,14 +87,13 @@ def difference(path, expected):
     content = content_hash(path)
     if content == expected.content:
         return ""
-    pixels = ""
     if expected.pixels:
         try:
             pixels = pixel_hash(path)
         except PictureError as error:
             return str(error).removeprefix(f"{path}: ")
-    if pixels and pixels == expected.pixels:
-        return ""
+        if pixels == expected.pixels:
+            return ""
     if expected.content:
         return f"expected SHA-256 {expected.content}, got {content}"
     return f"expected SHA-256 {expected.pixels} of its pixels, got {pixels}"
@@ -129,9 +127,7 @@ def record(folder, name, content):
 
 def _read(path):
     known = {}
-    text = ""
-    with contextlib.suppress(UnicodeDecodeError):
-        text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8", errors="replace")  # a damaged line is named below
     for number, line in enumerate(text.splitlines(), 1):
         if not line or line.startswith("#"):
             continue
