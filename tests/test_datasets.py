@@ -94,7 +94,7 @@ def server(monkeypatch):
     server.server_close()
 
 
-ONE = "/a/b/" + "1" * 40 + "/one"
+ONE = "/a/b/" + "1" * 40 + "/pack/one"
 TWO = "/c/d/" + "2" * 40 + "/two"
 NAMES = [f"img_00{number}.png" for number in (1, 2, 3)]
 
@@ -115,7 +115,7 @@ def tiny(monkeypatch, tmp_path, pictures):
     """Two sets instead of the catalogue: Tiny has pinned hashes and two sources, Loose neither."""
     for name in list(DATASETS):
         monkeypatch.delitem(DATASETS, name)
-    first = Source("a/b", "1" * 40, "one")
+    first = Source("a/b", "1" * 40, "pack/one")
     second = Source("c/d", "2" * 40, "two", "{stem}_HR.png")
     loose = Dataset("Loose", "test", "terms of Loose", (first,), numbered=3)
     monkeypatch.setitem(DATASETS, "Tiny", Dataset("Tiny", "test", "its terms", (first, second)))
@@ -523,7 +523,7 @@ def place(layout, pictures, name, tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("layout", ["", "Tiny", "tiny", "one", "two", "BSR/one"])
+@pytest.mark.parametrize("layout", ["", "Tiny", "tiny", "pack/one", "one", "two"])
 def test_from_a_folder(layout, pictures, tiny, tmp_path, capsys):
     folder = place(layout, pictures, "Tiny", tmp_path)
     assert run("get", "tiny", "-o", tiny, "--from", folder) == 0
@@ -630,6 +630,14 @@ def test_terms_come_before_the_pictures(tiny, pictures, capsys):
     out = capsys.readouterr().out.splitlines()
     assert out[:2] == ["Tiny, for test; terms: its terms", "Loose, for test; terms: terms of Loose"]
     assert "fetched" in out[2]
+
+
+def test_what_is_done_is_said_before_the_next_set_fails(tiny, pictures, capsys):
+    (pictures / "Loose" / NAMES[0]).unlink()
+    assert run("get", "all", "-o", tiny, "--from", pictures) == 2
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-1] == f"{tiny / 'Tiny'}: 3 pictures fetched, 0 already there"
+    assert "expected all 3 pictures of Loose, found 2" in err
 
 
 def test_mistakes(tmp_path, capsys, both):

@@ -29,15 +29,9 @@ def list_command(arguments):
 def _hashes(dataset):
     """Say which hashes of a set are pinned."""
     pinned = dataset.pinned.values()
-    kinds = [
-        kind
-        for kind, known in (
-            ("SHA-256", any(expected.content for expected in pinned)),
-            ("SHA-256 of pixels", any(expected.pixels for expected in pinned)),
-        )
-        if known
-    ]
-    return " or ".join(kinds) or "the first download"
+    content = ["SHA-256"] * any(expected.content for expected in pinned)
+    pixels = ["SHA-256 of pixels"] * any(expected.pixels for expected in pinned)
+    return " or ".join(content + pixels) or "the first download"
 
 
 def get_command(arguments):
@@ -45,9 +39,10 @@ def get_command(arguments):
     chosen = datasets.select(arguments.names)
     for dataset in chosen:
         print(f"{dataset.name}, for {dataset.purpose}; terms: {dataset.terms}", flush=True)
-    names = [dataset.name for dataset in chosen]
     progress = sys.stderr.isatty()
-    for done in datasets.get(names, arguments.output, arguments.origin, note, progress):
+    for dataset in chosen:  # one by one, so that what is done is said before the next may fail
+        name = [dataset.name]
+        [done] = datasets.get(name, arguments.output, arguments.origin, note, progress)
         print(f"{done.folder}: {done.fetched} pictures fetched, {done.present} already there")
     return 0
 

@@ -65,11 +65,12 @@ def get(names, folder, origin=None, say=None, progress=False):
         A picture cannot be had, is not the one expected, or cannot be written. What came before
         stays, and the next call goes on from there.
     """
-    chosen = [(dataset, origins_of(dataset, origin)) for dataset in select(names)]
     say = say or (lambda line: None)
     return [
-        _Fetcher(dataset, origins, Path(folder) / dataset.name, say).run(progress)
-        for dataset, origins in chosen
+        _Fetcher(dataset, origins_of(dataset, origin), Path(folder) / dataset.name, say).run(
+            progress
+        )
+        for dataset in select(names)
     ]
 
 

@@ -87,10 +87,10 @@ def _layouts(dataset):
     """Yield pairs of a folder within a folder, and the names that files have in it."""
     for within in (dataset.name, dataset.name.lower()):
         yield within, str
-    for source in dataset.sources:
-        # BSR is what Berkeley's archive of BSDS500 unpacks to.
-        for within in (source.folder, f"BSR/{source.folder}", PurePosixPath(source.folder).name):
-            yield within, source.name
+    for source in dataset.sources:  # the repository, or any folder on the way to the pictures
+        parts = source.folder.split("/")
+        for start in range(len(parts)):
+            yield "/".join(parts[start:]), source.name
     yield "", str
     for source in dataset.sources:
         yield "", source.name
