@@ -131,7 +131,7 @@ _ALL = (
     Dataset(
         "Urban100",
         "test",
-        "pictures from Flickr, each its photographer's: research use; cite Huang et al. 2015",
+        "pictures from Flickr under Creative Commons licences; cite Huang et al. 2015",
         (_selfex("Urban100", 2),),
         numbered=100,
     ),
