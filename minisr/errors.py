@@ -23,3 +23,7 @@ class TrainingError(MinisrError):
 
 class CheckpointError(MinisrError, ValueError):
     """A file of weights or of training state is damaged or belongs to something else."""
+
+
+class DatasetError(MinisrError):
+    """Pictures of a public set cannot be fetched, or are not the ones expected."""

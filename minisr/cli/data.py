@@ -1,0 +1,82 @@
+"""``minisr data``: the public sets of pictures."""
+
+import sys
+from pathlib import Path
+
+from minisr import datasets
+from minisr.cli.common import Parser, add_command, note
+
+
+def list_command(arguments):
+    """List the sets."""
+    row = "{:<11}{:>8}{:>9}  {:<10}{}"
+    print(row.format("set", "pictures", "MB", "for", "checked by"))
+    for dataset in datasets.DATASETS.values():
+        size = "unknown" if dataset.megabytes is None else f"{dataset.megabytes:.1f}"
+        count = len(dataset.files)
+        print(row.format(dataset.name, count, size, dataset.purpose, _hashes(dataset)))
+    print()
+    for dataset in datasets.DATASETS.values():
+        print(f"{dataset.name}: {dataset.terms}")
+        for source in dataset.sources:
+            print(f"    {source}")
+    print()
+    print("BSDS500 is its train and test folders: its val folder is BSD100, a test set.")
+    print("BSD100 and Urban100 are for x2 and x4; BSD100-x3 is for x3.")
+    return 0
+
+
+def _hashes(dataset):
+    """Say which hashes of a set are pinned."""
+    pinned = dataset.pinned.values()
+    content = ["SHA-256"] * any(expected.content for expected in pinned)
+    pixels = ["SHA-256 of pixels"] * any(expected.pixels for expected in pinned)
+    return " or ".join(content + pixels) or "the first download"
+
+
+def get_command(arguments):
+    """Fetch sets."""
+    chosen = datasets.select(arguments.names)
+    for dataset in chosen:
+        print(f"{dataset.name}, for {dataset.purpose}; terms: {dataset.terms}", flush=True)
+    progress = sys.stderr.isatty()
+    for dataset in chosen:  # one by one, so that what is done is said before the next may fail
+        name = [dataset.name]
+        [done] = datasets.get(name, arguments.output, arguments.origin, note, progress)
+        print(f"{done.folder}: {done.fetched} pictures fetched, {done.present} already there")
+    return 0
+
+
+def verify_command(arguments):
+    """Check what is there."""
+    reports = datasets.verify(arguments.folder)
+    for report in reports:
+        for problem in report.problems:
+            print(problem)
+    print("; ".join(str(report) for report in reports))
+    return 1 if any(report.problems for report in reports) else 0
+
+
+def add_parser(commands):
+    """Describe the command to argparse."""
+    summary = "Fetch and check public sets of pictures."
+    parser = commands.add_parser("data", help=summary, description=summary)
+    actions = parser.add_subparsers(required=True, metavar="ACTION", parser_class=Parser)
+    add_command(actions, "list", list_command, "List the sets, their sources and their terms.")
+    sub = add_command(actions, "get", get_command, "Fetch sets; a stopped run goes on.")
+    sub.add_argument(
+        "names", nargs="+", metavar="NAME", help="as `minisr data list` has it, or all"
+    )
+    sub.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="pictures go to DIR/NAME"
+    )
+    sub.add_argument(
+        "--from",
+        dest="origin",
+        metavar="FOLDER_OR_URL",
+        help="a folder that has the pictures, or a mirror with NAME/FILE (default: the sources)",
+    )
+    sub = add_command(
+        actions, "verify", verify_command, "Say which pictures are missing, different or unknown."
+    )
+    sub.add_argument("folder", type=Path, metavar="DIR", help="one set, or a folder of sets")

@@ -1,0 +1,104 @@
+"""One file over HTTP, by pooch; every way in which that fails becomes one sentence."""
+
+import socket
+import ssl
+import time
+
+from minisr.errors import DatasetError, SettingsError
+
+ATTEMPTS = 3
+PAUSE = 1.0  # seconds before the second attempt; twice that before the third
+TIMEOUT = 30  # seconds without a byte
+CHUNK = 1 << 15  # bytes
+
+
+class _Counted:
+    """A file that tells how much is written to it."""
+
+    def __init__(self, file, count):
+        self.file, self.count = file, count
+
+    def write(self, chunk):
+        self.file.write(chunk)
+        self.count(len(chunk))
+
+    def flush(self):
+        self.file.flush()
+
+
+def download(url, path, count):
+    """Fetch a file; try again where that may help.
+
+    Parameters
+    ----------
+    url : str
+    path : path-like
+        Overwritten. If the download fails, what is there is not the whole file.
+    count : callable
+        Called with the number of bytes as they come.
+
+    Raises
+    ------
+    DatasetError
+        It cannot be fetched.
+    SettingsError
+        pooch is not installed.
+    OSError
+        The disk is full, for instance.
+    """
+    require_pooch()
+    import pooch
+    import requests
+
+    fetch = pooch.HTTPDownloader(chunk_size=CHUNK, timeout=TIMEOUT)
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(PAUSE * 2 ** (attempt - 1))
+        try:
+            with open(path, "wb") as file:
+                fetch(url, _Counted(file, count), None)
+            return
+        except requests.RequestException as error:  # an OSError, but never one about the disk
+            reason, passing = _reason(error)
+        if not passing:
+            raise DatasetError(f"{url}: {reason}")
+    raise DatasetError(f"{url}: {reason}, {ATTEMPTS} times")
+
+
+def require_pooch():
+    """Raise SettingsError unless pooch is installed."""
+    try:
+        import pooch  # noqa: F401
+    except ImportError:
+        raise SettingsError("downloading needs pooch: pip install minisr[data]") from None
+
+
+def _reason(error):
+    """Say why a request failed, and whether it is worth another attempt."""
+    import requests
+
+    if isinstance(error, requests.HTTPError):
+        status = error.response.status_code
+        if status == 404:
+            return "no such file there (404)", False
+        answer = f"the server answered {status} {error.response.reason}"
+        return answer, status == 429 or status >= 500
+    causes = list(_causes(error))
+    for kind, text in (
+        (ConnectionRefusedError, "connection refused"),
+        (socket.gaierror, "no such server, or no network"),
+        (ssl.SSLError, "no secure connection"),
+    ):
+        if any(isinstance(cause, kind) for cause in causes):
+            return text, False
+    if isinstance(error, requests.Timeout) or any(isinstance(c, TimeoutError) for c in causes):
+        return f"no answer within {TIMEOUT} s", True
+    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
+        return "the transfer broke off", True
+    return " ".join(str(error).split()), False  # an address that is none, too many redirections
+
+
+def _causes(error):
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
