@@ -12,6 +12,15 @@ from minisr.version import __version__
 COLUMNS = ("protocol", "scale", "picture", "method", "psnr", "ssim", "seconds")
 
 
+def short_names(names):
+    """Return names as they are shown: those of files without their folders.
+
+    Where that does not tell them apart, as with A/model and B/model, whole paths do.
+    """
+    short = [Path(name).name for name in names]
+    return short if len({*short}) == len(short) else list(names)
+
+
 class Figures:
     """What was measured on a set of pictures.
 
@@ -67,9 +76,7 @@ class Figures:
     def _table(self, rows):
         heading = "PSNR dB / SSIM / s"
         first = max(len(heading), *(len(name) for name, _ in rows)) + 2
-        # Files' names tell them apart; if not, as with A/model and B/model, their whole paths do.
-        short = [Path(name).name for name in self.methods]
-        labels = short if len({*short}) == len(short) else self.methods
+        labels = short_names(self.methods)
         widths = [max(23, len(label)) + 2 for label in labels]
         cells = zip(labels, widths, strict=True)
         yield f"{heading:<{first}}" + "".join(f"{label:>{width}}" for label, width in cells)

@@ -83,6 +83,11 @@ class Protocol:
     mirrored: bool = False
     mean: str = "psnr"
 
+    @property
+    def crops(self):
+        """Whether originals are cropped, so that a low-resolution picture may be given."""
+        return self.fit.startswith("crop")
+
     def prepare(self, pixels, scale, low=None):
         """Return what a method is to enlarge, and what a perfect one would return.
 
@@ -280,7 +285,7 @@ class Protocol:
 
     def _given_low(self, low, pixels, scale):
         """Return somebody's low-resolution picture, and the part of the original that it shows."""
-        if not self.fit.startswith("crop"):
+        if not self.crops:
             raise SettingsError(
                 f"protocol {self.name} makes its low-resolution pictures in a way of its own; "
                 "measure pictures that are given by another one, such as matlab"

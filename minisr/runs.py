@@ -362,6 +362,37 @@ def _read(pictures, validation, config, pool, show_progress, say):
     return [pair for pair in fitting if pair not in held_out], held_out
 
 
+def read_log(folder):
+    """Return the rows of a run's log, numbers as numbers; none if the folder has no log.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Returns
+    -------
+    list of dict
+        By the names in ``COLUMNS``; None where the log has nothing, as PSNR without validation.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is there but is no such log.
+    """
+    path = Path(folder) / LOG
+    if not path.is_file():
+        return []
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = [
+                {name: float(row[name]) if row[name] else None for name in COLUMNS}
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is not the log of a run: {error}") from error
+    return [row | {"step": int(row["step"])} for row in rows]
+
+
 def discard(folder):
     """Remove a run's files, and nothing else, from its folder."""
     for name in (CHECKPOINT, MODEL, LOG, CURVES):

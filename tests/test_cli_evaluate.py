@@ -241,3 +241,33 @@ def test_a_report_that_cannot_be_written_is_said_before_the_work(folder, tmp_pat
     printed = capsys.readouterr()
     assert f"minisr: error: {option} {tmp_path / 'no' / 'file'}: expected a file" in printed.err
     assert printed.out == ""
+
+
+def test_the_page_has_all_that_was_measured(folder, weights, tmp_path, capsys):
+    page = tmp_path / "page.html"
+    (tmp_path / "bad.png").write_text("no picture")
+    words = ("evaluate", folder, tmp_path / "bad.png", "-m", weights, "--html", page)
+    assert run(*words, "-s", 2) == 1
+    printed, text = capsys.readouterr().out, page.read_text()
+    figures = printed.splitlines()[-2].split()  # mean  PSNR / SSIM / s  PSNR / SSIM / s
+    for figure in (figures[1], figures[3], figures[6], figures[8]):
+        assert figure in text
+    for name in ("0.png", "1.png", "2.png", "w.safetensors", "bad.png: not a picture"):
+        assert name in text
+    assert "ESPCN(x2, 1-4-3, tanh)" in text
+    assert f"minisr evaluate {folder} {tmp_path / 'bad.png'} -m {weights} --html {page}" in text
+    assert "matlab: luma (studio range, 8 bits)" in text
+
+
+def test_a_run_has_its_curve_on_the_page(folder, tmp_path):
+    out, page = tmp_path / "run", tmp_path / "page.html"
+    words = ("train", folder, "-s", 2, "-o", out, "--steps", 8, "--patch-size", 9)
+    assert run(*words, "--batch-size", 2, "--quiet") == 0
+    words = ("evaluate", folder / "0.png", "-m", out / "model.safetensors", "--html", page)
+    assert run(*words) == 0
+    with_curve = page.read_text().count("<svg")
+    (out / "log.csv").write_text("no,log\n1,2\n")
+    assert run(*words) == 2
+    (out / "log.csv").unlink()
+    assert run(*words) == 0
+    assert page.read_text().count("<svg") < with_curve

@@ -34,7 +34,7 @@ ALLOWED = {
     "figures": {"atomic", "evaluation", "version"},
     "trainer": {"errors", "data", "kernels", "layers", "models", "optim", "threads"},
 }
-ALLOWED["runs"] = {*ALLOWED} - {"upscale", "comparison", "figures", "report"}
+ALLOWED["runs"] = {*ALLOWED} - {"upscale", "comparison", "figures", "report", "datasets"}
 ALLOWED["demo"] = {*ALLOWED}
 ALLOWED["cli"] = {*ALLOWED}
 ALLOWED["__main__"] = {"cli"}

@@ -24,6 +24,7 @@ def main(argv=None):
         Exit status: 0 done, 1 some pictures failed, 2 nothing done, 130 interrupted.
     """
     arguments = _parser().parse_args(argv)
+    arguments.words = sys.argv[1:] if argv is None else argv  # for those who say how they were made
     try:
         return arguments.run(arguments)
     except MinisrError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from minisr.cli import evaluation_page
 from minisr.cli.common import (
     add_command,
     add_device,
@@ -17,11 +18,12 @@ from minisr.cli.common import (
     threads_within,
 )
 from minisr.errors import PictureError, SettingsError
-from minisr.evaluation import score_methods
-from minisr.figures import Figures
+from minisr.evaluation import pictures_of, score_methods
+from minisr.figures import Figures, short_names
 from minisr.images import find_pictures, read_picture
 from minisr.images.files import READ_SUFFIXES
 from minisr.protocols import DIFFERENCES, PROTOCOLS
+from minisr.report import make_section
 from minisr.threads import Threads
 
 
@@ -29,70 +31,109 @@ def evaluate_command(arguments):
     """Measure networks and bicubic on pictures."""
     files = find_pictures(arguments.pictures)
     methods, scale = _methods(arguments)
-    protocols = [*PROTOCOLS.values()]
-    if arguments.protocol != "all":
-        protocols = [PROTOCOLS[arguments.protocol]]
-    for option in ("json", "csv"):
+    for option in ("json", "csv", "html"):
         _check_target(option, getattr(arguments, option))
+    protocols, variants = _protocols(arguments.protocol, arguments.low is not None)
     lows = _lows(files, arguments.low, scale)
-    variants = {}
-    if arguments.protocol == "all":
-        variants = {
-            text: dataclasses.replace(PROTOCOLS["matlab"], **changes)
-            for text, changes in DIFFERENCES.items()
-        }
-    if arguments.low is not None:  # others make a low-resolution picture of their own
-        protocols = [p for p in protocols if p.fit.startswith("crop") or len(protocols) == 1]
-        variants = {text: p for text, p in variants.items() if p.fit.startswith("crop")}
-
-    def measure(path):
-        try:
-            pixels = read_picture(path).pixels
-            low = read_picture(lows[path]).pixels if lows else None
-            scores = {
-                protocol.name: score_methods(pixels, scale, methods, protocol, within, low)
-                for protocol in protocols
-            }
-            changed = {
-                text: score_methods(pixels, scale, {"bicubic": None}, variant, within, low)
-                for text, variant in variants.items()
-            }
-        except PictureError as error:
-            return error if str(path) in str(error) else PictureError(f"{path}: {error}")
-        return scores, changed
-
     with Threads(arguments.threads) as pool:
         within = threads_within(pool, files)
         for model in methods.values():
             if model is not None:  # compile now, not within the seconds of the first picture
                 model(np.zeros((1, model.in_channels, 12, 12), np.float32), within)
+        measure = _Measure(scale, methods, protocols, variants, lows, arguments.html, within)
         bar = tqdm(pool.imap(measure, files), total=len(files), disable=no_bar(files), leave=False)
         results = dict(zip(files, bar, strict=True))
-    measured = {}
-    for path, result in results.items():
-        if isinstance(result, PictureError):
-            note(f"skipped: {result}")
-        else:
-            measured[path] = result
+    measured = {path: r for path, r in results.items() if not isinstance(r, PictureError)}
+    skipped = [f"skipped: {r}" for r in results.values() if isinstance(r, PictureError)]
+    for line in skipped:
+        note(line)
     if not measured:
         raise PictureError("none of the pictures could be measured")
     figures = Figures(
         scale,
         list(methods),
         protocols,
-        {path: scores for path, (scores, _) in measured.items()},
-        _differences(variants, measured),
+        {path: result.scores for path, result in measured.items()},
+        _differences(variants, measured.values()),
     )
     print(figures.text())
     if arguments.json:
         figures.write_json(arguments.json)
     if arguments.csv:
         figures.write_csv(arguments.csv)
-    failures = len(files) - len(measured)
-    if failures:
-        note(f"{failures} of {len(files)} pictures skipped")
+    if arguments.html:
+        sections = [result.section for result in measured.values()]
+        evaluation_page.write_page(
+            arguments.html, arguments.words, figures, methods, sections, skipped
+        )
+    if skipped:
+        note(f"{len(skipped)} of {len(files)} pictures skipped")
         return 1
     return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class _Measured:
+    """A picture's scores by protocol and method, bicubic's by variant, and what a page shows."""
+
+    scores: dict
+    changed: dict
+    section: object
+
+
+class _Measure:
+    """Measure one picture; several threads may call it at once."""
+
+    def __init__(self, scale, methods, protocols, variants, lows, with_section, threads):
+        self.scale, self.methods, self.threads = scale, methods, threads
+        self.protocols, self.variants = protocols, variants
+        self.lows, self.with_section = lows, with_section
+
+    def __call__(self, path):
+        """Return `_Measured`, or the PictureError that says why not."""
+        try:
+            return self._measured(path)
+        except PictureError as error:
+            return error if str(path) in str(error) else PictureError(f"{path}: {error}")
+
+    def _measured(self, path):
+        pixels = read_picture(path).pixels
+        low = read_picture(self.lows[path]).pixels if self.lows else None
+
+        def scores(methods, protocol):
+            return score_methods(pixels, self.scale, methods, protocol, self.threads, low)
+
+        scored = {protocol.name: scores(self.methods, protocol) for protocol in self.protocols}
+        bicubic = {"bicubic": None}
+        changed = {text: scores(bicubic, variant) for text, variant in self.variants.items()}
+        section = self._section(path, pixels, low, scored) if self.with_section else None
+        return _Measured(scored, changed, section)
+
+    def _section(self, path, pixels, low, scored):
+        original, versions = pictures_of(pixels, self.scale, self.methods, self.threads, low)
+        labels = dict(zip(self.methods, short_names(self.methods), strict=True))
+        shown = scored[self.protocols[0].name]
+        return make_section(
+            path.name,
+            {labels[name]: version for name, version in versions.items()},
+            original,
+            {labels[name]: (score.psnr, score.ssim) for name, score in shown.items()},
+        )
+
+
+def _protocols(name, with_lows):
+    """Return the protocols to measure by and, for all of them, the variants that explain them.
+
+    Those that make low-resolution pictures in a way of their own have no use for given ones.
+    """
+    if name != "all":
+        return [PROTOCOLS[name]], {}
+    protocols = [p for p in PROTOCOLS.values() if p.crops or not with_lows]
+    variants = {
+        text: dataclasses.replace(PROTOCOLS["matlab"], **changes)
+        for text, changes in DIFFERENCES.items()
+    }
+    return protocols, {text: p for text, p in variants.items() if p.crops or not with_lows}
 
 
 def _methods(arguments):
@@ -137,12 +178,12 @@ def _differences(variants, measured):
     """Return what each choice is worth to bicubic, against protocol matlab, in dB."""
     matlab = PROTOCOLS["matlab"]
 
-    def of(protocol, scores):
+    def psnr(protocol, scores):
         return protocol.mean_psnr([score["bicubic"].psnr for score in scores])
 
-    base = [scores["matlab"] for scores, _ in measured.values()] if variants else []
     return {
-        text: of(variant, [changed[text] for _, changed in measured.values()]) - of(matlab, base)
+        text: psnr(variant, [result.changed[text] for result in measured])
+        - psnr(matlab, [result.scores["matlab"] for result in measured])
         for text, variant in variants.items()
     }
 
@@ -180,4 +221,7 @@ def add_parser(commands):
     )
     sub.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
     sub.add_argument("--csv", type=Path, metavar="FILE", help="also write them as a table")
+    sub.add_argument(
+        "--html", type=Path, metavar="FILE", help="also write a page to look at the pictures"
+    )
     add_device(sub)
