@@ -19,15 +19,26 @@ from minisr.models.files import SHIPPED
 from minisr.protocols import PROTOCOLS
 from minisr.threads import Threads
 
-# Our name: the paper's name, and where the pictures may lie. BSD100, as all the field calls it, is
-# BSDS300's test folder, and the same 100 pictures are BSDS500's val folder.
+# Our name: the paper's name, and where the pictures may lie, {scale} being that. BSD100, as all the
+# field calls it, is BSDS300's test folder, and the same 100 pictures are BSDS500's val folder.
 FOLDERS = {
     "Set5": ("Set5", ["Set5"]),
     "Set14": ("Set14", ["Set14"]),
-    "BSD100": ("BSD300", ["BSD100", "BSDS500/val"]),
+    "BSD100": ("BSD300", ["BSD100-x{scale}", "BSD100", "BSDS500/val"]),
     "BSDS500 test": ("BSD500", ["BSDS500/test"]),
     "Urban100": (None, ["Urban100"]),
 }
+
+
+def folders_at(scale, data):
+    """Return the folder and the paper's name of each set that is there."""
+    found = {}
+    for name, (papers_name, places) in FOLDERS.items():
+        there = [data / place.format(scale=scale) for place in places]
+        there = [folder for folder in there if folder.is_dir()]
+        if there:
+            found[name] = there[0], papers_name
+    return found
 
 
 def trained_on(name, scale):
@@ -103,15 +114,11 @@ def main():
     arguments = options.parse_args()
     about = environment(arguments.threads, ["numpy", "pillow", "scipy"])
     describe(about)
-    folders = {}
-    for name, (papers_name, places) in FOLDERS.items():
-        there = [arguments.data / place for place in places if (arguments.data / place).is_dir()]
-        if there:
-            folders[name] = there[0], papers_name
-        else:
-            print(f"left out: {name} is not in {arguments.data}")
-    if not folders:
+    missing = [name for name in FOLDERS if name not in folders_at(3, arguments.data)]
+    if len(missing) == len(FOLDERS):
         raise SystemExit("no set is there: minisr data get Set5 Set14 -o DIR, then give DIR")
+    if missing:
+        print(f"left out, not in {arguments.data}: {', '.join(missing)}")
     tables = []
     with Threads(arguments.threads) as threads:
         for scale in [3] if arguments.short else [2, 3, 4]:
@@ -122,7 +129,7 @@ def main():
             }
             rows = [
                 row_of(name, folder, papers_name, scale, networks, threads)
-                for name, (folder, papers_name) in folders.items()
+                for name, (folder, papers_name) in folders_at(scale, arguments.data).items()
             ]
             print("\n" + table(scale, rows))
             tables.append({"scale": scale, "sets": rows})

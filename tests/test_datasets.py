@@ -193,7 +193,7 @@ def test_addresses():
     urban, bsds = DATASETS["Urban100"], DATASETS["BSDS500"]
     assert urban.sources[0].url("img_007.png") == (
         "https://raw.githubusercontent.com/jbhuang0604/SelfExSR/"
-        "18e00f2d1bd3941e9b8d4895d3541543ad86d5b2/data/Urban100/image_SRF_2/img_007_SRF_2_HR.png"
+        "8f6dd8c1d20cb7e8792a7177b4f6fd677633f598/data/Urban100/image_SRF_2/img_007_SRF_2_HR.png"
     )
     assert bsds.sources[0].url("train/100075.jpg").endswith("/images/train/100075.jpg")
 

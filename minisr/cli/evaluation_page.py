@@ -39,7 +39,7 @@ def write_page(path, words, figures, methods, sections, notes):
     ]
     write_report(
         path,
-        title=f"x{figures.scale}: {', '.join(names)}",
+        title=f"{' and '.join(names[1:] or names)} at x{figures.scale}",
         methods=[
             _method(label, name, model, means[name])
             for label, (name, model) in zip(names, methods.items(), strict=True)

@@ -94,7 +94,7 @@ class Dataset:
 
 
 _DCSCN = ("jiny2001/dcscn-super-resolution", "27d8f11cd8b5d58de0b91128b4b6c72375c69e16")
-_SELFEX = ("jbhuang0604/SelfExSR", "18e00f2d1bd3941e9b8d4895d3541543ad86d5b2")
+_SELFEX = ("jbhuang0604/SelfExSR", "8f6dd8c1d20cb7e8792a7177b4f6fd677633f598")
 _YANG = ("JYEDU/CV_Super_Resolution", "6cd8b1a0d49f7d2fcd9eae6eda06dcf089f864c8")
 _BSDS = ("BIDS/BSDS500", "a04b7c6c3a9f0ace74bf205c72a43d32e1c72722")
 _BERKELEY = "Berkeley: non-commercial research and education only; cite Martin et al. 2001"
