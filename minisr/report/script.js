@@ -131,8 +131,8 @@ class Viewer {
 
   /** Decode what is chosen; called when the picture comes near the window, not before. */
   load() {
+    if (!this.loaded) for (const { picture, image } of this.maps) image.src = picture.url;
     this.loaded = true;
-    for (const { picture, image } of this.maps) image.src = picture.url;
     this.draw();
   }
 
@@ -143,11 +143,12 @@ class Viewer {
 
   /** How large a picture's pixel is on the page. */
   get scale() {
-    if (this.view.zoom) return this.view.zoom * this.unit;
+    return this.view.zoom ? this.view.zoom * this.unit : this.fit;
+  }
+
+  get fit() {
     const { clientWidth, clientHeight } = this.stage;
-    const fit = Math.min(clientWidth / this.width, clientHeight / this.height);
-    // Small pictures get whole pixels here, too: smoothing would hide what is to be compared.
-    return fit < 2 * this.unit ? fit : Math.floor(fit / this.unit) * this.unit;
+    return Math.min(clientWidth / this.width, clientHeight / this.height);
   }
 
   get movable() {
@@ -155,12 +156,13 @@ class Viewer {
     return this.width * this.scale > clientWidth + 1 || this.height * this.scale > clientHeight + 1;
   }
 
-  /** After the reader did something: draw it, here or everywhere. */
+  /** After the reader did something: draw it here, and wherever else it can be seen. */
   changed() {
+    this.draw();
+    if (!this.together.checked) return;
     const names = this.sides.map(({ select }) => select.value);
-    for (const viewer of this.together.checked ? viewers : [this]) {
+    for (const viewer of viewers) {
       if (viewer !== this) viewer.follow(this.view, names);
-      viewer.draw();
     }
   }
 
@@ -170,6 +172,7 @@ class Viewer {
       const index = this.pictures.findIndex((picture) => picture.name === names[side]);
       if (index >= 0) select.selectedIndex = index;
     });
+    if (this.near) this.draw(); // a hundred others wait until they are
   }
 
   draw() {
@@ -182,7 +185,8 @@ class Viewer {
     stage.style.setProperty("--h", `${this.height * scale}px`);
     stage.style.setProperty("--wipe", `${view.wipe}%`);
     stage.classList.toggle("movable", this.movable);
-    stage.classList.toggle("sharp", view.zoom > 0 || scale >= 2 * this.unit);
+    // At fit, pixels are no whole ones of the screen: smooth, unless too large for it to matter.
+    stage.classList.toggle("sharp", view.zoom > 0 || scale >= 4 * this.unit);
     for (const button of this.zooms) {
       button.setAttribute("aria-pressed", Number(button.dataset.zoom) === view.zoom);
     }
@@ -214,12 +218,12 @@ class Viewer {
     this.changed();
   }
 
-  /** Zoom by a factor; what would be smaller than fit is fit. */
+  /** Zoom by a factor; on the way down it stops at fit. */
   zoomBy(factor, x, y) {
-    const { clientWidth, clientHeight } = this.stage;
-    const fit = Math.min(clientWidth / this.width, clientHeight / this.height) / this.unit;
-    const zoom = (this.scale / this.unit) * factor;
-    this.zoomTo(factor < 1 && zoom <= fit ? 0 : Math.min(zoom, SHARPEST), x, y);
+    const { scale, fit, unit } = this;
+    const next = Math.max(scale * factor, Math.min(fit, unit));
+    const stops = factor < 1 && scale >= fit && next <= fit * 1.001;
+    this.zoomTo(stops ? 0 : Math.min(next / unit, SHARPEST), x, y);
   }
 
   pan(dx, dy) {
@@ -324,16 +328,15 @@ async function copy(code, said) {
 for (const article of document.querySelectorAll(".picture")) {
   if (article.querySelector("noscript")) viewers.push(new Viewer(article));
 }
-const near = new IntersectionObserver((entries) => {
+const observer = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
-    if (isIntersecting) {
-      near.unobserve(target);
-      viewers.find((viewer) => viewer.article === target).load();
-    }
+    const viewer = viewers.find(({ article }) => article === target);
+    viewer.near = isIntersecting;
+    if (isIntersecting) viewer.load();
   }
 }, { rootMargin: "600px" });
-for (const viewer of viewers) near.observe(viewer.article);
-addEventListener("beforeprint", () => viewers.forEach((viewer) => viewer.loaded || viewer.load()));
+for (const viewer of viewers) observer.observe(viewer.article);
+addEventListener("beforeprint", () => viewers.forEach((viewer) => viewer.load()));
 
 const button = document.querySelector(".copy");
 if (button) {
