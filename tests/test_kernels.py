@@ -109,7 +109,7 @@ def test_a_pixel_that_is_no_number_reaches_its_window_and_nothing_else(fast, bad
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ["tanh", "relu"])
+@pytest.mark.parametrize("name", ["tanh", "relu", "sigmoid"])
 def test_activations(fast, dtype, name, rng):
     x = np.concatenate([rng.standard_normal(400) * 5, [0, -0.0, np.inf, -np.inf, np.nan]])
     x = x.astype(dtype).reshape(3, 1, 5, 27)

@@ -39,6 +39,8 @@ def test_repr_shows_layers_and_shapes():
         ({"upscale_factor": 2.5}, "from 2 to 8, got 2.5"),
         ({"upscale_factor": 3, "in_channels": 2}, r"in_channels must be 1 \(luma\) or 3"),
         ({"upscale_factor": 3, "activation": "gelu"}, "one of tanh, relu, got 'gelu'"),
+        ({"upscale_factor": 3, "output_activation": "relu"}, "one of None, tanh, sigmoid, got 're"),
+        ({"upscale_factor": 3, "luma_range": "tv"}, "luma_range must be one of studio, full, got"),
         ({"upscale_factor": 3, "channels": (64,)}, "channels must be two positive numbers"),
         ({"upscale_factor": 3, "backend": "tpu"}, "backend must be one of"),
     ],

@@ -112,6 +112,11 @@ def test_activations_by_hand():
     assert_array_equal(out, [0, 0, np.log(2), np.inf, np.nan])
     reference.relu_backward(dout, out, dx)
     assert_array_equal(dx[:4], [0, 0, 3, 4])
+    reference.sigmoid_forward(np.array([-1e4, 0, np.log(3), np.inf, np.nan]), out)
+    assert_allclose(out[:4], [0, 0.5, 0.75, 1], rtol=1e-15)  # 1 / (1 + 1/3)
+    assert np.isnan(out[4])
+    reference.sigmoid_backward(dout, out, dx)
+    assert_allclose(dx[:4], [0, 0.5, 3 * 0.1875, 0], rtol=1e-15)
 
 
 def test_losses_by_hand():

@@ -21,6 +21,8 @@ conv2d_backward_params(dout, x, padding, dweight,        adds to (F,C,K,K) and (
 dbias)
 tanh_forward(x, out), relu_forward(x, out)               any shape
 tanh_backward(dout, out, dx), relu_backward(same)        any shape; ``out`` is the forward result
+sigmoid_forward(x, out), sigmoid_backward(dout, out,     the same
+dx)
 pixel_shuffle(x, upscale_factor, out)                    (N,C*R*R,H,W) -> (N,C,H*R,W*R)
 pixel_unshuffle(x, downscale_factor, out)                (N,C,H*R,W*R) -> (N,C*R*R,H,W)
 mse_loss(prediction, target, count, dprediction)         returns a float, fills ``dprediction``
@@ -67,7 +69,7 @@ class Stage(NamedTuple):
     ----------
     weight, bias : Parameter
         With ``value`` and ``grad``, shapes (F, C, K, K) and (F,).
-    activation : {"tanh", "relu", None}
+    activation : {"tanh", "relu", "sigmoid", None}
     """
 
     weight: Any

@@ -83,6 +83,16 @@ def relu_backward(dout, out, dx):
     dx[...] = np.where(out > 0, dout, 0)
 
 
+def sigmoid_forward(x, out):
+    """Out = 1 / (1 + exp(-x)), by tanh, which does not overflow: (1 + tanh(x/2)) / 2."""
+    out[...] = 0.5 * np.tanh(0.5 * x) + 0.5
+
+
+def sigmoid_backward(dout, out, dx):
+    """Since sigmoid' = sigmoid (1 - sigmoid), the forward result is enough here, too."""
+    dx[...] = dout * (out * (1 - out))
+
+
 def pixel_shuffle(x, upscale_factor, out):
     """Spread R*R channels over R x R pixels: the paper's periodic shuffle, equation 4.
 

@@ -3,7 +3,7 @@
 Read `base` first: the protocol that all of them follow.
 """
 
-from minisr.layers.activations import ReLU, Tanh
+from minisr.layers.activations import ReLU, Sigmoid, Tanh
 from minisr.layers.base import Layer, Parameter, Sequential
 from minisr.layers.convolution import Conv2d
 from minisr.layers.shuffle import PixelShuffle
@@ -17,5 +17,6 @@ __all__ = [
     "PixelShuffle",
     "ReLU",
     "Sequential",
+    "Sigmoid",
     "Tanh",
 ]

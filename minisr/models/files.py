@@ -8,9 +8,10 @@ import numpy as np
 from minisr import checkpoint
 from minisr.errors import CheckpointError, SettingsError
 from minisr.models.espcn import ESPCN
+from minisr.models.subpixelcnn import SubPixelCNN
 from minisr.version import __version__
 
-MODELS = {ESPCN.name: ESPCN}
+MODELS = {network.name: network for network in (ESPCN, SubPixelCNN)}
 SHIPPED = Path(__file__).parent.parent / "weights"
 
 
@@ -44,7 +45,7 @@ def save(model, path, training=None):
 
     Parameters
     ----------
-    model : ESPCN
+    model : Network
     path : path-like
     training : dict, optional
         Where the weights come from: settings, seed, names of the data.
@@ -75,7 +76,7 @@ def load(path, backend="cpu"):
 
     Returns
     -------
-    ESPCN
+    Network
 
     Raises
     ------

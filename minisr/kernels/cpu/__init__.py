@@ -7,6 +7,8 @@ samples or tiles over a pool of threads and the result cannot depend on how many
 from minisr.kernels.cpu.activations import (
     relu_backward,
     relu_forward,
+    sigmoid_backward,
+    sigmoid_forward,
     tanh_backward,
     tanh_forward,
 )
@@ -36,6 +38,8 @@ __all__ = [
     "pixel_unshuffle",
     "relu_backward",
     "relu_forward",
+    "sigmoid_backward",
+    "sigmoid_forward",
     "stack",
     "tanh_backward",
     "tanh_forward",
