@@ -150,6 +150,25 @@ def test_adam_by_hand_over_two_steps():
     assert_allclose(value, [expected], rtol=1e-14)
 
 
+def test_resampling_by_hand():
+    x = array([1, 2, 4], [10, 20, 40])[None, None]
+    index, weight = (
+        np.array([[0, 2], [2, 2], [1, 0], [1, 2]]),
+        array([1, 2], [3, 4], [5, 0], [1, 1]),
+    )
+    out = np.empty((1, 1, 2, 4))
+    reference.resample_forward(x, index, weight, 3, out)
+    assert_array_equal(out[0, 0], array([9, 28, 10, 6], [90, 280, 100, 60]))
+    dx = np.empty_like(x)
+    reference.resample_backward(np.ones_like(out), index, weight, 3, dx)
+    assert_array_equal(dx[0, 0], array([1, 6, 10], [1, 6, 10]))  # 0: 1 + 0, 1: 5 + 1, 2: 2 + 7 + 1
+    out, dx = np.empty((1, 1, 1, 3)), np.empty_like(x)
+    reference.resample_forward(x, np.array([[1, 0]]), array([2, 1]), 2, out)
+    assert_array_equal(out[0, 0], array([21, 42, 84]))
+    reference.resample_backward(out, np.array([[1, 0]]), array([2, 1]), 2, dx)
+    assert_array_equal(dx[0, 0], array([21, 42, 84], [42, 84, 168]))
+
+
 def test_lerp_and_add_by_hand():
     total = np.array([1.0, 2.0])
     reference.lerp(total, np.array([3.0, 2.0]), 0.25)

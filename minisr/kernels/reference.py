@@ -157,5 +157,18 @@ def add(total, part):
     total += part
 
 
+def resample_forward(x, index, weight, axis, out):
+    """Make each pixel along an axis a weighted sum: out[i] = sum_p weight[i, p] x[index[i, p]]."""
+    taps = np.moveaxis(x, axis, -1)[..., index]  # (..., out pixels, taps)
+    out[...] = np.moveaxis((taps * weight).sum(axis=-1), -1, axis)
+
+
+def resample_backward(dout, index, weight, axis, dx):
+    """Send each output's gradient back to the pixels it was made of: the transpose."""
+    dx[...] = 0
+    shares = np.moveaxis(dout, axis, -1)[..., None] * weight
+    np.add.at(np.moveaxis(dx, axis, -1), (..., index), shares)
+
+
 def stack(stages, upscale_factor):
     """Return None: called layer by layer, this backend is easiest to follow."""

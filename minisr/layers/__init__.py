@@ -5,11 +5,13 @@ Read `base` first: the protocol that all of them follow.
 
 from minisr.layers.activations import ReLU, Sigmoid, Tanh
 from minisr.layers.base import Layer, Parameter, Sequential
+from minisr.layers.bicubic import Bicubic
 from minisr.layers.convolution import Conv2d
 from minisr.layers.shuffle import PixelShuffle
 from minisr.layers.stack import ConvStack
 
 __all__ = [
+    "Bicubic",
     "Conv2d",
     "ConvStack",
     "Layer",

@@ -18,6 +18,7 @@ from minisr.kernels.cpu.convolution import (
     conv2d_forward,
 )
 from minisr.kernels.cpu.losses import charbonnier_loss, l1_loss, mse_loss
+from minisr.kernels.cpu.resample import resample_backward, resample_forward
 from minisr.kernels.cpu.shuffle import pixel_shuffle, pixel_unshuffle
 from minisr.kernels.cpu.stack import stack
 from minisr.kernels.cpu.updates import adam_step, add, lerp
@@ -38,6 +39,8 @@ __all__ = [
     "pixel_unshuffle",
     "relu_backward",
     "relu_forward",
+    "resample_backward",
+    "resample_forward",
     "sigmoid_backward",
     "sigmoid_forward",
     "stack",
