@@ -24,17 +24,18 @@ ALLOWED = {
     "plots": {"atomic"},
     "kernels": {"errors"},
     "layers": {"errors", "images", "kernels", "threads"},
-    "models": {"errors", "images", "kernels", "layers", "checkpoint", "version"},
+    "models": {"errors", "images", "threads", "kernels", "layers", "checkpoint", "version"},
     "optim": {"errors", "kernels", "layers", "models"},
     "evaluation": {"errors", "images", "metrics", "data", "models"},
     "upscale": {"errors", "images", "kernels", "layers", "models", "threads"},
     "trainer": {"errors", "data", "kernels", "layers", "models", "optim", "threads"},
 }
-ALLOWED["runs"] = {*ALLOWED} - {"upscale", "comparison"}
+ALLOWED["recipes"] = {"errors", "trainer"}
+ALLOWED["runs"] = {*ALLOWED} - {"upscale", "comparison", "recipes"}
 ALLOWED["demo"] = {*ALLOWED}
 ALLOWED["cli"] = {*ALLOWED}
 ALLOWED["__main__"] = {"cli"}
-ALLOWED["__init__"] = {*ALLOWED} - {"cli", "demo", "runs", "__main__"}
+ALLOWED["__init__"] = {*ALLOWED} - {"cli", "demo", "recipes", "runs", "__main__"}
 
 
 def room_of(path):
