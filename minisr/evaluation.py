@@ -8,6 +8,7 @@ import numpy as np
 from minisr.data import make_pair
 from minisr.errors import PictureError, ShapeError
 from minisr.images import imresize, luma, read_picture, to_8_bits
+from minisr.images.colour import full_to_studio, studio_to_full
 from minisr.upscale import upscale
 
 
@@ -33,7 +34,7 @@ def predict_luma(model, low, threads=None):
 
     Parameters
     ----------
-    model : ESPCN
+    model : Network
     low : ndarray, shape (C, h, w), uint8, or float in [0, 1]
         As many channels as the network has.
     threads : minisr.threads.Threads, optional
@@ -51,12 +52,21 @@ def predict_luma(model, low, threads=None):
     return luma(to_8_bits(high).transpose(1, 2, 0))
 
 
+def _predict_in_its_range(model, low, luma_range, threads):
+    """Enlarge luma of one range by a network that was trained on the other."""
+    low = low.astype(np.float32) / np.float32(255 if low.dtype == np.uint8 else 1)
+    there, back = studio_to_full, full_to_studio
+    if luma_range == "full":
+        there, back = back, there
+    return back(model(there(low)[None, None], threads)[0, 0])
+
+
 def score_pair(model, pair, protocol, threads=None):
     """Score a network, or bicubic, on a pair of `minisr.data`.
 
     Parameters
     ----------
-    model : ESPCN or None
+    model : Network or None
         None is bicubic.
     pair : minisr.data.Pair
     protocol : minisr.protocols.Protocol
@@ -92,7 +102,7 @@ def score_methods(pixels, scale, models, protocol, threads=None, low=None):
     pixels : ndarray
         As `minisr.images.read_picture` gives it.
     scale : int
-    models : dict of str to ESPCN or None
+    models : dict of str to Network or None
         By name; None is bicubic.
     protocol : minisr.protocols.Protocol
     threads : minisr.threads.Threads, optional
@@ -110,6 +120,9 @@ def score_methods(pixels, scale, models, protocol, threads=None, low=None):
         If the picture cannot be measured.
     """
     given, high = protocol.prepare(pixels, scale, low)
+    is_grey = pixels.ndim == 2 or pixels.shape[2] == 2
+    # The values of a grey picture are what they are; luma of colours has the range it was made in.
+    made_in = None if is_grey and protocol.grey_is_luma else protocol.luma_range
     scores = {}
     for name, model in models.items():
         colours = None
@@ -120,8 +133,12 @@ def score_methods(pixels, scale, models, protocol, threads=None, low=None):
             prediction = protocol.bicubic(given, scale)
         elif given.ndim == 3:
             prediction = upscale(given, model=model, threads=threads)
+        elif colours is not None:
+            prediction = predict_luma(model, colours, threads)
+        elif made_in in (None, model.luma_range):
+            prediction = predict_luma(model, given[None], threads)
         else:
-            prediction = predict_luma(model, given[None] if colours is None else colours, threads)
+            prediction = _predict_in_its_range(model, given, made_in, threads)
         seconds = time.perf_counter() - began
         scores[name] = Score(*protocol.score(prediction, high, scale), seconds)
     return scores

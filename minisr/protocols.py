@@ -88,6 +88,11 @@ class Protocol:
         """Whether originals are cropped, so that a low-resolution picture may be given."""
         return self.fit.startswith("crop")
 
+    @property
+    def luma_range(self):
+        """In which range luma is: "studio", "full", or None where colours are compared."""
+        return self.luma and self.luma.split(",")[0]
+
     def prepare(self, pixels, scale, low=None):
         """Return what a method is to enlarge, and what a perfect one would return.
 

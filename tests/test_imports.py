@@ -26,19 +26,22 @@ ALLOWED = {
     "report": {"errors", "version", "atomic", "comparison"},
     "plots": {"atomic"},
     "kernels": {"errors"},
-    "layers": {"errors", "kernels", "threads"},
-    "models": {"errors", "kernels", "layers", "checkpoint", "version"},
+    "layers": {"errors", "images", "kernels", "threads"},
+    "models": {"errors", "images", "threads", "kernels", "layers", "checkpoint", "version"},
     "optim": {"errors", "kernels", "layers", "models"},
     "upscale": {"errors", "images", "kernels", "layers", "models", "threads"},
     "evaluation": {"errors", "images", "protocols", "data", "models", "upscale"},
     "figures": {"atomic", "evaluation", "version"},
     "trainer": {"errors", "data", "kernels", "layers", "models", "optim", "threads"},
 }
-ALLOWED["runs"] = {*ALLOWED} - {"upscale", "comparison", "figures", "report", "datasets"}
+ALLOWED["recipes"] = {"errors", "trainer"}
+ALLOWED["runs"] = {*ALLOWED} - {
+    *("upscale", "comparison", "figures", "report", "datasets", "recipes")
+}
 ALLOWED["demo"] = {*ALLOWED}
 ALLOWED["cli"] = {*ALLOWED}
 ALLOWED["__main__"] = {"cli"}
-ALLOWED["__init__"] = {*ALLOWED} - {"cli", "demo", "runs", "__main__"}
+ALLOWED["__init__"] = {*ALLOWED} - {"cli", "demo", "recipes", "runs", "__main__"}
 
 
 def room_of(path):

@@ -112,6 +112,11 @@ def test_activations_by_hand():
     assert_array_equal(out, [0, 0, np.log(2), np.inf, np.nan])
     reference.relu_backward(dout, out, dx)
     assert_array_equal(dx[:4], [0, 0, 3, 4])
+    reference.sigmoid_forward(np.array([-1e4, 0, np.log(3), np.inf, np.nan]), out)
+    assert_allclose(out[:4], [0, 0.5, 0.75, 1], rtol=1e-15)  # 1 / (1 + 1/3)
+    assert np.isnan(out[4])
+    reference.sigmoid_backward(dout, out, dx)
+    assert_allclose(dx[:4], [0, 0.5, 3 * 0.1875, 0], rtol=1e-15)
 
 
 def test_losses_by_hand():
@@ -143,6 +148,58 @@ def test_adam_by_hand_over_two_steps():
     # m: 0.5, 1.75; corrected 1, 7/3. v: 0.25, 2.4375; corrected 1, 39/7.
     expected = -1 / (1 + 0.5) - (7 / 3) / (np.sqrt(39 / 7) + 0.5)
     assert_allclose(value, [expected], rtol=1e-14)
+
+
+def test_resampling_by_hand():
+    x = array([1, 2, 4], [10, 20, 40])[None, None]
+    index, weight = (
+        np.array([[0, 2], [2, 2], [1, 0], [1, 2]]),
+        array([1, 2], [3, 4], [5, 0], [1, 1]),
+    )
+    out = np.empty((1, 1, 2, 4))
+    reference.resample_forward(x, index, weight, 3, out)
+    assert_array_equal(out[0, 0], array([9, 28, 10, 6], [90, 280, 100, 60]))
+    dx = np.empty_like(x)
+    reference.resample_backward(np.ones_like(out), index, weight, 3, dx)
+    assert_array_equal(dx[0, 0], array([1, 6, 10], [1, 6, 10]))  # 0: 1 + 0, 1: 5 + 1, 2: 2 + 7 + 1
+    out, dx = np.empty((1, 1, 1, 3)), np.empty_like(x)
+    reference.resample_forward(x, np.array([[1, 0]]), array([2, 1]), 2, out)
+    assert_array_equal(out[0, 0], array([21, 42, 84]))
+    reference.resample_backward(out, np.array([[1, 0]]), array([2, 1]), 2, dx)
+    assert_array_equal(dx[0, 0], array([21, 42, 84], [42, 84, 168]))
+
+
+def test_batch_norm_by_hand():
+    # Channel 0: -1, 1, 3, 5 has mean 2 and biased variance (9 + 1 + 1 + 9) / 4 = 5. Channel 1: 7.
+    x = np.stack([array([-1, 1], [3, 5]), np.full((2, 2), 7.0)])[:, :, None, :].swapaxes(0, 1)
+    mean, variance = np.empty(2), np.empty(2)
+    reference.batch_statistics(x, mean, variance)
+    assert_array_equal(mean, [2, 7])
+    assert_array_equal(variance, [5, 0])
+    weight, bias, out = np.array([3.0, 1]), np.array([10.0, -1]), np.empty_like(x)
+    reference.batch_norm_forward(x, mean, variance, weight, bias, 4.0, out)  # 5 + 4: the root is 3
+    assert_allclose(out[:, 0, 0], array([7, 9], [11, 13]), rtol=1e-15)
+    assert_array_equal(out[:, 1], np.full((2, 1, 2), -1))
+    dout = np.zeros_like(x)
+    dout[0, 0, 0, 1] = 12
+    dx, dweight, dbias = np.empty_like(x), np.full(2, 100.0), np.full(2, 100.0)
+    arguments = (dout, x, mean, variance, weight, 4.0)
+    reference.batch_norm_backward(*arguments, False, dx, dweight, dbias)
+    assert_allclose(dx[:, 0, 0], array([0, 12], [0, 0]), rtol=1e-15)  # 3 / 3
+    assert_allclose(dweight, [96, 100], rtol=1e-15)  # 12 (1 - 2) / 3
+    assert_allclose(dbias, [112, 100], rtol=1e-15)
+    reference.batch_norm_backward(*arguments, True, dx, dweight, dbias)
+    # 12, less the mean 3, less (x - 2) / 3 times the mean along it, -4 / 4.
+    assert_allclose(dx[:, 0, 0], array([-4, 26 / 3], [-8 / 3, -2]), rtol=1e-14)
+    assert_allclose(dx[:, 0].sum(), 0, atol=1e-14)
+
+
+def test_residual_by_hand():
+    out = np.empty(2)
+    reference.residual_forward(np.array([1.0, 2]), np.array([10.0, -20]), 0.5, out)
+    assert_array_equal(out, [6, -8])
+    reference.residual_backward(np.array([1.0, 2]), 0.5, out)
+    assert_array_equal(out, [0.5, 1])
 
 
 def test_lerp_and_add_by_hand():

@@ -83,6 +83,16 @@ def relu_backward(dout, out, dx):
     dx[...] = np.where(out > 0, dout, 0)
 
 
+def sigmoid_forward(x, out):
+    """Out = 1 / (1 + exp(-x)), by tanh, which does not overflow: (1 + tanh(x/2)) / 2."""
+    out[...] = 0.5 * np.tanh(0.5 * x) + 0.5
+
+
+def sigmoid_backward(dout, out, dx):
+    """Since sigmoid' = sigmoid (1 - sigmoid), the forward result is enough here, too."""
+    dx[...] = dout * (out * (1 - out))
+
+
 def pixel_shuffle(x, upscale_factor, out):
     """Spread R*R channels over R x R pixels: the paper's periodic shuffle, equation 4.
 
@@ -145,6 +155,64 @@ def lerp(average, value, fraction):
 def add(total, part):
     """Add ``part`` to ``total`` in place."""
     total += part
+
+
+def resample_forward(x, index, weight, axis, out):
+    """Make each pixel along an axis a weighted sum: out[i] = sum_p weight[i, p] x[index[i, p]]."""
+    taps = np.moveaxis(x, axis, -1)[..., index]  # (..., out pixels, taps)
+    out[...] = np.moveaxis((taps * weight).sum(axis=-1), -1, axis)
+
+
+def resample_backward(dout, index, weight, axis, dx):
+    """Send each output's gradient back to the pixels it was made of: the transpose."""
+    dx[...] = 0
+    shares = np.moveaxis(dout, axis, -1)[..., None] * weight
+    np.add.at(np.moveaxis(dx, axis, -1), (..., index), shares)
+
+
+def batch_statistics(x, mean, variance):
+    """Take each channel's mean and biased variance over samples and pixels."""
+    mean[...] = x.mean(axis=(0, 2, 3), dtype=np.float64)
+    variance[...] = x.var(axis=(0, 2, 3), dtype=np.float64)
+
+
+def _normalized(x, mean, variance, epsilon):
+    inverse = 1 / np.sqrt(variance + epsilon)
+    return (x - mean[:, None, None]) * inverse[:, None, None], inverse
+
+
+def batch_norm_forward(x, mean, variance, weight, bias, epsilon, out):
+    """Out = weight * (x - mean) / sqrt(variance + epsilon) + bias, channel by channel."""
+    normalized, _ = _normalized(x, mean, variance, epsilon)
+    out[...] = normalized * weight[:, None, None] + bias[:, None, None]
+
+
+def batch_norm_backward(dout, x, mean, variance, weight, epsilon, of_batch, dx, dweight, dbias):
+    """Ioffe and Szegedy, section 3; without a batch's statistics, the slope is a constant.
+
+    ``of_batch``: mean and variance moved with ``x``, so ``dx`` has neither a mean nor a part along
+    the normalised values.
+    """
+    normalized, inverse = _normalized(x, mean, variance, epsilon)
+    along = (dout * normalized).sum(axis=(0, 2, 3))
+    total = dout.sum(axis=(0, 2, 3))
+    dweight += along
+    dbias += total
+    rest = dout
+    if of_batch:
+        count = dout.size // dout.shape[1]
+        rest = dout - (total[:, None, None] + normalized * along[:, None, None]) / count
+    dx[...] = (weight * inverse)[:, None, None] * rest
+
+
+def residual_forward(x, branch, scaling, out):
+    """Out = x + scaling * branch."""
+    out[...] = x + scaling * branch
+
+
+def residual_backward(dout, scaling, dbranch):
+    """Into the branch goes scaling * dout; past it goes dout as it is."""
+    dbranch[...] = scaling * dout
 
 
 def stack(stages, upscale_factor):

@@ -3,19 +3,26 @@
 Read `base` first: the protocol that all of them follow.
 """
 
-from minisr.layers.activations import ReLU, Tanh
+from minisr.layers.activations import ReLU, Sigmoid, Tanh
 from minisr.layers.base import Layer, Parameter, Sequential
+from minisr.layers.bicubic import Bicubic
 from minisr.layers.convolution import Conv2d
+from minisr.layers.normalization import BatchNorm2d
+from minisr.layers.residual import Residual
 from minisr.layers.shuffle import PixelShuffle
 from minisr.layers.stack import ConvStack
 
 __all__ = [
+    "BatchNorm2d",
+    "Bicubic",
     "Conv2d",
     "ConvStack",
     "Layer",
     "Parameter",
     "PixelShuffle",
     "ReLU",
+    "Residual",
     "Sequential",
+    "Sigmoid",
     "Tanh",
 ]

@@ -1,6 +1,22 @@
 """Networks: each a list of layers, its first weights, and its options."""
 
+from minisr.models.edsr import EDSR
 from minisr.models.espcn import ESPCN
 from minisr.models.files import MODELS, build, from_pretrained, load, pretrained_names, save
+from minisr.models.network import Network
+from minisr.models.srcnn import SRCNN
+from minisr.models.subpixelcnn import SubPixelCNN
 
-__all__ = ["ESPCN", "MODELS", "build", "from_pretrained", "load", "pretrained_names", "save"]
+__all__ = [
+    "EDSR",
+    "ESPCN",
+    "MODELS",
+    "SRCNN",
+    "Network",
+    "SubPixelCNN",
+    "build",
+    "from_pretrained",
+    "load",
+    "pretrained_names",
+    "save",
+]

@@ -1,5 +1,6 @@
 """Networks to and from files, and those that come with minisr."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -7,10 +8,13 @@ import numpy as np
 
 from minisr import checkpoint
 from minisr.errors import CheckpointError, SettingsError
+from minisr.models.edsr import EDSR
 from minisr.models.espcn import ESPCN
+from minisr.models.srcnn import SRCNN
+from minisr.models.subpixelcnn import SubPixelCNN
 from minisr.version import __version__
 
-MODELS = {ESPCN.name: ESPCN}
+MODELS = {network.name: network for network in (ESPCN, SubPixelCNN, EDSR, SRCNN)}
 SHIPPED = Path(__file__).parent.parent / "weights"
 
 
@@ -33,6 +37,12 @@ def build(name, settings, **options):
     """
     if name not in MODELS:
         raise SettingsError(f"model must be one of {', '.join(MODELS)}, got {name!r}")
+    known = set(inspect.signature(MODELS[name]).parameters) - {"backend", "dtype", "rng"}
+    unknown = {*settings} - known
+    if unknown:
+        raise SettingsError(
+            f"{name} has no option {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}"
+        )
     try:
         return MODELS[name](**settings, **options)
     except TypeError as error:
@@ -44,7 +54,7 @@ def save(model, path, training=None):
 
     Parameters
     ----------
-    model : ESPCN
+    model : Network
     path : path-like
     training : dict, optional
         Where the weights come from: settings, seed, names of the data.
@@ -75,7 +85,7 @@ def load(path, backend="cpu"):
 
     Returns
     -------
-    ESPCN
+    Network
 
     Raises
     ------
