@@ -56,11 +56,11 @@ class ConvStack(Sequential):
         """
         if self.stack is None:
             return super().__call__(x)
-        first, *_, last = (layer for layer in self.layers.values() if isinstance(layer, Conv2d))
-        first.check(x)
+        convolutions = [layer for layer in self.layers.values() if isinstance(layer, Conv2d)]
+        convolutions[0].check(x)
         R = self.shuffle.upscale_factor
         N, _, H, W = x.shape
-        C = last.weight.value.shape[0] // R**2
+        C = convolutions[-1].weight.value.shape[0] // R**2
         out = self.kernels.empty((N, C, H * R, W * R), x.dtype)
         self.stack.forward(x, out, threads or default_threads())
         return out
