@@ -389,7 +389,7 @@ def main():
     options = parser(__doc__)
     options.add_argument("--steps", type=int, help="of training; 1500 by default")
     arguments = options.parse_args()
-    size, seconds, least, steps = (360, 640), 60, 7, 1500
+    size, seconds, least, steps = (360, 640), 40, 5, 1500
     if arguments.short:
         size, seconds, least, steps = (90, 160), 3, 3, 100
     steps = arguments.steps or steps
