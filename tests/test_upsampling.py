@@ -347,6 +347,12 @@ def test_a_wrong_input_is_refused():
             wrong(0, cpu)
     with pytest.raises(ShapeError, match=r"NearestUpsample\(2\) expects x of shape \(N, C, H, W\)"):
         NearestUpsample(2, cpu)(np.zeros((4, 4)))
+    nothing = np.zeros((0, 1, 4, 4))
+    for refuse in (NearestUpsample(2, cpu), MaxPool2d(2, cpu), transposed(1, 1, 3, 2, 0, 0)):
+        with pytest.raises(ShapeError, match=r"got \(0, 1, 4, 4\)"):
+            refuse(nothing)
+    with pytest.raises(ShapeError, match=r"got \(0, 1, 4, 4\) and"):
+        MaxUnpool2d(2, cpu)(nothing, nothing.astype(np.int64))
     with pytest.raises(ShapeError, match=r"at least 3 x 3 pixels, got \(1, 1, 2, 9\)"):
         MaxPool2d(3, cpu)(np.zeros((1, 1, 2, 9)))
     x, indices = np.zeros((1, 1, 2, 2)), np.array([[[[0, 1], [2, 16]]]])

@@ -15,7 +15,7 @@ class NearestUpsample(Layer):
 
     def forward(self, x):
         """Needs no cache: its gradient is a sum over the copies."""
-        if x.ndim != 4:
+        if x.ndim != 4 or min(x.shape) < 1:
             raise ShapeError(f"{self} expects x of shape (N, C, H, W), got {x.shape}")
         R = self.upscale_factor
         N, C, H, W = x.shape

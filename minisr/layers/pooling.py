@@ -44,7 +44,7 @@ class MaxPool2d(Layer):
     def forward(self, x):
         """Return the maxima and, as the cache, `Pooled`: its indices are what unpooling takes."""
         K = self.kernel_size
-        if x.ndim != 4 or min(x.shape[2:]) < K:
+        if x.ndim != 4 or min(x.shape) < 1 or min(x.shape[2:]) < K:
             raise ShapeError(
                 f"{self} expects x of shape (N, C, H, W) with at least {K} x {K} pixels, "
                 f"got {x.shape}"
@@ -109,14 +109,15 @@ class MaxUnpool2d(Layer):
         ShapeError
             If the shapes differ, or an index lies outside the output.
         """
-        if x.ndim != 4 or x.shape != indices.shape or indices.dtype != np.int64:
+        fits = x.shape == indices.shape and indices.dtype == np.int64
+        if x.ndim != 4 or min(x.shape) < 1 or not fits:
             raise ShapeError(
                 f"{self} expects x of shape (N, C, H, W) and int64 indices of the same shape, "
                 f"got {x.shape} and {indices.shape} {indices.dtype}"
             )
         K = self.kernel_size
         height, width = output_size or (x.shape[2] * K, x.shape[3] * K)
-        if indices.size and not 0 <= indices.min() <= indices.max() < height * width:
+        if not 0 <= indices.min() <= indices.max() < height * width:
             raise ShapeError(
                 f"{self} expects indices from 0 to {height * width - 1}, those of its output of "
                 f"{height} x {width} pixels, got {indices.min()} to {indices.max()}"
