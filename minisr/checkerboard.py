@@ -25,7 +25,7 @@ def checkerboard(picture, upscale_factor):
     float
         From 0 to 1: 0 where the pixels of a cell do not differ on average, or there is no detail;
         1 where all detail is one pattern, repeated from cell to cell. By chance a picture without
-        any pattern has about 1 / (number of cells).
+        any pattern has about 1 / (number of cells), a smooth one less.
 
     Raises
     ------
