@@ -16,6 +16,7 @@ import layers
 import scaling
 import startup
 import training
+import upsamplers
 
 FOLDER = Path(__file__).parent
 
@@ -54,12 +55,18 @@ def tables(name, report):
     elif name == "scaling":
         yield markdown(report["times"], scaling.COLUMNS)
         yield markdown(report["memory"], list(report["memory"][0]))
+    elif name == "upsamplers":
+        yield f"**{report['title']}**"
+        yield markdown(report["costs"], upsamplers.SIZES)
+        yield markdown(report["costs"], upsamplers.TIMES)
+        yield f"**After {report['steps']} steps of training, {report['pictures']}**"
+        yield markdown(report["quality"], upsamplers.QUALITY)
 
 
 def main():
     page = FOLDER / "README.md"
     text = page.read_text(encoding="utf-8")
-    for name in ("inference", "training", "layers", "startup", "scaling"):
+    for name in ("inference", "training", "layers", "startup", "scaling", "upsamplers"):
         file = FOLDER / "results" / f"{name}.json"
         if not file.exists():
             continue

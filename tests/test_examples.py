@@ -25,5 +25,5 @@ def test_an_example_runs(path, tmp_path):
         assert read_picture(tmp_path / "larger.png").pixels.shape == (144, 192, 3)
 
 
-def test_there_are_four_and_they_are_numbered():
-    assert [path.name[:2] for path in EXAMPLES] == ["01", "02", "03", "04"]
+def test_there_are_five_and_they_are_numbered():
+    assert [path.name[:2] for path in EXAMPLES] == ["01", "02", "03", "04", "05"]

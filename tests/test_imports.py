@@ -18,6 +18,7 @@ ALLOWED = {
     "threads": {"errors"},
     "checkpoint": {"errors", "atomic"},
     "images": {"errors", "atomic"},
+    "checkerboard": {"errors"},
     "metrics": {"errors"},
     "protocols": {"errors", "images", "metrics"},
     "data": {"errors", "images"},

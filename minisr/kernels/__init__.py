@@ -5,7 +5,7 @@ other backend must agree with it to the precision of the dtype.
 
 Arrays are C-contiguous, float32 in use or float64 for checks, all of one call of one dtype, in
 the layout N C H W (samples, channels, height, width). F counts a convolution's filters, K is its
-odd ``kernel_size``, R the ``upscale_factor``. ``padding`` is ``(top, bottom, left, right)``:
+``kernel_size``, R the ``upscale_factor``. ``padding`` is ``(top, bottom, left, right)``:
 rows and columns of zeros put around the input. Kernels trust their caller: shapes are checked
 once, by the layers. Outputs come last, are allocated by the caller and overwritten, but for
 ``dweight`` and ``dbias``, to which gradients are *added*. A name ``dx`` means the gradient of
@@ -19,12 +19,23 @@ conv2d_forward(x, weight, bias, padding, out)            (N,C,H,W) (F,C,K,K) (F,
 conv2d_backward_input(dout, weight, padding, dx)         (N,F,H',W') (F,C,K,K) -> (N,C,H,W)
 conv2d_backward_params(dout, x, padding, dweight,        adds to (F,C,K,K) and (F,)
 dbias)
+conv_transpose2d_forward(x, weight, bias, stride,        (N,C,H,W) (C,F,K,K) (F,) -> (N,F,H",W")
+padding, out)
+conv_transpose2d_backward_input(dout, weight, stride,    (N,F,H",W") (C,F,K,K) -> (N,C,H,W)
+padding, dx)
+conv_transpose2d_backward_params(dout, x, stride,        adds to (C,F,K,K) and (F,)
+padding, dweight, dbias)
 tanh_forward(x, out), relu_forward(x, out)               any shape
 tanh_backward(dout, out, dx), relu_backward(same)        any shape; ``out`` is the forward result
 sigmoid_forward(x, out), sigmoid_backward(dout, out,     the same
 dx)
 pixel_shuffle(x, upscale_factor, out)                    (N,C*R*R,H,W) -> (N,C,H*R,W*R)
 pixel_unshuffle(x, downscale_factor, out)                (N,C,H*R,W*R) -> (N,C*R*R,H,W)
+nearest_upsample(x, upscale_factor, out)                 (N,C,H,W) -> (N,C,H*R,W*R)
+nearest_upsample_backward(dout, upscale_factor, dx)      (N,C,H*R,W*R) -> (N,C,H,W)
+max_pool2d(x, kernel_size, out, indices)                 (N,C,H,W) -> (N,C,H//K,W//K), both
+max_unpool2d(x, indices, out)                            (N,C,h,w), both -> (N,C,H,W)
+max_unpool2d_backward(dout, indices, dx)                 (N,C,H,W) (N,C,h,w) -> (N,C,h,w)
 resample_forward(x, index, weight, axis, out)            an axis of H or W -> one of L; (L,P) both
 resample_backward(dout, index, weight, axis, dx)         the transpose: L back to H or W
 batch_statistics(x, mean, variance)                      (N,C,H,W) -> (C,) each, variance biased
@@ -47,6 +58,14 @@ stack(stages, upscale_factor)                            a stack that is run as 
 H' = H + top + bottom - K + 1 and W' = W + left + right - K + 1. A loss is a sum divided by
 ``count``; with ``count = prediction.size`` it is the mean. That makes the losses and gradients of
 a batch's samples, computed apart with the batch's ``count``, add up to those of the batch.
+
+A transposed convolution stamps its K x K taps onto the output, ``stride`` further for each input
+pixel. Its ``padding`` is cut *off* that: H" = (H - 1) * stride + K - top - bottom, and W" the same
+with left and right. A negative bottom or right adds what has only the bias.
+
+``indices``, int64, say where in its plane, row after row, each maximum was: the first of equals;
+NaN counts as the largest. Those of one plane are all different. Unpooling puts values there, and
+zero elsewhere, which makes it also the gradient of pooling.
 
 Resampling is out[i] = sum over p of weight[i, p] * x[index[i, p]] along an axis, 2 or 3; ``index``
 is of intp and ``weight`` of the arrays' dtype.

@@ -63,6 +63,51 @@ def conv2d_backward_params(dout, x, padding, dweight, dbias):
     dbias += dout.sum(axis=(0, 2, 3))
 
 
+def _stamps(out, H, W, kernel_size, stride, padding):
+    """Return the uncut result, zeros as yet, a view of ``out`` in it, and a view for each tap.
+
+    The views of a tap (i, j) have H x W pixels: where the input's pixels put that tap.
+    """
+    K, (top, _, left, _) = kernel_size, padding
+    N, F, height, width = out.shape
+    tall, wide = ((n - 1) * stride + K for n in (H, W))
+    whole = np.zeros((N, F, max(tall, top + height), max(wide, left + width)), out.dtype)
+    taps = [
+        (i, j, whole[:, :, i : i + tall - K + 1 : stride, j : j + wide - K + 1 : stride])
+        for i in range(K)
+        for j in range(K)
+    ]
+    return whole[:, :, top : top + height, left : left + width], taps
+
+
+def conv_transpose2d_forward(x, weight, bias, stride, padding, out):
+    """Stamp the taps, times each pixel, onto the output, and let the stamps overlap.
+
+    whole[n, f, stride * h + i, stride * w + j] sums x[n, c, h, w] * weight[c, f, i, j] over all
+    that fall there; out is whole without its padding, plus the bias.
+    """
+    window, taps = _stamps(out, *x.shape[2:], weight.shape[2], stride, padding)
+    for i, j, view in taps:
+        view += np.einsum("nchw,cf->nfhw", x, weight[:, :, i, j])
+    out[...] = window + bias[:, None, None]
+
+
+def conv_transpose2d_backward_input(dout, weight, stride, padding, dx):
+    """Collect, at every pixel, what came back from all places that it was stamped onto."""
+    window, taps = _stamps(dout, *dx.shape[2:], weight.shape[2], stride, padding)
+    window[...] = dout  # what was cut off gets no gradient: zero
+    dx[...] = sum(np.einsum("nfhw,cf->nchw", view, weight[:, :, i, j]) for i, j, view in taps)
+
+
+def conv_transpose2d_backward_params(dout, x, stride, padding, dweight, dbias):
+    """Add up, for each tap, the pixels that it was stamped with times what came back."""
+    window, taps = _stamps(dout, *x.shape[2:], dweight.shape[2], stride, padding)
+    window[...] = dout
+    for i, j, view in taps:
+        dweight[:, :, i, j] += np.einsum("nchw,nfhw->cf", x, view)
+    dbias += dout.sum(axis=(0, 2, 3))
+
+
 def tanh_forward(x, out):
     """Out = tanh(x)."""
     np.tanh(x, out=out)
@@ -110,6 +155,48 @@ def pixel_unshuffle(x, downscale_factor, out):
     R = downscale_factor
     grid = x.reshape(N, C, H // R, R, W // R, R)  # n c h i w j
     out[...] = grid.transpose(0, 1, 3, 5, 2, 4).reshape(out.shape)  # n (c i j) h w
+
+
+def nearest_upsample(x, upscale_factor, out):
+    """Repeat every pixel R x R times."""
+    out[...] = np.repeat(np.repeat(x, upscale_factor, axis=2), upscale_factor, axis=3)
+
+
+def nearest_upsample_backward(dout, upscale_factor, dx):
+    """Add up what came back from a pixel's R x R copies."""
+    N, C, H, W = dx.shape
+    R = upscale_factor
+    dx[...] = dout.reshape(N, C, H, R, W, R).sum(axis=(3, 5))
+
+
+def max_pool2d(x, kernel_size, out, indices):
+    """Keep the largest of each K x K pixels, and where it was.
+
+    Windows do not overlap; rows and columns that fill none are left out, as in PyTorch.
+    """
+    N, C, h, w = out.shape
+    K, W = kernel_size, x.shape[3]
+    windows = x[:, :, : h * K, : w * K].reshape(N, C, h, K, w, K).transpose(0, 1, 2, 4, 3, 5)
+    place = windows.reshape(N, C, h, w, K * K).argmax(axis=4)  # to argmax, too, NaN is the largest
+    rows = np.arange(h)[:, None] * K + place // K
+    columns = np.arange(w) * K + place % K
+    indices[...] = rows * W + columns
+    max_unpool2d_backward(x, indices, out)
+
+
+def max_unpool2d(x, indices, out):
+    """Put each value where its index says, and zero elsewhere."""
+    out[...] = 0
+    N, C, H, W = out.shape
+    planes = out.reshape(N, C, H * W)  # a view, since outputs are contiguous
+    np.put_along_axis(planes, indices.reshape(N, C, -1), x.reshape(N, C, -1), axis=2)
+
+
+def max_unpool2d_backward(dout, indices, dx):
+    """Fetch each value from where its index says."""
+    N, C = dout.shape[:2]
+    planes, places = dout.reshape(N, C, -1), indices.reshape(N, C, -1)
+    dx[...] = np.take_along_axis(planes, places, axis=2).reshape(dx.shape)
 
 
 def mse_loss(prediction, target, count, dprediction):

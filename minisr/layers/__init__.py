@@ -7,17 +7,24 @@ from minisr.layers.activations import ReLU, Sigmoid, Tanh
 from minisr.layers.base import Layer, Parameter, Sequential
 from minisr.layers.bicubic import Bicubic
 from minisr.layers.convolution import Conv2d
+from minisr.layers.nearest import NearestUpsample
 from minisr.layers.normalization import BatchNorm2d
+from minisr.layers.pooling import MaxPool2d, MaxUnpool2d
 from minisr.layers.residual import Residual
 from minisr.layers.shuffle import PixelShuffle
 from minisr.layers.stack import ConvStack
+from minisr.layers.transposed_convolution import ConvTranspose2d
 
 __all__ = [
     "BatchNorm2d",
     "Bicubic",
     "Conv2d",
     "ConvStack",
+    "ConvTranspose2d",
     "Layer",
+    "MaxPool2d",
+    "MaxUnpool2d",
+    "NearestUpsample",
     "Parameter",
     "PixelShuffle",
     "ReLU",

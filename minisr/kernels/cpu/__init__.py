@@ -23,10 +23,17 @@ from minisr.kernels.cpu.convolution import (
     conv2d_forward,
 )
 from minisr.kernels.cpu.losses import charbonnier_loss, l1_loss, mse_loss
+from minisr.kernels.cpu.nearest import nearest_upsample, nearest_upsample_backward
+from minisr.kernels.cpu.pooling import max_pool2d, max_unpool2d, max_unpool2d_backward
 from minisr.kernels.cpu.resample import resample_backward, resample_forward
 from minisr.kernels.cpu.residual import residual_backward, residual_forward
 from minisr.kernels.cpu.shuffle import pixel_shuffle, pixel_unshuffle
 from minisr.kernels.cpu.stack import stack
+from minisr.kernels.cpu.transposed_convolution import (
+    conv_transpose2d_backward_input,
+    conv_transpose2d_backward_params,
+    conv_transpose2d_forward,
+)
 from minisr.kernels.cpu.updates import adam_step, add, lerp
 from minisr.kernels.reference import empty, zeros
 
@@ -40,10 +47,18 @@ __all__ = [
     "conv2d_backward_input",
     "conv2d_backward_params",
     "conv2d_forward",
+    "conv_transpose2d_backward_input",
+    "conv_transpose2d_backward_params",
+    "conv_transpose2d_forward",
     "empty",
     "l1_loss",
     "lerp",
+    "max_pool2d",
+    "max_unpool2d",
+    "max_unpool2d_backward",
     "mse_loss",
+    "nearest_upsample",
+    "nearest_upsample_backward",
     "pixel_shuffle",
     "pixel_unshuffle",
     "relu_backward",

@@ -1,0 +1,35 @@
+"""Enlargement by repeating pixels."""
+
+from minisr.errors import SettingsError, ShapeError
+from minisr.layers.base import Layer
+
+
+class NearestUpsample(Layer):
+    """Repeat every pixel R x R times: (N, C, H, W) -> (N, C, H*R, W*R). Learns nothing."""
+
+    def __init__(self, upscale_factor, kernels):
+        if upscale_factor < 1:
+            raise SettingsError(f"upscale_factor must be at least 1, got {upscale_factor}")
+        self.upscale_factor = upscale_factor
+        self.kernels = kernels
+
+    def forward(self, x):
+        """Needs no cache: its gradient is a sum over the copies."""
+        if x.ndim != 4 or min(x.shape) < 1:
+            raise ShapeError(f"{self} expects x of shape (N, C, H, W), got {x.shape}")
+        R = self.upscale_factor
+        N, C, H, W = x.shape
+        out = self.kernels.empty((N, C, H * R, W * R), x.dtype)
+        self.kernels.nearest_upsample(x, R, out)
+        return out, None
+
+    def backward(self, dout, cache):
+        """(N, C, H*R, W*R) -> (N, C, H, W)."""
+        R = self.upscale_factor
+        N, C, H, W = dout.shape
+        dx = self.kernels.empty((N, C, H // R, W // R), dout.dtype)
+        self.kernels.nearest_upsample_backward(dout, R, dx)
+        return dx
+
+    def __str__(self):
+        return f"NearestUpsample({self.upscale_factor})"

@@ -1,0 +1,136 @@
+"""Max pooling, and the unpooling that puts values back to where the maxima were."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minisr.errors import SettingsError, ShapeError
+from minisr.layers.base import Layer
+
+
+class Pooled(NamedTuple):
+    """What max pooling leaves behind.
+
+    Attributes
+    ----------
+    indices : ndarray, shape (N, C, H // K, W // K), int64
+        Where in its plane, row after row, each maximum was.
+    shape : tuple of int
+        Of the input.
+    """
+
+    indices: np.ndarray
+    shape: tuple
+
+
+class MaxPool2d(Layer):
+    """Keep the largest of each K x K pixels: (N, C, H, W) -> (N, C, H // K, W // K).
+
+    Parameters
+    ----------
+    kernel_size : int
+        Also the stride, as by default in PyTorch. Rows and columns that fill no window are left
+        out.
+    kernels : module
+        A backend, see `minisr.kernels.load`.
+    """
+
+    def __init__(self, kernel_size, kernels):
+        if kernel_size < 1:
+            raise SettingsError(f"kernel_size must be at least 1, got {kernel_size}")
+        self.kernel_size = kernel_size
+        self.kernels = kernels
+
+    def forward(self, x):
+        """Return the maxima and, as the cache, `Pooled`: its indices are what unpooling takes."""
+        K = self.kernel_size
+        if x.ndim != 4 or min(x.shape) < 1 or min(x.shape[2:]) < K:
+            raise ShapeError(
+                f"{self} expects x of shape (N, C, H, W) with at least {K} x {K} pixels, "
+                f"got {x.shape}"
+            )
+        N, C, H, W = x.shape
+        out = self.kernels.empty((N, C, H // K, W // K), x.dtype)
+        indices = self.kernels.empty(out.shape, np.int64)
+        self.kernels.max_pool2d(x, K, out, indices)
+        return out, Pooled(indices, x.shape)
+
+    def backward(self, dout, pooled):
+        """(N, C, H // K, W // K) -> (N, C, H, W): only the largest pixel made the output."""
+        dx = self.kernels.empty(pooled.shape, dout.dtype)
+        self.kernels.max_unpool2d(dout, pooled.indices, dx)
+        return dx
+
+    def __str__(self):
+        return f"MaxPool2d({self.kernel_size})"
+
+
+class MaxUnpool2d(Layer):
+    """Put each value where an index says, and zero elsewhere: (N, C, H, W) -> (N, C, H*K, W*K).
+
+    Unlike other layers, it also takes the indices in ``forward``.
+
+    Parameters
+    ----------
+    kernel_size : int
+    kernels : module
+        A backend, see `minisr.kernels.load`.
+    """
+
+    def __init__(self, kernel_size, kernels):
+        if kernel_size < 1:
+            raise SettingsError(f"kernel_size must be at least 1, got {kernel_size}")
+        self.kernel_size = kernel_size
+        self.kernels = kernels
+
+    def __call__(self, x, indices, output_size=None):
+        """Return ``out`` alone."""
+        return self.forward(x, indices, output_size)[0]
+
+    def forward(self, x, indices, output_size=None):
+        """Unpool.
+
+        Parameters
+        ----------
+        x : ndarray, shape (N, C, H, W)
+        indices : ndarray, shape of ``x``, int64
+            Those of `MaxPool2d`; in each plane all different.
+        output_size : (int, int), optional
+            Height and width, where pooling left rows or columns out; H*K and W*K by default.
+
+        Returns
+        -------
+        out : ndarray, shape (N, C, height, width)
+        cache : ndarray
+            The indices.
+
+        Raises
+        ------
+        ShapeError
+            If the shapes differ, or an index lies outside the output.
+        """
+        fits = x.shape == indices.shape and indices.dtype == np.int64
+        if x.ndim != 4 or min(x.shape) < 1 or not fits:
+            raise ShapeError(
+                f"{self} expects x of shape (N, C, H, W) and int64 indices of the same shape, "
+                f"got {x.shape} and {indices.shape} {indices.dtype}"
+            )
+        K = self.kernel_size
+        height, width = output_size or (x.shape[2] * K, x.shape[3] * K)
+        if not 0 <= indices.min() <= indices.max() < height * width:
+            raise ShapeError(
+                f"{self} expects indices from 0 to {height * width - 1}, those of its output of "
+                f"{height} x {width} pixels, got {indices.min()} to {indices.max()}"
+            )
+        out = self.kernels.empty((*x.shape[:2], height, width), x.dtype)
+        self.kernels.max_unpool2d(x, indices, out)
+        return out, indices
+
+    def backward(self, dout, indices):
+        """(N, C, height, width) -> (N, C, H, W)."""
+        dx = self.kernels.empty(indices.shape, dout.dtype)
+        self.kernels.max_unpool2d_backward(dout, indices, dx)
+        return dx
+
+    def __str__(self):
+        return f"MaxUnpool2d({self.kernel_size})"

@@ -1,0 +1,106 @@
+"""A sub-pixel convolution and a transposed convolution that are the same function.
+
+Say output pixel R*h' + a is made of input pixel h. The transposed convolution uses its tap
+i = R*(h' - h) + a + padding; the sub-pixel convolution uses, of its filter number a, the tap
+t = radius - (h' - h). Both relations are one to one, so weights of one can be moved to the other:
+tap i is tap t of filter a. That holds along both axes, for every pixel, the borders included.
+"""
+
+import numpy as np
+
+from minisr.errors import SettingsError
+from minisr.layers import Conv2d, ConvTranspose2d
+
+
+def _taps(sub_pixel_size, size, R, padding):
+    """Yield (a, t, i) along one axis, see above, for all taps that a kernel of ``size`` has."""
+    for a in range(R):
+        for t in range(sub_pixel_size):
+            i = R * (sub_pixel_size // 2 - t) + a + padding
+            if 0 <= i < size:
+                yield a, t, i
+
+
+def sub_pixel_from_transposed(transposed):
+    """Make the convolution which, with a pixel shuffle after it, does what ``transposed`` does.
+
+    Parameters
+    ----------
+    transposed : ConvTranspose2d
+        One that enlarges by exactly its stride: 2 * padding - output_padding is
+        kernel_size - stride.
+
+    Returns
+    -------
+    Conv2d
+        With stride * stride times as many filters. Its kernel is the smallest odd one that fits;
+        where it has more taps than the transposed convolution, they are zero.
+
+    Raises
+    ------
+    SettingsError
+        If the output is of another size.
+    """
+    weight, R = transposed.weight.value, transposed.stride
+    C, F, K, _ = weight.shape
+    top, bottom, _, _ = transposed.padding
+    if top + bottom != K - R:
+        raise SettingsError(
+            "a sub-pixel convolution enlarges by exactly its factor; this needs 2 * padding - "
+            f"output_padding = {K - R} for {transposed}, got {top + bottom}"
+        )
+    radius = max((R - 1 + top) // R, (K - 1 - top) // R)
+    conv = Conv2d(C, F * R**2, 2 * radius + 1, transposed.kernels, weight.dtype)
+    filters = conv.weight.value.reshape(F, R, R, C, 2 * radius + 1, 2 * radius + 1)
+    taps = list(_taps(2 * radius + 1, K, R, top))
+    for a, t, i in taps:
+        for b, u, j in taps:
+            filters[:, a, b, :, t, u] = weight[:, :, i, j].T
+    conv.bias.value[...] = np.repeat(transposed.bias.value, R**2)
+    return conv
+
+
+def transposed_from_sub_pixel(conv, upscale_factor):
+    """Make the transposed convolution that does what ``conv`` and a pixel shuffle do.
+
+    Parameters
+    ----------
+    conv : Conv2d
+        With padding that keeps height and width.
+    upscale_factor : int
+        That of the shuffle.
+
+    Returns
+    -------
+    ConvTranspose2d
+        Of kernel size ``upscale_factor`` times the convolution's, and stride ``upscale_factor``.
+
+    Raises
+    ------
+    SettingsError
+        If the filters do not come in groups of ``upscale_factor`` squared, or the biases of a group
+        differ: a transposed convolution has only one for all pixels of a cell.
+    """
+    weight, R = conv.weight.value, upscale_factor
+    filters, C, T, _ = weight.shape
+    if filters % R**2:
+        raise SettingsError(
+            f"a shuffle by {R} expects filters in groups of {R * R}, got {filters} filters"
+        )
+    biases = conv.bias.value.reshape(-1, R**2)
+    if (biases != biases[:, :1]).any():
+        raise SettingsError(
+            f"a transposed convolution has one bias for all {R} x {R} pixels of a cell, and those "
+            f"of {conv} differ: make them equal first"
+        )
+    padding = R * (T // 2)
+    transposed = ConvTranspose2d(
+        C, filters // R**2, R * T, R, conv.kernels, weight.dtype, padding=padding
+    )
+    grouped = weight.reshape(-1, R, R, C, T, T)
+    taps = list(_taps(T, R * T, R, padding))
+    for a, t, i in taps:
+        for b, u, j in taps:
+            transposed.weight.value[:, :, i, j] = grouped[:, a, b, :, t, u].T
+    transposed.bias.value[...] = biases[:, 0]
+    return transposed
