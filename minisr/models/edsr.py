@@ -8,7 +8,7 @@ from minisr import kernels
 from minisr.errors import SettingsError
 from minisr.layers import BatchNorm2d, Conv2d, PixelShuffle, ReLU, Residual, Sequential
 from minisr.models.bands import run_in_bands
-from minisr.models.network import Network, require
+from minisr.models.network import Network, is_count, require
 
 
 class EDSR(Network, Sequential):
@@ -81,11 +81,8 @@ class EDSR(Network, Sequential):
             raise SettingsError(
                 f"EDSR enlarges by 2, 3, 4 or 8, in steps of its own, got {upscale_factor}"
             )
-        require(is_count(channels), "channels", "a whole number from 1 on", channels)
-        require(
-            is_count(residual_blocks), "residual_blocks", "a whole number from 1 on",
-            residual_blocks,
-        )  # fmt: skip
+        for name, count in (("channels", channels), ("residual_blocks", residual_blocks)):
+            require(is_count(count), name, "a whole number from 1 on", count)
         require(batch_norm in (True, False), "batch_norm", "true or false", repr(batch_norm))
         require(0 < residual_scaling <= 1, "residual_scaling", "in (0, 1]", residual_scaling)
         self.channels = channels
@@ -168,8 +165,3 @@ class EDSR(Network, Sequential):
 
 
 STEPS = {2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}  # by which a picture grows, one after another
-
-
-def is_count(value):
-    """Return whether ``value`` is a whole number from 1 on, and no bool."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
