@@ -47,8 +47,8 @@ class EDSR(Network, Sequential):
     ``body.k.conv2``; ``body.conv_mid``; for each step of enlargement ``upsample.k.conv``;
     ``conv_out``.
 
-    The two normalisations of a block are one layer, met twice: so have it the weights that its
-    users share. Its running statistics are therefore a mixture of two places, true of neither, and
+    The two normalisations of a block are one layer, met twice, as in the weights that its users
+    share. Its running statistics are therefore a mixture of two places, true of neither, and
     the network does worse in use than it did in training: after 1,200 steps of a small one (16
     channels, 3 blocks, x2, T91), 20.2 dB on a picture of Set5 where the statistics of that picture
     itself give 25.7. Without normalisation there is no such gap.
