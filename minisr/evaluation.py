@@ -112,17 +112,18 @@ def score_methods(pixels, scale, models, protocol, threads=None, low=None):
     given, high = protocol.prepare(pixels, scale, low)
     scores = {}
     for name, model in models.items():
-        colours = None
-        if model is not None and given.ndim == 2 and model.in_channels == 3:
-            colours = protocol.colours(pixels, scale, low).transpose(2, 0, 1)
+        in_colour = model is not None and given.ndim == 2 and model.in_channels == 3
+        shrunk = protocol.colours(pixels, scale, low) if in_colour else given
         began = time.perf_counter()
         if model is None:
             prediction = protocol.bicubic(given, scale)
-        elif given.ndim == 3:
-            prediction = upscale(given, model=model, threads=threads)
+        elif shrunk.ndim == 3:
+            prediction = upscale(shrunk, model=model, threads=threads)
         else:
-            prediction = predict_luma(model, given[None] if colours is None else colours, threads)
+            prediction = predict_luma(model, given[None], threads)
         seconds = time.perf_counter() - began
+        if in_colour:
+            prediction = protocol.luma_of(prediction)
         scores[name] = Score(*protocol.score(prediction, high, scale), seconds)
     return scores
 
@@ -163,15 +164,19 @@ def pictures_of(pixels, scale, models, threads=None, low=None):
     Returns
     -------
     original : ndarray, shape (H, W) or (H, W, 3), uint8
-        Cropped to a multiple of the scale.
+        Cropped to a multiple of the scale, or to what ``low`` shows. Grey only if both are.
     versions : dict of str to ndarray, shape and dtype of ``original``
     """
     pixels = to_8_bits(pixels)
     grey = pixels.ndim == 2 or pixels.shape[2] == 2
     pair = make_pair(pixels, scale, 1 if grey else 3)
     original, shrunk = (p[0] if grey else p.transpose(1, 2, 0) for p in (pair.high, pair.low))
-    if low is not None and low.ndim == shrunk.ndim:
-        shrunk = to_8_bits(low)
+    if low is not None:
+        shrunk = _opaque(to_8_bits(low))
+        original = original[: shrunk.shape[0] * scale, : shrunk.shape[1] * scale]
+        if shrunk.ndim != original.ndim:
+            original, shrunk = np.atleast_3d(original), np.atleast_3d(shrunk)
+            original, shrunk = (np.broadcast_to(p, (*p.shape[:2], 3)) for p in (original, shrunk))
     versions = {}
     for name, model in models.items():
         if model is None:
@@ -179,6 +184,13 @@ def pictures_of(pixels, scale, models, threads=None, low=None):
         else:
             versions[name] = upscale(shrunk, model=model, threads=threads)
     return original, versions
+
+
+def _opaque(pixels):
+    """Return pixels without their alpha channel, if they have one."""
+    if pixels.ndim == 2 or pixels.shape[2] not in (2, 4):
+        return pixels
+    return pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]
 
 
 def mean(scores, protocol=None):

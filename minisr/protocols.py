@@ -259,15 +259,8 @@ class Protocol:
         """Return the original as 8 bits, its size a multiple of the scale."""
         check_scale(scale)
         pixels = np.asarray(pixels)
-        # After shaving, SSIM still needs room for one window.
-        shaved = 0 if self.shave is None else 2 * (scale + self.shave)
         unit = math.lcm(scale, 12) if self.fit == "crop to 12" else scale
-        minimum = 1 if self.fit == "centre" else unit * math.ceil((SSIM_WINDOW + shaved) / unit)
-        if pixels.ndim < 2 or min(pixels.shape[:2]) < minimum:
-            raise PictureError(
-                f"expected a picture of at least {minimum} x {minimum} pixels to measure at "
-                f"x{scale}, got shape {pixels.shape}: use a larger picture"
-            )
+        self._check_room(pixels, scale, unit)
         height, width = (n - n % unit for n in pixels.shape[:2])
         picture = self._plain(pixels)
         if self.fit == "resize":
@@ -275,6 +268,16 @@ class Protocol:
         if self.fit == "centre":
             return _centre(picture, CENTRE - CENTRE % scale)
         return picture[:height, :width]
+
+    def _check_room(self, pixels, scale, unit):
+        """Raise PictureError unless, after cropping and shaving, one window of SSIM is left."""
+        shaved = 0 if self.shave is None else 2 * (scale + self.shave)
+        minimum = 1 if self.fit == "centre" else unit * math.ceil((SSIM_WINDOW + shaved) / unit)
+        if pixels.ndim < 2 or min(pixels.shape[:2]) < minimum:
+            raise PictureError(
+                f"expected a picture of at least {minimum} x {minimum} pixels to measure at "
+                f"x{scale}, got shape {pixels.shape}: use a larger picture"
+            )
 
     def _plain(self, pixels):
         """Return a picture of 8 bits without alpha; grey with one channel only if that is luma."""
@@ -291,18 +294,20 @@ class Protocol:
                 "measure pictures that are given by another one, such as matlab"
             )
         low, picture = self._plain(np.asarray(low)), self._plain(np.asarray(pixels))
-        sizes = [tuple((n - n % unit) // scale for n in picture.shape[:2]) for unit in (scale, 12)]
+        units = scale, math.lcm(scale, 12)
+        sizes = [tuple((n - n % unit) // scale for n in picture.shape[:2]) for unit in units]
         if low.shape[:2] not in sizes:  # the second one is of BasicSR's GTmod12 folders
             height, width = sizes[0]
             raise PictureError(
                 f"its low-resolution picture is {low.shape[1]} x {low.shape[0]} pixels, "
                 f"expected {width} x {height} at x{scale}"
             )
-        if low.ndim < picture.ndim:
-            low = _three_channels(low)  # somebody shrank the luma of a colour picture
-        elif low.ndim > picture.ndim:
+        # A grey low counts as the luma of its colour picture, as grey pictures do everywhere.
+        if low.ndim > picture.ndim:
             picture = _three_channels(picture)
-        return low, picture[: low.shape[0] * scale, : low.shape[1] * scale]
+        picture = picture[: low.shape[0] * scale, : low.shape[1] * scale]
+        self._check_room(picture, scale, scale)
+        return low, picture
 
     def _shrunk(self, picture, scale):
         size = (picture.shape[0] // scale, picture.shape[1] // scale)
