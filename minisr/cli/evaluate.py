@@ -1,6 +1,7 @@
 """``minisr evaluate``."""
 
 import dataclasses
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,8 @@ def evaluate_command(arguments):
         for model in methods.values():
             if model is not None:  # compile now, not within the seconds of the first picture
                 model(np.zeros((1, model.in_channels, 12, 12), np.float32), within)
-        measure = _Measure(scale, methods, protocols, variants, lows, arguments.html, within)
+        names = dict(zip(files, short_names(files), strict=True)) if arguments.html else {}
+        measure = _Measure(scale, methods, protocols, variants, lows, names, within)
         bar = tqdm(pool.imap(measure, files), total=len(files), disable=no_bar(files), leave=False)
         results = dict(zip(files, bar, strict=True))
     measured = {path: r for path, r in results.items() if not isinstance(r, PictureError)}
@@ -56,16 +58,16 @@ def evaluate_command(arguments):
         {path: result.scores for path, result in measured.items()},
         _differences(variants, measured.values()),
     )
-    print(figures.text())
-    if arguments.json:
-        figures.write_json(arguments.json)
-    if arguments.csv:
-        figures.write_csv(arguments.csv)
-    if arguments.html:
-        sections = [result.section for result in measured.values()]
-        evaluation_page.write_page(
-            arguments.html, arguments.words, figures, methods, sections, skipped
-        )
+    try:
+        if arguments.json:
+            figures.write_json(arguments.json)
+        if arguments.csv:
+            figures.write_csv(arguments.csv)
+        if arguments.html:
+            sections = [result.section for result in measured.values()]
+            evaluation_page.write_page(arguments, figures, methods, sections, skipped)
+    finally:  # a full disk does not take the table, nor a closed pipe (| head -1) the files
+        print(figures.text())
     if skipped:
         note(f"{len(skipped)} of {len(files)} pictures skipped")
         return 1
@@ -84,10 +86,10 @@ class _Measured:
 class _Measure:
     """Measure one picture; several threads may call it at once."""
 
-    def __init__(self, scale, methods, protocols, variants, lows, with_section, threads):
+    def __init__(self, scale, methods, protocols, variants, lows, names, threads):
         self.scale, self.methods, self.threads = scale, methods, threads
         self.protocols, self.variants = protocols, variants
-        self.lows, self.with_section = lows, with_section
+        self.lows, self.names = lows, names  # names on a page, if there is to be one
 
     def __call__(self, path):
         """Return `_Measured`, or the PictureError that says why not."""
@@ -106,7 +108,7 @@ class _Measure:
         scored = {protocol.name: scores(self.methods, protocol) for protocol in self.protocols}
         bicubic = {"bicubic": None}
         changed = {text: scores(bicubic, variant) for text, variant in self.variants.items()}
-        section = self._section(path, pixels, low, scored) if self.with_section else None
+        section = self._section(path, pixels, low, scored) if self.names else None
         return _Measured(scored, changed, section)
 
     def _section(self, path, pixels, low, scored):
@@ -114,7 +116,7 @@ class _Measure:
         labels = dict(zip(self.methods, short_names(self.methods), strict=True))
         shown = scored[self.protocols[0].name]
         return make_section(
-            path.name,
+            self.names[path],
             {labels[name]: version for name, version in versions.items()},
             original,
             {labels[name]: (score.psnr, score.ssim) for name, score in shown.items()},
@@ -147,8 +149,17 @@ def _methods(arguments):
 
 
 def _check_target(option, path):
-    if path and (path.is_dir() or not path.absolute().parent.is_dir()):
+    if path is None:
+        return
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir():
         raise SettingsError(f"--{option} {path}: expected a file in a folder that is there")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingsError(f"--{option} {path}: cannot be written: {reason}") from error
 
 
 def _lows(files, folder, scale):

@@ -11,13 +11,12 @@ from minisr.report import Curve, Method, write_report
 from minisr.version import __version__
 
 
-def write_page(path, words, figures, methods, sections, notes):
+def write_page(arguments, figures, methods, sections, notes):
     """Write the page.
 
     Parameters
     ----------
-    path : Path
-    words : list of str
+    arguments : argparse.Namespace
         Of the command that is running.
     figures : minisr.figures.Figures
         The page shows those of the first protocol.
@@ -37,24 +36,33 @@ def write_page(path, words, figures, methods, sections, notes):
         ("Mean", "of the values of each picture" if protocol.mean == "psnr" else "PSNR of the MSE"),
         ("Made by", f"minisr {__version__}"),
     ]
+    made = "antialiased when it shrank the pictures"
+    if arguments.low is not None:
+        made = f"of the low-resolution pictures in {arguments.low}"
+    elif not (protocol.crops and protocol.shrink.startswith("matlab")):
+        notes = [
+            f"The figures are of protocol {protocol.name}, which shrinks in a way of its own; the "
+            "pictures, to be looked at, were shrunk by MATLAB's imresize.",
+            *notes,
+        ]
     write_report(
-        path,
+        arguments.html,
         title=f"{' and '.join(names[1:] or names)} at x{figures.scale}",
         methods=[
-            _method(label, name, model, means[name])
+            _method(label, name, model, means[name], f"MATLAB's, {made}")
             for label, (name, model) in zip(names, methods.items(), strict=True)
         ],
         sections=sections,
-        command=shlex.join(["minisr", *words]),
+        command=shlex.join(["minisr", *arguments.words]),
         about=about,
         notes=notes,
     )
 
 
-def _method(label, name, model, score):
+def _method(label, name, model, score, bicubic):
     figures = {"psnr": score.psnr, "ssim": score.ssim, "seconds": score.seconds}
     if model is None:
-        return Method(label, "MATLAB's, antialiased when it shrank the pictures", **figures)
+        return Method(label, bicubic, **figures)
     convolutions = [layer for layer in model.layers.values() if isinstance(layer, Conv2d)]
     shuffled = [
         (layer, following.upscale_factor)
