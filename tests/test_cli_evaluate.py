@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -378,3 +381,15 @@ def test_a_page_says_when_its_pictures_are_not_those_measured(folder, weights, t
     for protocol, said in (("matlab", 0), ("edsr", 0), ("opencv", 1), ("yjn870", 1)):
         assert run(*words, protocol) == 0
         assert page.read_text().count("were shrunk by MATLAB") == said, protocol
+
+
+def test_letters_that_the_console_has_not_are_written_as_numbers(folder, tmp_path):
+    (tmp_path / "日.png").write_bytes((folder / "0.png").read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "minisr", "evaluate", tmp_path, "-m", "bicubic", "-s", "2"],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "\\u65e5.png" in done.stdout
