@@ -7,6 +7,7 @@ import numpy as np
 
 from minisr.errors import PictureError, SettingsError
 from minisr.images import imresize, luma, read_picture
+from minisr.images.colour import without_alpha
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +59,7 @@ def make_pair(pixels, scale, in_channels=1, name="picture", luma_range="studio")
         raise PictureError(
             f"{name} is {pixels.shape[1]} x {pixels.shape[0]} pixels, less than x{scale}"
         )
-    high = pixels[:height, :width]
-    if high.ndim == 3 and high.shape[2] in (2, 4):
-        high = high[..., 0] if high.shape[2] == 2 else high[..., :3]
+    high = without_alpha(pixels[:height, :width])
     if in_channels == 1:
         high = luma(high, luma_range)
     elif high.ndim == 2:

@@ -8,7 +8,7 @@ import numpy as np
 from minisr.data import make_pair
 from minisr.errors import PictureError, ShapeError
 from minisr.images import imresize, luma, read_picture, to_8_bits
-from minisr.images.colour import full_to_studio, studio_to_full
+from minisr.images.colour import full_to_studio, studio_to_full, without_alpha
 from minisr.upscale import upscale
 
 
@@ -29,7 +29,7 @@ class Score:
     seconds: float = 0.0
 
 
-def predict_luma(model, low, threads=None):
+def predict_luma(model, low, threads=None, luma_range=None):
     """Enlarge a picture and return its luma.
 
     Parameters
@@ -39,26 +39,24 @@ def predict_luma(model, low, threads=None):
         As many channels as the network has.
     threads : minisr.threads.Threads, optional
         By default one a processor.
+    luma_range : {"studio", "full"}, optional
+        Of ``low``, if that is luma: a network trained on the other range gets it in that one. By
+        default, as with the values of a grey picture, it is taken as it is.
 
     Returns
     -------
     ndarray, shape (h * scale, w * scale)
         float32 in about [0, 1] from a network of luma, uint8 from one of RGB.
     """
-    levels = np.float32(255 if low.dtype == np.uint8 else 1)
-    high = model(low[None].astype(np.float32) / levels, threads)[0]
-    if len(high) == 1:
-        return high[0]
-    return luma(to_8_bits(high).transpose(1, 2, 0))
-
-
-def _predict_in_its_range(model, low, luma_range, threads):
-    """Enlarge luma of one range by a network that was trained on the other."""
-    low = low.astype(np.float32) / np.float32(255 if low.dtype == np.uint8 else 1)
+    low = low[None].astype(np.float32) / np.float32(255 if low.dtype == np.uint8 else 1)
+    if len(low[0]) == 3:
+        return luma(to_8_bits(model(low, threads)[0]).transpose(1, 2, 0))
+    if luma_range in (None, model.luma_range):
+        return model(low, threads)[0, 0]
     there, back = studio_to_full, full_to_studio
     if luma_range == "full":
         there, back = back, there
-    return back(model(there(low)[None, None], threads)[0, 0])
+    return back(model(there(low), threads)[0, 0])
 
 
 def score_pair(model, pair, protocol, threads=None):
@@ -125,21 +123,18 @@ def score_methods(pixels, scale, models, protocol, threads=None, low=None):
     made_in = None if is_grey and protocol.grey_is_luma else protocol.luma_range
     scores = {}
     for name, model in models.items():
-        colours = None
-        if model is not None and given.ndim == 2 and model.in_channels == 3:
-            colours = protocol.colours(pixels, scale, low).transpose(2, 0, 1)
+        in_colour = model is not None and given.ndim == 2 and model.in_channels == 3
+        shrunk = protocol.colours(pixels, scale, low) if in_colour else given
         began = time.perf_counter()
         if model is None:
             prediction = protocol.bicubic(given, scale)
-        elif given.ndim == 3:
-            prediction = upscale(given, model=model, threads=threads)
-        elif colours is not None:
-            prediction = predict_luma(model, colours, threads)
-        elif made_in in (None, model.luma_range):
-            prediction = predict_luma(model, given[None], threads)
+        elif shrunk.ndim == 3:
+            prediction = upscale(shrunk, model=model, threads=threads)
         else:
-            prediction = _predict_in_its_range(model, given, made_in, threads)
+            prediction = predict_luma(model, given[None], threads, made_in)
         seconds = time.perf_counter() - began
+        if in_colour:
+            prediction = protocol.luma_of(prediction)
         scores[name] = Score(*protocol.score(prediction, high, scale), seconds)
     return scores
 
@@ -180,15 +175,19 @@ def pictures_of(pixels, scale, models, threads=None, low=None):
     Returns
     -------
     original : ndarray, shape (H, W) or (H, W, 3), uint8
-        Cropped to a multiple of the scale.
+        Cropped to a multiple of the scale, or to what ``low`` shows. Grey only if both are.
     versions : dict of str to ndarray, shape and dtype of ``original``
     """
     pixels = to_8_bits(pixels)
     grey = pixels.ndim == 2 or pixels.shape[2] == 2
     pair = make_pair(pixels, scale, 1 if grey else 3)
     original, shrunk = (p[0] if grey else p.transpose(1, 2, 0) for p in (pair.high, pair.low))
-    if low is not None and low.ndim == shrunk.ndim:
-        shrunk = to_8_bits(low)
+    if low is not None:
+        shrunk = without_alpha(to_8_bits(low))
+        original = original[: shrunk.shape[0] * scale, : shrunk.shape[1] * scale]
+        if shrunk.ndim != original.ndim:
+            original, shrunk = np.atleast_3d(original), np.atleast_3d(shrunk)
+            original, shrunk = (np.broadcast_to(p, (*p.shape[:2], 3)) for p in (original, shrunk))
     versions = {}
     for name, model in models.items():
         if model is None:

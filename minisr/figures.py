@@ -18,7 +18,12 @@ def short_names(names):
     Where that does not tell them apart, as with A/model and B/model, whole paths do.
     """
     short = [Path(name).name for name in names]
-    return short if len({*short}) == len(short) else list(names)
+    return short if len({*short}) == len(short) else [str(name) for name in names]
+
+
+def _in_a_line(name):
+    """Return a name without what would break a line, or cannot be printed."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
 class Figures:
@@ -54,8 +59,9 @@ class Figures:
         """Return a table for a person: a row a picture or, with several protocols, a row each."""
         if len(self.protocols) == 1:
             (protocol,) = self.protocols
-            rows = [(path.name, scores[protocol.name]) for path, scores in self.pictures.items()]
-            rows.append(("mean", self.means[protocol.name]))
+            names = map(_in_a_line, short_names(self.pictures))
+            scores = [scores[protocol.name] for scores in self.pictures.values()]
+            rows = [*zip(names, scores, strict=True), ("mean", self.means[protocol.name])]
             lines = [*self._table(rows), f"x{self.scale}; protocol {self._described(protocol)}"]
             return "\n".join(lines)
         lines = [*self._table([(p.name, self.means[p.name]) for p in self.protocols])]
@@ -76,7 +82,7 @@ class Figures:
     def _table(self, rows):
         heading = "PSNR dB / SSIM / s"
         first = max(len(heading), *(len(name) for name, _ in rows)) + 2
-        labels = short_names(self.methods)
+        labels = [_in_a_line(name) for name in short_names(self.methods)]
         widths = [max(23, len(label)) + 2 for label in labels]
         cells = zip(labels, widths, strict=True)
         yield f"{heading:<{first}}" + "".join(f"{label:>{width}}" for label, width in cells)
@@ -107,7 +113,8 @@ class Figures:
             ((name, part),) = parts.items()
             report |= {"protocol": name, **part}
         else:
-            report |= {"protocols": parts, "differences": self.differences}
+            differences = {text: _or_null(value) for text, value in self.differences.items()}
+            report |= {"protocols": parts, "differences": differences}
         with atomic_path(path) as temporary:
             text = json.dumps(report, indent=2, allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
@@ -115,13 +122,16 @@ class Figures:
     def write_csv(self, path):
         """Write a row for each protocol, picture and method; the means have no picture.
 
+        The PSNR of equal pictures is written as inf, and bytes of a name that are no UTF-8 as
+        backslashes.
+
         Parameters
         ----------
         path : path-like
         """
         with (
             atomic_path(path) as temporary,
-            open(temporary, "w", newline="", encoding="utf-8") as file,
+            open(temporary, "w", newline="", encoding="utf-8", errors="backslashreplace") as file,
         ):
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
@@ -134,10 +144,15 @@ class Figures:
                     )
 
 
+def _or_null(decibels):
+    """Return a finite number as it is: JSON has neither infinity nor what is left of two."""
+    return decibels if math.isfinite(decibels) else None
+
+
 def _plain(scores):
     return {
         name: {
-            "psnr": score.psnr if math.isfinite(score.psnr) else None,
+            "psnr": _or_null(score.psnr),
             "ssim": score.ssim,
             "seconds": round(score.seconds, 6),
         }

@@ -13,6 +13,7 @@ import numpy as np
 
 from minisr.errors import PictureError, SettingsError, ShapeError
 from minisr.images import luma, to_8_bits
+from minisr.images.colour import without_alpha
 from minisr.images.resizers import RESIZERS
 from minisr.metrics import SSIM_WINDOW, psnr, ssim
 
@@ -264,15 +265,8 @@ class Protocol:
         """Return the original as 8 bits, its size a multiple of the scale."""
         check_scale(scale)
         pixels = np.asarray(pixels)
-        # After shaving, SSIM still needs room for one window.
-        shaved = 0 if self.shave is None else 2 * (scale + self.shave)
         unit = math.lcm(scale, 12) if self.fit == "crop to 12" else scale
-        minimum = 1 if self.fit == "centre" else unit * math.ceil((SSIM_WINDOW + shaved) / unit)
-        if pixels.ndim < 2 or min(pixels.shape[:2]) < minimum:
-            raise PictureError(
-                f"expected a picture of at least {minimum} x {minimum} pixels to measure at "
-                f"x{scale}, got shape {pixels.shape}: use a larger picture"
-            )
+        self._check_room(pixels, scale, unit)
         height, width = (n - n % unit for n in pixels.shape[:2])
         picture = self._plain(pixels)
         if self.fit == "resize":
@@ -281,9 +275,19 @@ class Protocol:
             return _centre(picture, CENTRE - CENTRE % scale)
         return picture[:height, :width]
 
+    def _check_room(self, pixels, scale, unit):
+        """Raise PictureError unless, after cropping and shaving, one window of SSIM is left."""
+        shaved = 0 if self.shave is None else 2 * (scale + self.shave)
+        minimum = 1 if self.fit == "centre" else unit * math.ceil((SSIM_WINDOW + shaved) / unit)
+        if pixels.ndim < 2 or min(pixels.shape[:2]) < minimum:
+            raise PictureError(
+                f"expected a picture of at least {minimum} x {minimum} pixels to measure at "
+                f"x{scale}, got shape {pixels.shape}: use a larger picture"
+            )
+
     def _plain(self, pixels):
         """Return a picture of 8 bits without alpha; grey with one channel only if that is luma."""
-        picture = _without_alpha(to_8_bits(pixels))
+        picture = _opaque(to_8_bits(pixels))
         if picture.ndim == 2 and self.grey_is_luma:
             return picture
         return _three_channels(picture)
@@ -296,18 +300,20 @@ class Protocol:
                 "measure pictures that are given by another one, such as matlab"
             )
         low, picture = self._plain(np.asarray(low)), self._plain(np.asarray(pixels))
-        sizes = [tuple((n - n % unit) // scale for n in picture.shape[:2]) for unit in (scale, 12)]
+        units = scale, math.lcm(scale, 12)
+        sizes = [tuple((n - n % unit) // scale for n in picture.shape[:2]) for unit in units]
         if low.shape[:2] not in sizes:  # the second one is of BasicSR's GTmod12 folders
             height, width = sizes[0]
             raise PictureError(
                 f"its low-resolution picture is {low.shape[1]} x {low.shape[0]} pixels, "
                 f"expected {width} x {height} at x{scale}"
             )
-        if low.ndim < picture.ndim:
-            low = _three_channels(low)  # somebody shrank the luma of a colour picture
-        elif low.ndim > picture.ndim:
+        # A grey low counts as the luma of its colour picture, as grey pictures do everywhere.
+        if low.ndim > picture.ndim:
             picture = _three_channels(picture)
-        return low, picture[: low.shape[0] * scale, : low.shape[1] * scale]
+        picture = picture[: low.shape[0] * scale, : low.shape[1] * scale]
+        self._check_room(picture, scale, scale)
+        return low, picture
 
     def _shrunk(self, picture, scale):
         size = (picture.shape[0] // scale, picture.shape[1] // scale)
@@ -330,16 +336,15 @@ def check_scale(scale):
         raise SettingsError(f"expected a scale that is a whole number from 1 on, got {scale!r}")
 
 
-def _without_alpha(pixels):
+def _opaque(pixels):
     """Return pixels without an alpha channel that says nothing; raise PictureError if it does."""
-    if pixels.ndim == 2 or pixels.shape[2] not in (2, 4):
-        return pixels
-    if (pixels[..., -1] != 255).any():
+    plain = without_alpha(pixels)
+    if plain.shape != pixels.shape and (pixels[..., -1] != 255).any():
         raise PictureError(
             "a picture with transparent pixels has no luma to measure: "
             "put it on a background and save it without alpha first"
         )
-    return pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]
+    return plain
 
 
 def _levels(values):

@@ -2,12 +2,15 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from minisr import ESPCN, cli, models
-from minisr.images import imresize, read_picture, write_picture
+from minisr.images import imresize, luma, read_picture, write_picture
 from minisr.protocols import DIFFERENCES, PROTOCOLS
 
 
@@ -172,8 +175,9 @@ def test_low_resolution_pictures_that_are_there_already(folder, weights, tmp_pat
     assert run(*words, "--low", tmp_path / "no") == 2
     assert "expected a folder of low-resolution pictures" in capsys.readouterr().err
     (made / "1x2.png").unlink()
-    assert run(*words, "--low", made) == 2
-    assert "no low-resolution picture of 1.png; looked for 1, 1x2, 1_LR" in capsys.readouterr().err
+    assert run(*words, "--low", made) == 1
+    line = capsys.readouterr().err.splitlines()[0]
+    assert f"1.png: no low-resolution picture in {made}; looked for 1, 1x2, 1_LR" in line
     write_picture(made / "1.png", np.zeros((33, 41, 3), np.uint8))
     assert run(*words, "--low", made) == 1
     line = capsys.readouterr().err.splitlines()[0]
@@ -259,7 +263,7 @@ def test_the_page_has_all_that_was_measured(folder, weights, tmp_path, capsys):
     assert "matlab: luma (studio range, 8 bits)" in text
 
 
-def test_a_run_has_its_curve_on_the_page(folder, tmp_path):
+def test_a_run_has_its_curve_on_the_page(folder, tmp_path, capsys):
     out, page = tmp_path / "run", tmp_path / "page.html"
     words = ("train", folder, "-s", 2, "-o", out, "--steps", 8, "--patch-size", 9)
     assert run(*words, "--batch-size", 2, "--quiet") == 0
@@ -267,7 +271,143 @@ def test_a_run_has_its_curve_on_the_page(folder, tmp_path):
     assert run(*words) == 0
     with_curve = page.read_text().count("<svg")
     (out / "log.csv").write_text("no,log\n1,2\n")
-    assert run(*words) == 2
+    capsys.readouterr()
+    assert run(*words) == 0
+    assert "no curve: " in capsys.readouterr().err
+    assert page.read_text().count("<svg") < with_curve
     (out / "log.csv").unlink()
     assert run(*words) == 0
-    assert page.read_text().count("<svg") < with_curve
+    assert capsys.readouterr().err == ""
+
+
+def test_flat_pictures_by_all_protocols(weights, tmp_path):
+    write_picture(tmp_path / "flat.png", np.full((60, 60, 3), 7, np.uint8))
+    report = tmp_path / "report.json"
+    words = ("evaluate", tmp_path / "flat.png", "-m", weights, "--protocol", "all")
+    assert run(*words, "--json", report) == 0
+    differences = json.loads(report.read_text())["differences"]
+    assert differences["nothing shaved"] is None  # infinity less infinity
+
+
+def test_pictures_of_one_name_are_told_apart(folder, weights, tmp_path, capsys):
+    page = tmp_path / "page.html"
+    other = tmp_path / "0.png"
+    other.write_bytes((folder / "0.png").read_bytes())
+    assert run("evaluate", folder, other, "-m", weights, "--html", page) == 0
+    printed = capsys.readouterr().out
+    for path in (folder / "0.png", other):
+        assert str(path) in printed
+        assert f"<bdi>{path}</bdi>" in page.read_text()
+
+
+def test_names_may_be_anything(folder, weights, tmp_path, capsys):
+    names = ["a,b.png", 'q"uote.png', "new\nline.png", "日本.png", "bad\udcff.png"]
+    for name in names:
+        try:
+            (tmp_path / name).write_bytes((folder / "0.png").read_bytes())
+        except (OSError, UnicodeError):
+            pytest.skip(f"no file here can be called {name!a}")
+    out = [f"--{kind}={tmp_path / kind}" for kind in ("json", "csv", "html")]
+    assert run("evaluate", tmp_path, "-m", weights, *out) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert len(table) == 1 + len(names) + 2
+    assert any(line.startswith("new\\nline.png  ") for line in table)
+    assert any(line.startswith("bad\\udcff.png  ") for line in table)
+    assert [*json.loads((tmp_path / "json").read_text())["pictures"]] == sorted(
+        str(tmp_path / name) for name in names
+    )
+    with open(tmp_path / "csv", newline="", encoding="utf-8") as file:
+        read = {row["picture"] for row in csv.DictReader(file)}
+    assert read == {"", *(str(tmp_path / n).replace("\udcff", "\\udcff") for n in names)}
+
+
+def test_a_closed_pipe_takes_no_file_and_a_failed_file_no_table(
+    folder, weights, tmp_path, capsys, monkeypatch
+):
+    report = tmp_path / "report.json"
+    words = ("evaluate", folder, "-m", weights, "--json", report)
+
+    def fail(*_):
+        raise OSError(28, "No space left on device", str(report))
+
+    monkeypatch.setattr("minisr.figures.Figures.write_json", fail)
+    assert run(*words) == 2
+    printed = capsys.readouterr()
+    assert "mean" in printed.out
+    assert "report.json: No space left on device" in printed.err
+    monkeypatch.undo()
+
+    class Closed:
+        def write(self, _):
+            raise BrokenPipeError
+
+        def flush(self):
+            pass
+
+    monkeypatch.setattr("sys.stdout", Closed())
+    assert run(*words) == 0
+    assert report.exists()
+
+
+def test_no_permission_to_write_is_said_before_the_work(folder, tmp_path, capsys, monkeypatch):
+    def refuse(dir):
+        raise PermissionError(13, "Permission denied", str(dir))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    target = tmp_path / "x.csv"
+    assert run("evaluate", folder, "-m", "bicubic", "--csv", target) == 2
+    printed = capsys.readouterr()
+    assert f"--csv {target}: cannot be written: Permission denied" in printed.err
+    assert printed.out == ""
+
+
+def test_a_page_of_given_pictures_shows_those(folder, weights, tmp_path):
+    pixels, page = read_picture(folder / "0.png").pixels, tmp_path / "page.html"
+    low = imresize(pixels[:60, :72], (30, 36))
+    grey = luma(imresize(pixels, (33, 40)))
+    opaque = np.dstack([imresize(pixels, (33, 40)), np.full((33, 40), 255, np.uint8)])
+    for kind, given, size in (
+        ("multiple of 12", low, "72 × 60"),
+        ("grey", grey, "80 × 66"),
+        ("opaque", opaque, "80 × 66"),
+    ):
+        (tmp_path / kind).mkdir()
+        write_picture(tmp_path / kind / "0.png", given)
+        words = ("evaluate", folder / "0.png", "-m", weights, "--low", tmp_path / kind)
+        assert run(*words, "--html", page) == 0
+        assert f"<small>{size}</small>" in page.read_text()
+        assert f"of the low-resolution pictures in {tmp_path / kind}" in page.read_text()
+
+
+def test_a_page_says_when_its_pictures_are_not_those_measured(folder, weights, tmp_path):
+    page = tmp_path / "page.html"
+    words = ("evaluate", folder / "0.png", "-m", weights, "--html", page, "--protocol")
+    for protocol, said in (("matlab", 0), ("edsr", 0), ("opencv", 1), ("yjn870", 1)):
+        assert run(*words, protocol) == 0
+        assert page.read_text().count("were shrunk by MATLAB") == said, protocol
+
+
+def test_letters_that_the_console_has_not_are_written_as_numbers(folder, tmp_path):
+    (tmp_path / "日.png").write_bytes((folder / "0.png").read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "minisr", "evaluate", tmp_path, "-m", "bicubic", "-s", "2"],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "\\u65e5.png" in done.stdout
+
+
+def test_files_of_weights_decide_the_scale_wherever_they_are_named(folder, weights, capsys):
+    for names in ((weights, "espcn"), ("espcn", weights)):
+        words = [word for name in names for word in ("-m", name)]
+        assert run("evaluate", folder / "0.png", *words) == 0
+        assert "x2; protocol matlab" in capsys.readouterr().out
+
+
+def test_a_picture_named_twice_counts_once(folder, weights, tmp_path):
+    report = tmp_path / "report.json"
+    again = folder / ".." / folder.name / "0.png"
+    assert run("evaluate", folder / "0.png", again, "-m", weights, "--json", report) == 0
+    assert len(json.loads(report.read_text())["pictures"]) == 1

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from minisr.errors import PictureError, SettingsError, ShapeError
+from minisr.evaluation import score_methods
 from minisr.images import find_pictures, imresize, luma, read_picture
 from minisr.metrics import psnr, ssim
 from minisr.protocols import DIFFERENCES, PROTOCOLS
@@ -328,3 +329,32 @@ def test_every_protocol_refuses_nan_and_knows_its_own_pictures(colour):
         with pytest.raises(PictureError, match=f"low of protocol {name}, got uint16"):
             protocol.bicubic(low.astype(np.uint16), 3)
         assert protocol.colours(colour, 3).shape == (*low.shape[:2], 3)
+
+
+def test_a_grey_low_is_the_luma_of_its_picture(colour):
+    low, high = MATLAB.prepare(colour, 3)
+    given, whole = MATLAB.prepare(colour, 3, low)
+    np.testing.assert_array_equal(given, low)
+    np.testing.assert_array_equal(whole, high)
+
+
+def test_a_given_low_must_leave_room_for_the_window(colour):
+    with pytest.raises(PictureError, match=r"at least 18 x 18 .* got shape \(12, 12, 3\)"):
+        MATLAB.prepare(colour[:23, :23], 3, colour[:4, :4])  # cropped to a multiple of 12
+    with pytest.raises(PictureError, match="5 x 8 pixels, expected 6 x 8 at x8"):
+        MATLAB.prepare(colour[:64, :55], 8, colour[:8, :5])
+
+
+@pytest.mark.parametrize("name", ["matlab", "yjn870", "torch-example"])
+def test_an_answer_in_rgb_has_the_luma_of_the_protocol(name):
+    class Nearest:
+        """Perfect on a flat picture."""
+
+        in_channels, upscale_factor = 3, 3
+
+        def __call__(self, x, threads=None):
+            return x.repeat(3, axis=2).repeat(3, axis=3)
+
+    flat = np.broadcast_to(np.uint8([201, 30, 77]), (255, 255, 3))
+    scores = score_methods(flat, 3, {"rgb": Nearest()}, PROTOCOLS[name])
+    assert scores["rgb"].psnr == math.inf

@@ -23,6 +23,8 @@ def main(argv=None):
     int
         Exit status: 0 done, 1 some pictures failed, 2 nothing done, 130 interrupted.
     """
+    if argv is None and sys.stdout is not None:  # names may have letters that a console has not
+        sys.stdout.reconfigure(errors="backslashreplace")
     arguments = _parser().parse_args(argv)
     arguments.words = sys.argv[1:] if argv is None else argv  # for those who say how they were made
     try:

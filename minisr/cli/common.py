@@ -56,14 +56,22 @@ def note(message):
     tqdm.write(f"minisr: {message}", file=sys.stderr)
 
 
+def _shipped():
+    return sorted({name for name, _ in models.pretrained_names()})
+
+
+def comes_along(name):
+    """Return whether ``-m`` names a kind of network rather than a file."""
+    return name in (*_shipped(), *models.MODELS)
+
+
 def load_model(name, scale, device):
     """Return the network that ``-m`` and ``-s`` ask for: one that comes along, or a file's."""
-    shipped = sorted({shipped for shipped, _ in models.pretrained_names()})
-    if name in (*shipped, *models.MODELS):
+    if comes_along(name):
         return models.from_pretrained(name, 3 if scale is None else scale, device)
     if not Path(name).exists():
         raise SettingsError(
-            f"{name}: no such file of weights; networks that come along: {', '.join(shipped)}"
+            f"{name}: no such file of weights; networks that come along: {', '.join(_shipped())}"
         )
     model = models.load(name, device)
     if scale not in (None, model.upscale_factor):

@@ -1,6 +1,7 @@
 """``minisr evaluate``."""
 
 import dataclasses
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from minisr.cli.common import (
     add_command,
     add_device,
     add_threads,
+    comes_along,
     load_model,
     no_bar,
     note,
@@ -40,7 +42,8 @@ def evaluate_command(arguments):
         for model in methods.values():
             if model is not None:  # compile now, not within the seconds of the first picture
                 model(np.zeros((1, model.in_channels, 12, 12), np.float32), within)
-        measure = _Measure(scale, methods, protocols, variants, lows, arguments.html, within)
+        names = dict(zip(files, short_names(files), strict=True)) if arguments.html else {}
+        measure = _Measure(scale, methods, protocols, variants, lows, names, within)
         bar = tqdm(pool.imap(measure, files), total=len(files), disable=no_bar(files), leave=False)
         results = dict(zip(files, bar, strict=True))
     measured = {path: r for path, r in results.items() if not isinstance(r, PictureError)}
@@ -56,16 +59,16 @@ def evaluate_command(arguments):
         {path: result.scores for path, result in measured.items()},
         _differences(variants, measured.values()),
     )
-    print(figures.text())
-    if arguments.json:
-        figures.write_json(arguments.json)
-    if arguments.csv:
-        figures.write_csv(arguments.csv)
-    if arguments.html:
-        sections = [result.section for result in measured.values()]
-        evaluation_page.write_page(
-            arguments.html, arguments.words, figures, methods, sections, skipped
-        )
+    try:
+        if arguments.json:
+            figures.write_json(arguments.json)
+        if arguments.csv:
+            figures.write_csv(arguments.csv)
+        if arguments.html:
+            sections = [result.section for result in measured.values()]
+            evaluation_page.write_page(arguments, figures, methods, sections, skipped)
+    finally:  # a full disk does not take the table, nor a closed pipe (| head -1) the files
+        print(figures.text())
     if skipped:
         note(f"{len(skipped)} of {len(files)} pictures skipped")
         return 1
@@ -84,10 +87,10 @@ class _Measured:
 class _Measure:
     """Measure one picture; several threads may call it at once."""
 
-    def __init__(self, scale, methods, protocols, variants, lows, with_section, threads):
+    def __init__(self, scale, methods, protocols, variants, lows, names, threads):
         self.scale, self.methods, self.threads = scale, methods, threads
         self.protocols, self.variants = protocols, variants
-        self.lows, self.with_section = lows, with_section
+        self.lows, self.names = lows, names  # names on a page, if there is to be one
 
     def __call__(self, path):
         """Return `_Measured`, or the PictureError that says why not."""
@@ -98,7 +101,11 @@ class _Measure:
 
     def _measured(self, path):
         pixels = read_picture(path).pixels
-        low = read_picture(self.lows[path]).pixels if self.lows else None
+        low = self.lows.get(path)
+        if isinstance(low, PictureError):
+            raise low
+        if low is not None:
+            low = read_picture(low).pixels
 
         def scores(methods, protocol):
             return score_methods(pixels, self.scale, methods, protocol, self.threads, low)
@@ -106,7 +113,7 @@ class _Measure:
         scored = {protocol.name: scores(self.methods, protocol) for protocol in self.protocols}
         bicubic = {"bicubic": None}
         changed = {text: scores(bicubic, variant) for text, variant in self.variants.items()}
-        section = self._section(path, pixels, low, scored) if self.with_section else None
+        section = self._section(path, pixels, low, scored) if self.names else None
         return _Measured(scored, changed, section)
 
     def _section(self, path, pixels, low, scored):
@@ -114,7 +121,7 @@ class _Measure:
         labels = dict(zip(self.methods, short_names(self.methods), strict=True))
         shown = scored[self.protocols[0].name]
         return make_section(
-            path.name,
+            self.names[path],
             {labels[name]: version for name, version in versions.items()},
             original,
             {labels[name]: (score.psnr, score.ssim) for name, score in shown.items()},
@@ -138,8 +145,10 @@ def _protocols(name, with_lows):
 
 def _methods(arguments):
     """Return bicubic and the networks that are asked for, by name, and their scale."""
-    methods, scale = {"bicubic": None}, arguments.scale
-    for name in arguments.model or ["espcn"]:
+    methods = dict.fromkeys(["bicubic", *(arguments.model or ["espcn"])])
+    scale = arguments.scale
+    # Files first: they have one scale, those that come along have several.
+    for name in sorted(methods, key=comes_along):
         if name != "bicubic":
             methods[name] = load_model(name, scale, arguments.device)
             scale = methods[name].upscale_factor
@@ -147,12 +156,21 @@ def _methods(arguments):
 
 
 def _check_target(option, path):
-    if path and (path.is_dir() or not path.absolute().parent.is_dir()):
+    if path is None:
+        return
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir():
         raise SettingsError(f"--{option} {path}: expected a file in a folder that is there")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingsError(f"--{option} {path}: cannot be written: {reason}") from error
 
 
 def _lows(files, folder, scale):
-    """Return the low-resolution picture of each file, by the names that are in use for them."""
+    """Return each file's low-resolution picture, or what to say of one that has none."""
     if folder is None:
         return {}
     if not folder.is_dir():
@@ -166,9 +184,8 @@ def _lows(files, folder, scale):
         names = (file.stem, f"{file.stem}x{scale}", file.stem.removesuffix("_HR") + "_LR")
         low = next((found[name] for name in names if name in found), None)
         if low is None or low.resolve() == file.resolve():
-            raise PictureError(
-                f"--low {folder}: no low-resolution picture of {file.name}; "
-                f"looked for {', '.join(names)}"
+            low = PictureError(
+                f"{file}: no low-resolution picture in {folder}; looked for {', '.join(names)}"
             )
         lows[file] = low
     return lows

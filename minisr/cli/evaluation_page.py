@@ -5,23 +5,24 @@ import shlex
 from pathlib import Path
 
 from minisr import runs
+from minisr.cli.common import note
+from minisr.errors import CheckpointError
 from minisr.figures import short_names
 from minisr.layers import Conv2d, PixelShuffle
 from minisr.report import Curve, Method, write_report
 from minisr.version import __version__
 
 
-def write_page(path, words, figures, methods, sections, notes):
+def write_page(arguments, figures, methods, sections, notes):
     """Write the page.
 
     Parameters
     ----------
-    path : Path
-    words : list of str
+    arguments : argparse.Namespace
         Of the command that is running.
     figures : minisr.figures.Figures
         The page shows those of the first protocol.
-    methods : dict of str to ESPCN or None
+    methods : dict of str to Network or None
         None is bicubic.
     sections : list of minisr.report.Section
         A picture each.
@@ -37,28 +38,38 @@ def write_page(path, words, figures, methods, sections, notes):
         ("Mean", "of the values of each picture" if protocol.mean == "psnr" else "PSNR of the MSE"),
         ("Made by", f"minisr {__version__}"),
     ]
+    made = "antialiased when it shrank the pictures"
+    if arguments.low is not None:
+        made = f"of the low-resolution pictures in {arguments.low}"
+    elif not (protocol.crops and protocol.shrink.startswith("matlab")):
+        notes = [
+            f"The figures are of protocol {protocol.name}, which shrinks in a way of its own; the "
+            "pictures, to be looked at, were shrunk by MATLAB's imresize.",
+            *notes,
+        ]
     write_report(
-        path,
+        arguments.html,
         title=f"{' and '.join(names[1:] or names)} at x{figures.scale}",
         methods=[
-            _method(label, name, model, means[name])
+            _method(label, name, model, means[name], f"MATLAB's, {made}")
             for label, (name, model) in zip(names, methods.items(), strict=True)
         ],
         sections=sections,
-        command=shlex.join(["minisr", *words]),
+        command=shlex.join(["minisr", *arguments.words]),
         about=about,
         notes=notes,
     )
 
 
-def _method(label, name, model, score):
+def _method(label, name, model, score, bicubic):
     figures = {"psnr": score.psnr, "ssim": score.ssim, "seconds": score.seconds}
     if model is None:
-        return Method(label, "MATLAB's, antialiased when it shrank the pictures", **figures)
-    convolutions = [layer for layer in model.layers.values() if isinstance(layer, Conv2d)]
+        return Method(label, bicubic, **figures)
+    layers = list(model.leaves())
+    convolutions = [layer for layer in layers if isinstance(layer, Conv2d)]
     shuffled = [
         (layer, following.upscale_factor)
-        for layer, following in itertools.pairwise(model.layers.values())
+        for layer, following in itertools.pairwise(layers)
         if isinstance(layer, Conv2d) and isinstance(following, PixelShuffle)
     ]
     last, factor = shuffled[-1] if shuffled else (None, 1)
@@ -75,7 +86,13 @@ def _method(label, name, model, score):
 
 def _curve(weights):
     """Return the curve of the run that has made a file of weights, or None if there is none."""
-    rows = runs.read_log(weights.parent) if weights.is_file() else []
+    if not (weights.is_file() and weights.name == runs.MODEL):
+        return None
+    try:
+        rows = runs.read_log(weights.parent)
+    except CheckpointError as error:  # somebody else's log; all has been measured by now
+        note(f"no curve: {error}")
+        return None
     if not rows:
         return None
     steps, loss, psnr = ([row[name] for row in rows] for name in ("step", "loss", "psnr"))

@@ -168,6 +168,22 @@ def full_to_studio(luma):
     return luma * _SPAN + _BLACK
 
 
+def without_alpha(picture):
+    """Return a picture without its alpha channel, whatever that says.
+
+    Parameters
+    ----------
+    picture : ndarray, shape (H, W) or (H, W, C), C from 1 to 4
+
+    Returns
+    -------
+    ndarray, shape (H, W) for C = 2, (H, W, 3) for C = 4, else ``picture`` itself
+    """
+    if picture.ndim == 2 or picture.shape[2] not in (2, 4):
+        return picture
+    return picture[..., 0] if picture.shape[2] == 2 else picture[..., :3]
+
+
 def _check_colour(picture, name):
     """Return ``picture`` as an array, or raise PictureError."""
     picture = np.asarray(picture)

@@ -177,15 +177,17 @@ def find_pictures(paths):
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not paths:
         raise PictureError("expected pictures or folders of pictures, got none: name at least one")
-    found = {}  # a dict keeps the order, and each file once
+    found = {}  # a dict keeps the order, and each file once, by whatever path it is named
     for path in map(Path, paths):
         if path.is_dir():
-            found.update(dict.fromkeys(_pictures_in(path)))
+            pictures = _pictures_in(path)
         elif path.exists():
-            found[path] = None
+            pictures = [path]
         else:
             raise PictureError(f"{path}: expected a picture or a folder, found nothing there")
-    return list(found)
+        for picture in pictures:
+            found.setdefault(os.path.abspath(picture), picture)
+    return list(found.values())
 
 
 def _pictures_in(folder):
