@@ -242,6 +242,13 @@ def print_table(rows, columns):
         print("  " + "  ".join([f"{first:<{widths[0]}}", *numbers]))
 
 
+def markdown(rows, columns):
+    """Return a table in Markdown, the first column to the left, the rest to the right."""
+    lines = [columns, [":--"] + ["--:"] * (len(columns) - 1)]
+    lines += [["-" if row.get(c) is None else str(row[c]) for c in columns] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
 def write_json(path, report):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

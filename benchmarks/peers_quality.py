@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measure import describe, environment, parser, write_json
+from measure import describe, environment, markdown, parser, write_json
 from peers import torch_network
 
 from minisr import models
@@ -132,9 +132,21 @@ def rows_at(scale, sets, methods):
                     scores.append(scores_of(pixels, scale, methods, protocol))
                 except PictureError as error:
                     print(f"skipped: {path}: {error}")
+            if not scores:
+                continue
             means = {name: mean([s[name] for s in scores], protocol) for name in scores[0]}
             figures = {name: {"psnr": s.psnr, "ssim": s.ssim} for name, s in means.items()}
             yield {"set": name, "scale": scale, "protocol": measure, "figures": figures}
+
+
+def table(rows):
+    """Return Markdown: a row a set and protocol, PSNR in dB / SSIM."""
+    lines = [
+        {"set, protocol": f"{row['set']}, {row['protocol']}"}
+        | {name: f"{s['psnr']:.2f} / {s['ssim']:.4f}" for name, s in row["figures"].items()}
+        for row in rows
+    ]
+    return markdown(lines, list(lines[0]))
 
 
 def main():
@@ -157,14 +169,8 @@ def main():
                 scale, arguments.opencv or arguments.data / "opencv-espcn", threads
             )
             print(f"\nx{scale}; largest difference from PyTorch {check(methods):.1e}")
-            columns = ["bicubic", *methods]
-            print(
-                "| set, protocol | " + " | ".join(columns) + " |\n| :-- |" + " --: |" * len(columns)
-            )
-            for row in rows_at(scale, sets, methods):
-                cells = [f"{s['psnr']:.2f} / {s['ssim']:.4f}" for s in row["figures"].values()]
-                print(f"| {row['set']}, {row['protocol']} | " + " | ".join(cells) + " |")
-                rows.append(row)
+            rows += rows_at(scale, sets, methods)
+            print(table([row for row in rows if row["scale"] == scale]))
     if arguments.json:
         write_json(arguments.json, {"environment": about, "rows": rows})
 

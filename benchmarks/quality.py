@@ -7,7 +7,7 @@ recalled, not seen in print. It prints Markdown.
 
 from pathlib import Path
 
-from measure import describe, environment, parser, write_json
+from measure import describe, environment, markdown, parser, write_json
 from published import FIGURES, PAPER, SETS
 from tqdm import tqdm
 
@@ -94,18 +94,19 @@ def row_of(name, folder, papers_name, scale, networks, threads):
     }
 
 
-def table(scale, rows):
+def table(rows):
     """Return Markdown: a row a set, PSNR / SSIM where both are known."""
     columns = list(dict.fromkeys(column for row in rows for column in row["texts"]))
-    lines = [
-        f"### x{scale}\n",
-        "| set (pictures) | " + " | ".join(columns) + " |",
-        "| :-- |" + " --: |" * len(columns),
-    ]
-    for row in rows:
-        cells = [row["texts"].get(column, "-") for column in columns]
-        lines.append(f"| {row['set']} ({row['pictures']}) | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    lines = [{"set": f"{row['set']} ({row['pictures']})", **row["texts"]} for row in rows]
+    return markdown(lines, ["set", *columns])
+
+
+def legend():
+    """Return what the table's figures are."""
+    return (
+        "How many pictures a set has is in brackets, and so is what a network has learnt from. "
+        f"Measured: protocol matlab, PSNR in dB / SSIM. Quoted: {PAPER}; * recalled."
+    )
 
 
 def main():
@@ -131,9 +132,9 @@ def main():
                 row_of(name, folder, papers_name, scale, networks, threads)
                 for name, (folder, papers_name) in folders_at(scale, arguments.data).items()
             ]
-            print("\n" + table(scale, rows))
+            print(f"\n### x{scale}\n\n{table(rows)}")
             tables.append({"scale": scale, "sets": rows})
-    print(f"\nMeasured: protocol matlab, PSNR in dB / SSIM. Quoted: {PAPER}; * recalled.")
+    print(f"\n{legend()}")
     if arguments.json:
         report = {"environment": about, "protocol": "matlab", "quoted": PAPER, "tables": tables}
         write_json(arguments.json, report)

@@ -13,19 +13,19 @@ from pathlib import Path
 
 import inference
 import layers
+import peers_quality
+import quality
 import scaling
 import startup
 import training
 import upsamplers
+from measure import markdown
 
 FOLDER = Path(__file__).parent
-
-
-def markdown(rows, columns):
-    """Return a table, the first column to the left, the rest to the right."""
-    lines = [columns, [":--"] + ["--:"] * (len(columns) - 1)]
-    lines += [["-" if row[c] is None else str(row[c]) for c in columns] for row in rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+NAMES = (
+    *("inference", "training", "layers", "startup", "scaling", "upsamplers"),
+    *("quality", "peers_quality"),
+)
 
 
 def machine(environment):
@@ -61,19 +61,29 @@ def tables(name, report):
         yield markdown(report["costs"], upsamplers.TIMES)
         yield f"**After {report['steps']} steps of training, {report['pictures']}**"
         yield markdown(report["quality"], upsamplers.QUALITY)
+    elif name == "quality":
+        for part in report["tables"]:
+            yield f"**x{part['scale']}**"
+            yield quality.table(part["sets"])
+        yield quality.legend()
+    elif name == "peers_quality":
+        for scale in (2, 3, 4):
+            yield f"**x{scale}**"
+            yield peers_quality.table([row for row in report["rows"] if row["scale"] == scale])
 
 
 def main():
     page = FOLDER / "README.md"
     text = page.read_text(encoding="utf-8")
-    for name in ("inference", "training", "layers", "startup", "scaling", "upsamplers"):
+    for name in NAMES:
         file = FOLDER / "results" / f"{name}.json"
         if not file.exists():
             continue
         report = json.loads(file.read_text(encoding="utf-8"))
         parts = [f"<!-- {name} -->", machine(report["environment"]), *tables(name, report)]
-        parts += [f"![{name}](results/{name}.png)", "<!-- end -->"]
-        section = "\n\n".join(parts)
+        if file.with_suffix(".png").exists():
+            parts.append(f"![{name}](results/{name}.png)")
+        section = "\n\n".join([*parts, "<!-- end -->"])
         pattern = rf"<!-- {name} -->.*?<!-- end -->"
         text, count = re.subn(pattern, lambda _, new=section: new, text, flags=re.DOTALL)
         assert count == 1, f"{page} has {count} places for {name}"
