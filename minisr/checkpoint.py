@@ -55,12 +55,35 @@ def load(path):
     CheckpointError
         If the file is not there, is damaged, or is not minisr's.
     """
+    tensors, metadata = read(path)
+    if metadata is None:
+        raise CheckpointError(
+            f"{path} has no settings of minisr in it; expected a file that minisr has written"
+        )
+    return tensors, metadata
+
+
+def read(path):
+    """Read a safetensors file of whatever origin.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    tensors : dict of str to ndarray
+    metadata : dict or None
+        None if it has no settings of minisr.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is not there or is damaged.
+    """
     from safetensors import SafetensorError, safe_open
 
-    if Path(path).is_dir():
-        raise CheckpointError(f"{path} is a folder; a run's weights are in its model.safetensors")
-    if not Path(path).is_file():
-        raise CheckpointError(f"{path}: no such file; expected one that minisr train has written")
+    require_file(path)
     try:
         with safe_open(path, framework="numpy") as file:
             text = (file.metadata() or {}).get(KEY)
@@ -71,8 +94,17 @@ def load(path):
         metadata = json.loads(text)
     except (TypeError, ValueError):
         metadata = None
-    if not isinstance(metadata, dict):
-        raise CheckpointError(
-            f"{path} has no settings of minisr in it; expected a file that minisr has written"
-        )
-    return tensors, metadata
+    return tensors, metadata if isinstance(metadata, dict) else None
+
+
+def require_file(path):
+    """Raise CheckpointError unless there is such a file.
+
+    Parameters
+    ----------
+    path : path-like
+    """
+    if Path(path).is_dir():
+        raise CheckpointError(f"{path} is a folder; a run's weights are in its model.safetensors")
+    if not Path(path).is_file():
+        raise CheckpointError(f"{path}: no such file; expected a file of weights")

@@ -2,12 +2,12 @@
 
 import sys
 
-from minisr.cli import demo, evaluate, train, upscale
+from minisr.cli import convert, demo, evaluate, train, upscale
 from minisr.cli.common import INTERRUPTED, Parser
 from minisr.errors import MinisrError
 from minisr.version import __version__
 
-COMMANDS = (upscale, train, evaluate, demo)  # in the order of --help
+COMMANDS = (upscale, train, evaluate, convert, demo)  # in the order of --help
 
 
 def main(argv=None):

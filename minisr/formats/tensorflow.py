@@ -1,0 +1,164 @@
+"""ESPCN as a frozen TensorFlow graph, the ``.pb`` of OpenCV's dnn_superres, without TensorFlow.
+
+A GraphDef is a list of nodes, each with a name, an operation, the names of its inputs, and
+attributes. Weights are the attribute ``value`` of ``Const`` nodes: HWIO, little endian.
+
+The numbers of the fields are those of TensorFlow's graph.proto, node_def.proto, attr_value.proto,
+tensor.proto and tensor_shape.proto.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from minisr.errors import CheckpointError
+from minisr.formats import protobuf
+
+FLOAT = 1  # DataType DT_FLOAT
+MOST_VALUES = 16 << 20
+ACTIVATIONS = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid"}
+SUMS = ("Add", "AddV2", "BiasAdd")
+SILENT = ("Const", "Placeholder", "Identity", "Transpose", "NoOp")  # change no number
+
+
+class Node(NamedTuple):
+    """An operation of a graph."""
+
+    name: str
+    operation: str
+    inputs: list
+    attributes: dict
+
+
+def read(content):
+    """Read the filters and biases of a graph of convolutions, and what follows each.
+
+    Parameters
+    ----------
+    content : bytes
+
+    Returns
+    -------
+    tensors : dict of str to ndarray
+        Under the names of the graph, filters in OIHW order.
+    graph : dict
+        ``layers``, pairs of the names of a filter and a bias, in order; ``activation``,
+        ``output_activation`` (None where there is none) and ``upscale_factor``.
+
+    Raises
+    ------
+    CheckpointError
+        If this is no such graph.
+    """
+    nodes = _nodes(content)
+    by_name = {node.name: node for node in nodes}
+    work = [node for node in nodes if node.operation not in SILENT]
+    tensors, layers, activations = {}, [], []
+
+    def take(*operations):
+        """Return the next node, which must be one of these."""
+        if not work or work[0].operation not in operations:
+            found = work[0].operation if work else "the end"
+            raise CheckpointError(
+                f"is no graph of ESPCN: expected {' or '.join(operations)}, found {found!a}"
+            )
+        return work.pop(0)
+
+    def constant(node, axes):
+        name = node.inputs[1].removesuffix(":0") if len(node.inputs) == 2 else ""
+        source = by_name.get(name)
+        if source and source.operation == "Identity" and source.inputs:  # f1/read, of f1
+            source = by_name.get(source.inputs[0])
+        if source is None or source.operation != "Const":
+            raise CheckpointError(f"is not frozen: {node.name!a} has no constant weights")
+        array = _constant(source)
+        if array.ndim != axes:
+            raise CheckpointError(f"has {source.name!a} of shape {array.shape}, not of {axes} axes")
+        tensors[source.name] = array
+        return source.name
+
+    while not work or work[0].operation != "DepthToSpace":
+        convolution = take("Conv2D", "DepthToSpace")
+        _check_plain(convolution)
+        weight = constant(convolution, 4)
+        tensors[weight] = np.ascontiguousarray(tensors[weight].transpose(3, 2, 0, 1))
+        layers.append((weight, constant(take(*SUMS), 1)))
+        activations.append(ACTIVATIONS.get(work[0].operation) if work else None)
+        if activations[-1]:
+            work.pop(0)
+    shuffle = take("DepthToSpace")
+    block_size = _attribute(shuffle, "block_size", 3)
+    output = ACTIVATIONS[take(*ACTIVATIONS).operation] if work else None
+    if work or len(layers) < 2 or activations[-1] or len({*activations[:-1]}) != 1:
+        raise CheckpointError("is no graph of ESPCN: its activations are not where they should be")
+    return tensors, {
+        "layers": layers,
+        "activation": activations[0],
+        "output_activation": output,
+        "upscale_factor": protobuf.whole(block_size),
+    }
+
+
+def _nodes(content):
+    budget = protobuf.Budget()
+    nodes = []
+    for encoded in protobuf.message(memoryview(content), budget).get(1, []):
+        fields = protobuf.nested(encoded, budget)
+        attributes = {}
+        for entry in fields.get(5, []):
+            pair = protobuf.nested(entry, budget)
+            key = protobuf.text(pair.get(1, [b""])[-1])
+            attributes[key] = protobuf.nested(pair.get(2, [b""])[-1], budget)
+        name, operation = (protobuf.text(fields.get(number, [b""])[-1]) for number in (1, 2))
+        inputs = [protobuf.text(name) for name in fields.get(3, [])]
+        nodes.append(Node(name, operation, inputs, attributes))
+    if not nodes:
+        raise CheckpointError("has no graph in it")
+    return nodes
+
+
+def _attribute(node, key, field):
+    """Return an attribute; ``field`` is that of its kind in AttrValue."""
+    values = node.attributes.get(key, {}).get(field)
+    if not values:
+        raise CheckpointError(f"is damaged: {node.name!a} lacks its {key}")
+    return values[-1]
+
+
+def _check_plain(convolution):
+    """Raise unless a convolution has stride one and keeps height and width."""
+    padding = _attribute(convolution, "padding", 2)
+    strides = _attribute(convolution, "strides", 1)
+    strides = protobuf.varints(protobuf.nested(strides, protobuf.Budget()).get(3, []))
+    layout = convolution.attributes.get("data_format", {}).get(2, [b"NHWC"])[-1]
+    if protobuf.bytes_of(padding) != b"SAME" or protobuf.bytes_of(layout) != b"NHWC":
+        raise CheckpointError(f"has a convolution {convolution.name!a} that is not SAME and NHWC")
+    if strides != [1, 1, 1, 1]:
+        raise CheckpointError(f"has a convolution {convolution.name!a} whose stride is not 1")
+
+
+def _constant(node):
+    """Return the array of a Const node."""
+    budget = protobuf.Budget()
+    encoded = _attribute(node, "value", 8)
+    fields = protobuf.nested(encoded, budget)
+    if fields.get(1, [0])[-1] != FLOAT:
+        raise CheckpointError(f"has {node.name!a} in other numbers than float32")
+    shape = []
+    for axis in protobuf.nested(fields.get(2, [b""])[-1], budget).get(2, []):
+        shape.append(protobuf.whole(protobuf.nested(axis, budget).get(1, [0])[-1]))
+    count = math.prod(shape) if len(shape) <= 4 else MOST_VALUES + 1
+    if count > MOST_VALUES:
+        raise CheckpointError(f"has {node.name!a} of a shape that no network needs")
+    if 4 in fields:
+        content = protobuf.bytes_of(fields[4][-1])
+        if len(content) != 4 * count:
+            raise CheckpointError(
+                f"is damaged: {node.name!a} has {len(content)} bytes of values for shape {shape}"
+            )
+        return np.frombuffer(content, "<f4").astype(np.float32).reshape(shape)
+    values = protobuf.floats(fields.get(5, []))
+    if len(values) not in (1, count):  # one stands for all
+        raise CheckpointError(f"is damaged: {node.name!a} has {len(values)} values for {shape}")
+    return np.resize(np.array(values, np.float32), shape)
