@@ -29,7 +29,7 @@ def predict_luma(model, low, threads=None):
 
     Parameters
     ----------
-    model : ESPCN
+    model : Network
     low : ndarray, shape (C, h, w), uint8
         As many channels as the network has.
     threads : minisr.threads.Threads, optional
@@ -51,7 +51,7 @@ def score_pair(model, pair, protocol, threads=None):
 
     Parameters
     ----------
-    model : ESPCN or None
+    model : Network or None
         None is bicubic.
     pair : minisr.data.Pair
     protocol : minisr.metrics.Protocol
@@ -85,7 +85,7 @@ def evaluate_picture(path, scale, models, protocol, threads=None):
     ----------
     path : path-like
     scale : int
-    models : dict of str to ESPCN or None
+    models : dict of str to Network or None
         By name; None is bicubic.
     protocol : minisr.metrics.Protocol
     threads : minisr.threads.Threads, optional

@@ -49,7 +49,7 @@ class Result:
 
     Attributes
     ----------
-    model : ESPCN
+    model : Network
         With the averaged weights.
     rows : list of dict
         The log.
@@ -57,7 +57,7 @@ class Result:
         False if it was stopped before its last step.
     """
 
-    model: models.ESPCN
+    model: models.Network
     rows: list
     finished: bool
 

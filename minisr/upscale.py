@@ -19,7 +19,7 @@ def upscale(picture, scale=3, model=None, threads=None):
         Grey, or with C channels: grey and alpha (2), RGB (3), RGBA (4).
     scale : int, optional
         Ignored where ``model`` is a network, which has its own.
-    model : str or ESPCN, optional
+    model : str or Network, optional
         A network, or the name of one that comes with minisr; by default "espcn".
     threads : minisr.threads.Threads, optional
         By default one a processor.
@@ -75,10 +75,10 @@ def _enlarge(model, planes, threads):
     """Enlarge (H, W, 1) or (H, W, 3), float32."""
     if planes.shape[2] == 1 or model.in_channels == 3:
         return _through(model, planes, threads)
-    ycbcr = rgb_to_ycbcr(planes)
+    ycbcr = rgb_to_ycbcr(planes, model.luma_range)
     luma = _through(model, ycbcr[..., :1], threads)
     chroma = imresize(ycbcr[..., 1:], luma.shape[:2])
-    return ycbcr_to_rgb(np.concatenate([luma, chroma], axis=2))
+    return ycbcr_to_rgb(np.concatenate([luma, chroma], axis=2), model.luma_range)
 
 
 def _enlarge_with_alpha(model, planes, threads):

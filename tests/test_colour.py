@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minisr.errors import PictureError
+from minisr.errors import PictureError, SettingsError
 from minisr.images import luma, rgb_to_ycbcr, ycbcr_to_rgb
+from minisr.images.colour import LUMA_RANGES
 
 # R, G, B, then 255 Y, 255 Cb, 255 Cr: sums of the coefficients in MATLAB's rgb2ycbcr.m.
 TABLE = [
@@ -21,18 +22,32 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("rgb", "ycbcr"), TABLE)
+# The same in full range: 255 Y = 255 (0.299 R + 0.587 G + 0.114 B), 255 Cb = 128 + 255 (B - Y) /
+# 1.772, 255 Cr = 128 + 255 (R - Y) / 1.402; at the last, Y = 0.3989.
+FULL_TABLE = [
+    ((0, 0, 0), (0, 128, 128)),
+    ((1, 1, 1), (255, 128, 128)),
+    ((1, 0, 0), (76.245, 128 - 76.245 / 1.772, 255.5)),
+    ((0, 1, 0), (149.685, 128 - 149.685 / 1.772, 128 - 149.685 / 1.402)),
+    ((0, 0, 1), (29.07, 255.5, 128 - 29.07 / 1.402)),
+    ((0.2, 0.5, 0.4), (101.7195, 128 + 0.2805 / 1.772, 128 - 50.7195 / 1.402)),
+]
+BY_RANGE = [("studio", *row) for row in TABLE] + [("full", *row) for row in FULL_TABLE]
+
+
+@pytest.mark.parametrize(("luma_range", "rgb", "ycbcr"), BY_RANGE)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-14), (np.float32, 2e-7)])
-def test_hand_worked_colours(rgb, ycbcr, dtype, tolerance):
-    got = rgb_to_ycbcr(np.array([[rgb]], dtype))
+def test_hand_worked_colours(luma_range, rgb, ycbcr, dtype, tolerance):
+    got = rgb_to_ycbcr(np.array([[rgb]], dtype), luma_range)
     assert got.dtype == dtype
     np.testing.assert_allclose(got[0, 0], np.array(ycbcr) / 255, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-14), (np.float32, 2e-6)])
-def test_there_and_back_again_is_the_identity(dtype, tolerance, rng):
+@pytest.mark.parametrize("luma_range", LUMA_RANGES)
+def test_there_and_back_again_is_the_identity(dtype, tolerance, luma_range, rng):
     rgb = rng.uniform(-0.2, 1.2, (5, 7, 3)).astype(dtype)
-    back = ycbcr_to_rgb(rgb_to_ycbcr(rgb))
+    back = ycbcr_to_rgb(rgb_to_ycbcr(rgb, luma_range), luma_range)
     assert back.dtype == dtype
     np.testing.assert_allclose(back, rgb, rtol=0, atol=tolerance)
 
@@ -61,6 +76,31 @@ def test_ties_of_luma_are_rounded_up(rgb):
     assert thousandths % 255000 == 127500  # one of the 194 colours that lie exactly on a half
     expected = 16 + thousandths // 255000 + 1
     assert luma(np.array([[rgb]], np.uint8))[0, 0] == expected
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.sampled_from([np.uint8, np.uint16]), st.data())
+def test_luma_of_full_range_is_rounded_half_up(dtype, data):
+    maximum = np.iinfo(dtype).max
+    rgb = data.draw(st.lists(st.integers(0, maximum), min_size=3, max_size=3))
+    exact = sum(Fraction(w) * v for w, v in zip(("0.299", "0.587", "0.114"), rgb, strict=True))
+    assert luma(np.array([[rgb]], dtype), "full")[0, 0] == (exact + Fraction(1, 2)) // 1
+
+
+def test_luma_of_full_range_is_pillows(rng):
+    """Pillow cuts off where we round."""
+    from PIL import Image
+
+    rgb = rng.integers(0, 256, (60, 70, 3), dtype=np.uint8)
+    theirs = np.asarray(Image.fromarray(rgb).convert("YCbCr"))
+    ours = rgb_to_ycbcr(rgb / 255, "full") * 255
+    assert -0.1 < (ours - theirs).min() < (ours - theirs).max() < 1.1
+    assert np.abs(luma(rgb, "full").astype(int) - theirs[..., 0]).max() == 1
+
+
+def test_the_two_lumas_are_one_scaled(rng):
+    rgb = rng.random((4, 5, 3))
+    np.testing.assert_allclose(luma(rgb), (16 + 219 * luma(rgb, "full")) / 255, atol=1e-15)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -114,6 +154,12 @@ def test_grey_is_luma_unconverted(dtype):
 def test_luma_refuses(picture, message):
     with pytest.raises(PictureError, match=message):
         luma(picture)
+
+
+@pytest.mark.parametrize("convert", [rgb_to_ycbcr, ycbcr_to_rgb, luma])
+def test_a_range_that_is_none_is_refused(convert):
+    with pytest.raises(SettingsError, match="luma_range must be one of studio, full, got 'tv'"):
+        convert(np.zeros((2, 2, 3)), "tv")
 
 
 @pytest.mark.parametrize("convert", [rgb_to_ycbcr, ycbcr_to_rgb])

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from minisr import ESPCN, kernels
-from minisr.layers import Conv2d, PixelShuffle, ReLU, Sequential, Tanh
+from minisr.layers import Bicubic, Conv2d, PixelShuffle, ReLU, Sequential, Sigmoid, Tanh
 
 STEP = 1e-5
 
@@ -47,6 +47,8 @@ def layers_of(backend):
         "conv 3x3, padded unevenly": (lopsided, 2),
         "tanh": (Tanh(module), 2),
         "relu": (ReLU(module), 2),
+        "bicubic": (Bicubic(3, module), 2),
+        "sigmoid": (Sigmoid(module), 2),
         "shuffle": (PixelShuffle(3, module), 18),
         "nested": (Sequential({"a": conv(2, 4, 3), "b": Sequential({"c": Tanh(module)})}), 2),
         "espcn": (ESPCN(3, channels=(5, 4), backend=backend, dtype=np.float64, rng=seeded), 1),
@@ -56,6 +58,7 @@ def layers_of(backend):
                 in_channels=3,
                 channels=(5, 4),
                 activation="relu",
+                output_activation="sigmoid",
                 backend=backend,
                 dtype=np.float64,
                 rng=seeded,

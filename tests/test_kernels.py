@@ -109,7 +109,7 @@ def test_a_pixel_that_is_no_number_reaches_its_window_and_nothing_else(fast, bad
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ["tanh", "relu"])
+@pytest.mark.parametrize("name", ["tanh", "relu", "sigmoid"])
 def test_activations(fast, dtype, name, rng):
     x = np.concatenate([rng.standard_normal(400) * 5, [0, -0.0, np.inf, -np.inf, np.nan]])
     x = x.astype(dtype).reshape(3, 1, 5, 27)
@@ -141,6 +141,33 @@ def test_shuffle_and_unshuffle(shape, R, seed):
         assert_array_equal(out, expected)
         module.pixel_unshuffle(out, R, back)
         assert_array_equal(back, x)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(
+    shape=st.tuples(*(st.integers(1, n) for n in (2, 3, 6, 20))),
+    axis=st.sampled_from([2, 3]),
+    length=st.integers(1, 40),
+    taps=st.integers(1, 5),
+    seed=st.integers(0, 99),
+)
+@drawn
+def test_resampling_and_its_transpose(dtype, shape, axis, length, taps, seed):
+    rng = np.random.default_rng(seed)
+    out_shape = tuple(length if a == axis else n for a, n in enumerate(shape))
+    index = rng.integers(0, shape[axis], (length, taps))
+    x, weight, dout = (
+        rng.standard_normal(s).astype(dtype) for s in (shape, index.shape, out_shape)
+    )
+    results = []
+    for module in (reference, *map(kernels.load, FAST)):
+        out, dx = np.full(out_shape, np.nan, dtype), np.full(shape, np.nan, dtype)
+        module.resample_forward(x, index, weight, axis, out)
+        module.resample_backward(dout, index, weight, axis, dx)
+        results.append((out, dx))
+    for out, dx in results[1:]:
+        close(out, results[0][0], dtype, taps)
+        close(dx, results[0][1], dtype, taps * length)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -4,7 +4,8 @@ from numpy.testing import assert_array_equal
 
 from minisr import ESPCN, kernels
 from minisr.errors import CheckpointError, SettingsError, ShapeError
-from minisr.layers import Conv2d, Layer, PixelShuffle
+from minisr.images import imresize
+from minisr.layers import Bicubic, Conv2d, Layer, PixelShuffle
 from minisr.models import initialization
 
 
@@ -39,6 +40,8 @@ def test_repr_shows_layers_and_shapes():
         ({"upscale_factor": 2.5}, "from 2 to 8, got 2.5"),
         ({"upscale_factor": 3, "in_channels": 2}, r"in_channels must be 1 \(luma\) or 3"),
         ({"upscale_factor": 3, "activation": "gelu"}, "one of tanh, relu, got 'gelu'"),
+        ({"upscale_factor": 3, "output_activation": "relu"}, "one of None, tanh, sigmoid, got 're"),
+        ({"upscale_factor": 3, "luma_range": "tv"}, "luma_range must be one of studio, full, got"),
         ({"upscale_factor": 3, "channels": (64,)}, "channels must be two positive numbers"),
         ({"upscale_factor": 3, "backend": "tpu"}, "backend must be one of"),
     ],
@@ -72,6 +75,31 @@ def test_layers_refuse_what_they_cannot_be():
         Conv2d(1, 1, 4, cpu, np.float32)
     with pytest.raises(ShapeError, match=r"\(N, C\*9, H, W\), got \(1, 8, 2, 2\)"):
         PixelShuffle(3, cpu)(np.zeros((1, 8, 2, 2), np.float32))
+
+
+@pytest.mark.parametrize("backend", kernels.BACKENDS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("R", [2, 3, 4])
+def test_bicubic_is_matlabs(backend, dtype, R, rng):
+    layer = Bicubic(R, kernels.load(backend))
+    for shape in ((1, 1), (1, 9), (2, 3), (7, 5)):
+        x = rng.random((2, 3, *shape)).astype(dtype)
+        for n, c in np.ndindex(2, 3):
+            expected = imresize(x[n, c].astype(np.float64), [R * k for k in shape])
+            closeness = 1e-6 if dtype == np.float32 else 1e-14
+            np.testing.assert_allclose(layer(x)[n, c], expected, rtol=0, atol=closeness)
+
+
+@pytest.mark.parametrize("backend", kernels.BACKENDS)
+def test_bicubics_backward_is_its_transpose(backend, rng):
+    """<dout, forward(x)> = <backward(dout), x>, to the last bits of float64."""
+    layer = Bicubic(3, kernels.load(backend))
+    for H, W in ((1, 1), (2, 7), (6, 4)):
+        x, dout = rng.standard_normal((2, 2, H, W)), rng.standard_normal((2, 2, 3 * H, 3 * W))
+        one, other = (dout * layer(x)).sum(), (layer.backward(dout, None) * x).sum()
+        assert one == pytest.approx(other, rel=1e-12)
+    with pytest.raises(ShapeError, match=r"Bicubic\(3\) expects x of shape .* got \(5, 5\)"):
+        layer(np.zeros((5, 5)))
 
 
 def test_a_picture_of_one_pixel_is_enlarged(model):

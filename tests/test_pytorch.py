@@ -13,7 +13,12 @@ from minisr.trainer import TrainConfig, Trainer
 torch = pytest.importorskip("torch", reason="needs PyTorch, which minisr itself never imports")
 
 
-def torch_espcn(upscale_factor, in_channels=1, activation="tanh", channels=(64, 32)):
+ENDS = {"tanh": torch.nn.Tanh, "sigmoid": torch.nn.Sigmoid}
+
+
+def torch_espcn(
+    upscale_factor, in_channels=1, activation="tanh", channels=(64, 32), output_activation=None
+):
     """Write the network down as PyTorch's users would."""
     act = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}[activation]
     n1, n2 = channels
@@ -26,9 +31,11 @@ def torch_espcn(upscale_factor, in_channels=1, activation="tanh", channels=(64, 
             self.conv3 = torch.nn.Conv2d(n2, in_channels * upscale_factor**2, 3, padding=1)
             self.act = act()
             self.shuffle = torch.nn.PixelShuffle(upscale_factor)
+            self.end = {None: torch.nn.Identity, **ENDS}[output_activation]()
 
         def forward(self, x):
-            return self.shuffle(self.conv3(self.act(self.conv2(self.act(self.conv1(x))))))
+            x = self.conv3(self.act(self.conv2(self.act(self.conv1(x)))))
+            return self.end(self.shuffle(x))
 
     return Net()
 
@@ -45,6 +52,8 @@ NETWORKS = [
     {"upscale_factor": 3},
     {"upscale_factor": 2, "activation": "relu"},
     {"upscale_factor": 4, "in_channels": 3, "channels": (7, 5)},
+    {"upscale_factor": 3, "output_activation": "tanh"},
+    {"upscale_factor": 2, "output_activation": "sigmoid", "activation": "relu"},
 ]
 
 

@@ -112,6 +112,11 @@ def test_activations_by_hand():
     assert_array_equal(out, [0, 0, np.log(2), np.inf, np.nan])
     reference.relu_backward(dout, out, dx)
     assert_array_equal(dx[:4], [0, 0, 3, 4])
+    reference.sigmoid_forward(np.array([-1e4, 0, np.log(3), np.inf, np.nan]), out)
+    assert_allclose(out[:4], [0, 0.5, 0.75, 1], rtol=1e-15)  # 1 / (1 + 1/3)
+    assert np.isnan(out[4])
+    reference.sigmoid_backward(dout, out, dx)
+    assert_allclose(dx[:4], [0, 0.5, 3 * 0.1875, 0], rtol=1e-15)
 
 
 def test_losses_by_hand():
@@ -143,6 +148,25 @@ def test_adam_by_hand_over_two_steps():
     # m: 0.5, 1.75; corrected 1, 7/3. v: 0.25, 2.4375; corrected 1, 39/7.
     expected = -1 / (1 + 0.5) - (7 / 3) / (np.sqrt(39 / 7) + 0.5)
     assert_allclose(value, [expected], rtol=1e-14)
+
+
+def test_resampling_by_hand():
+    x = array([1, 2, 4], [10, 20, 40])[None, None]
+    index, weight = (
+        np.array([[0, 2], [2, 2], [1, 0], [1, 2]]),
+        array([1, 2], [3, 4], [5, 0], [1, 1]),
+    )
+    out = np.empty((1, 1, 2, 4))
+    reference.resample_forward(x, index, weight, 3, out)
+    assert_array_equal(out[0, 0], array([9, 28, 10, 6], [90, 280, 100, 60]))
+    dx = np.empty_like(x)
+    reference.resample_backward(np.ones_like(out), index, weight, 3, dx)
+    assert_array_equal(dx[0, 0], array([1, 6, 10], [1, 6, 10]))  # 0: 1 + 0, 1: 5 + 1, 2: 2 + 7 + 1
+    out, dx = np.empty((1, 1, 1, 3)), np.empty_like(x)
+    reference.resample_forward(x, np.array([[1, 0]]), array([2, 1]), 2, out)
+    assert_array_equal(out[0, 0], array([21, 42, 84]))
+    reference.resample_backward(out, np.array([[1, 0]]), array([2, 1]), 2, dx)
+    assert_array_equal(dx[0, 0], array([21, 42, 84], [42, 84, 168]))
 
 
 def test_lerp_and_add_by_hand():

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from minisr import kernels
 from minisr.kernels.cpu.vectors import LANES
-from minisr.layers import Conv2d, ConvStack, PixelShuffle, ReLU, Tanh
+from minisr.layers import Conv2d, ConvStack, PixelShuffle, ReLU, Sigmoid, Tanh
 from minisr.models.espcn import ESPCN
 from minisr.threads import Threads
 
@@ -22,7 +22,7 @@ cpu = kernels.load("cpu")
 pytestmark = pytest.mark.skipif(
     cpu.stack([], 2) is None, reason="this host has no vectors: the plain loops run"
 )
-LAYERS = {"tanh": Tanh, "relu": ReLU}
+LAYERS = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid}
 drawn = settings(max_examples=25, deadline=None, derandomize=True)
 
 
@@ -32,7 +32,7 @@ def pool():
         yield threads
 
 
-def make_stack(channels, kernel_sizes, activations, R, rng):
+def make_stack(channels, kernel_sizes, activations, R, rng, output_activation=None):
     """Make a ConvStack with weights that keep every layer's values near one."""
     layers = {}
     for k, ((C, F), K) in enumerate(zip(itertools.pairwise(channels), kernel_sizes, strict=True)):
@@ -42,7 +42,10 @@ def make_stack(channels, kernel_sizes, activations, R, rng):
         layers[f"conv{k}"] = layer
         if activations[k] is not None:
             layers[f"activation{k}"] = LAYERS[activations[k]](cpu)
-    return ConvStack({**layers, "shuffle": PixelShuffle(R, cpu)}, cpu)
+    layers["shuffle"] = PixelShuffle(R, cpu)
+    if output_activation is not None:
+        layers["output"] = LAYERS[output_activation](cpu)
+    return ConvStack(layers, cpu)
 
 
 def layer_by_layer(model):
@@ -63,7 +66,7 @@ def stacks(draw):
         *(draw(st.integers(1, 20)) for _ in range(depth - 1)),
     ]
     kernel_sizes = [draw(st.sampled_from([1, 3, 5, 7, 9, 3])) for _ in range(depth)]
-    activations = [draw(st.sampled_from(["tanh", "relu", None])) for _ in range(depth)]
+    activations = [draw(st.sampled_from(["tanh", "relu", "sigmoid", None])) for _ in range(depth)]
     shape = draw(st.integers(1, 3)), channels[0], draw(st.integers(1, 50)), draw(st.integers(1, 70))
     return [*channels, final * R * R], kernel_sizes, activations, R, shape
 
@@ -95,6 +98,18 @@ def test_forward_agrees_with_the_layers_and_does_not_depend_on_the_pieces(
     assert_array_equal(run(model, x, pool, *sizes), out)
     for n in range(len(x)):  # a batch is its samples
         assert_array_equal(run(model, x[n : n + 1], pool), out[n : n + 1])
+
+
+@pytest.mark.parametrize("output_activation", ["tanh", "sigmoid", "relu"])
+def test_an_activation_after_the_shuffle(output_activation, pool, rng):
+    """The stack does it before the shuffle, the layers after it."""
+    model = make_stack([1, 6, 9], [5, 3], ["tanh", None], 3, rng, output_activation)
+    twin = layer_by_layer(model)
+    x, high = 3 * rng.random((3, 1, 13, 21), np.float32), rng.random((3, 1, 39, 63), np.float32)
+    assert_allclose(run(model, x, pool), twin(x), rtol=1e-5, atol=4e-6)
+    assert model.learn(x, high, "mse", pool) == pytest.approx(twin.learn(x, high, "mse", pool))
+    for (name, ours), theirs in zip(model.named_parameters(), twin.parameters, strict=True):
+        assert_allclose(ours.grad, theirs.grad, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("R", [2, 3, 4])

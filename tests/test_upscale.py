@@ -12,6 +12,8 @@ from minisr.upscale import MAXIMUM
 class Bicubic:
     """A network whose output is known: MATLAB's bicubic."""
 
+    luma_range = "studio"
+
     def __init__(self, in_channels=1, upscale_factor=2):
         self.in_channels, self.upscale_factor = in_channels, upscale_factor
 
@@ -55,6 +57,20 @@ def test_luma_goes_through_the_network_and_chroma_does_not(rng):
     changed = rgb_to_ycbcr(minisr.upscale(picture, model=Brighter()))
     assert_allclose(changed[..., 0] - plain[..., 0], 0.1, atol=1e-6)
     assert_allclose(changed[..., 1:], plain[..., 1:], atol=1e-6)
+
+
+def test_a_network_of_full_range_is_given_that_luma(rng):
+    class Keeps(Bicubic):
+        luma_range = "full"
+
+        def __call__(self, low, threads=None):
+            self.low = low
+            return super().__call__(low)
+
+    model, picture = Keeps(), smooth(rng, 9, 14, 3).astype(np.float32)
+    large = minisr.upscale(picture, model=model)
+    assert_allclose(model.low[0, 0], picture @ np.float32([0.299, 0.587, 0.114]), atol=1e-6)
+    assert_allclose(large, imresize(picture, (18, 28)), atol=2e-6)  # and is converted back by it
 
 
 def test_a_grey_picture_is_its_luma(rng):

@@ -9,6 +9,7 @@ from safetensors.numpy import save_file
 import minisr
 from minisr import ESPCN, atomic, checkpoint, models
 from minisr.errors import CheckpointError, SettingsError
+from minisr.models import SubPixelCNN
 
 
 @pytest.fixture
@@ -27,6 +28,26 @@ def test_a_network_goes_to_a_file_and_back(model, tmp_path, rng):
     assert metadata["training"] == {"pictures": ["Zoë"]}
     assert metadata["version"] == minisr.__version__
     assert [file.name for file in tmp_path.iterdir()] == ["weights.safetensors"]
+
+
+def test_a_file_keeps_all_options(tmp_path):
+    options = {"output_activation": "sigmoid", "luma_range": "full"}
+    for make in (ESPCN, SubPixelCNN):
+        model = make(2, **options)
+        models.save(model, tmp_path / "w")
+        assert minisr.load(tmp_path / "w").settings == model.settings
+        assert model.settings.items() >= options.items()
+
+
+def test_a_file_without_newer_options_is_one_of_before_them(model, tmp_path):
+    models.save(model, tmp_path / "w")
+    tensors, metadata = checkpoint.load(tmp_path / "w")
+    for option in ("output_activation", "luma_range"):
+        del metadata["settings"][option]
+    checkpoint.save(tmp_path / "w", tensors, metadata)
+    assert minisr.load(tmp_path / "w").settings == model.settings
+    assert model.settings["luma_range"] == "studio"
+    assert model.settings["output_activation"] is None
 
 
 def test_the_same_weights_make_the_same_file(model, tmp_path):
@@ -82,7 +103,7 @@ def test_other_files_are_refused(model, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model": "vdsr"}, "cannot be used: model must be one of espcn, got 'vdsr'"),
+        ({"model": "vdsr"}, "cannot be used: model must be one of espcn, .*, got 'vdsr'"),
         ({"model": None}, "cannot be used: model must be one of"),
         ({"settings": {"upscale_factor": 3}}, "cannot be used: these weights are not for ESPCN"),
         ({"settings": {"upscale_factor": 99}}, "upscale_factor must be an integer from 2 to 8"),

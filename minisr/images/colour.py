@@ -1,60 +1,82 @@
-"""Colour as MATLAB's ``rgb2ycbcr`` has it: ITU-R BT.601, studio range.
+"""Luma and chroma by ITU-R BT.601, in the two ranges that are in use.
 
-Studio range means that white has luma 235 and black 16 (of 255). OpenCV's YCrCb, Pillow's YCbCr
-and JPEG use the full range instead; PSNR measured on that luma is 1.32 dB lower.
+"studio" is what MATLAB's ``rgb2ycbcr`` has: white has luma 235 and black 16 (of 255). "full" is
+what OpenCV's YCrCb, Pillow's YCbCr and JPEG have: white is 255 and black 0, so that PSNR measured
+on it is 1.32 dB lower. The two lumas are one, scaled: studio = (16 + 219 full) / 255.
 """
 
 import numpy as np
 
-from minisr.errors import PictureError
+from minisr.errors import PictureError, SettingsError
 
 # Rows Y, Cb, Cr; columns R, G, B; for RGB in [0, 1] the result is on the scale of 8-bit values.
 RGB_TO_YCBCR = np.array(
     [[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]
 )
 YCBCR_OFFSET = np.array([16.0, 128.0, 128.0])
-# Inverted, not copied from a table of rounded figures: there and back again must be the identity.
-YCBCR_TO_RGB = np.linalg.inv(RGB_TO_YCBCR)
+# The full range by its definition (JFIF 1.02): Cb = (B - Y) / 1.772, Cr = (R - Y) / 1.402.
+_Y = np.array([0.299, 0.587, 0.114])
+FULL_RGB_TO_YCBCR = 255 * np.stack(
+    [_Y, (np.array([0, 0, 1]) - _Y) / 1.772, (np.array([1, 0, 0]) - _Y) / 1.402]
+)
+# By range: matrix and offset. The way back is inverted, not copied from a table of rounded figures:
+# there and back again must be the identity.
+CONVERSIONS = {
+    "studio": (RGB_TO_YCBCR, YCBCR_OFFSET),
+    "full": (FULL_RGB_TO_YCBCR, np.array([0.0, 128.0, 128.0])),
+}
+LUMA_RANGES = tuple(CONVERSIONS)
 
 
-def rgb_to_ycbcr(rgb):
+def rgb_to_ycbcr(rgb, luma_range="studio"):
     """Convert RGB to YCbCr.
 
     Parameters
     ----------
     rgb : ndarray, shape (H, W, 3), float32 or float64, intensity in [0, 1]
+    luma_range : {"studio", "full"}, optional
 
     Returns
     -------
     ndarray, shape (H, W, 3), dtype of ``rgb``
-        Y in [16/255, 235/255], Cb and Cr in [16/255, 240/255], grey at 128/255.
+        Grey has Cb and Cr 128/255. Studio range: Y in [16/255, 235/255], Cb and Cr in
+        [16/255, 240/255]. Full range: Y in [0, 1], Cb and Cr in [1/510, 511/510].
 
     Raises
     ------
     PictureError
         Another shape or dtype.
+    SettingsError
+        Another range.
 
     Notes
     -----
+    Studio range:
     255 Y = 16 + 65.481 R + 128.553 G + 24.966 B;
     255 Cb = 128 - 37.797 R - 74.203 G + 112 B;
     255 Cr = 128 + 112 R - 93.786 G - 18.214 B.
+    Full range:
+    Y = 0.299 R + 0.587 G + 0.114 B;
+    Cb = 128/255 + (B - Y) / 1.772;
+    Cr = 128/255 + (R - Y) / 1.402.
 
     References
     ----------
-    MATLAB's rgb2ycbcr.m; ITU-R BT.601.
+    MATLAB's rgb2ycbcr.m; ITU-R BT.601; JPEG File Interchange Format 1.02.
     """
     rgb = _check_colour(rgb, "rgb_to_ycbcr")
-    return _affine(rgb, RGB_TO_YCBCR / 255, YCBCR_OFFSET / 255)
+    matrix, offset = _conversion(luma_range)
+    return _affine(rgb, matrix / 255, offset / 255)
 
 
-def ycbcr_to_rgb(ycbcr):
+def ycbcr_to_rgb(ycbcr, luma_range="studio"):
     """Convert YCbCr to RGB: the exact inverse of :func:`rgb_to_ycbcr`.
 
     Parameters
     ----------
     ycbcr : ndarray, shape (H, W, 3), float32 or float64
-        Y in [16/255, 235/255], Cb and Cr in [16/255, 240/255].
+        As `rgb_to_ycbcr` gives it.
+    luma_range : {"studio", "full"}, optional
 
     Returns
     -------
@@ -66,13 +88,16 @@ def ycbcr_to_rgb(ycbcr):
     ------
     PictureError
         Another shape or dtype.
+    SettingsError
+        Another range.
     """
     ycbcr = _check_colour(ycbcr, "ycbcr_to_rgb")
-    matrix = YCBCR_TO_RGB * 255
-    return _affine(ycbcr, matrix, -matrix @ (YCBCR_OFFSET / 255))
+    forward, offset = _conversion(luma_range)
+    matrix = np.linalg.inv(forward) * 255
+    return _affine(ycbcr, matrix, -matrix @ (offset / 255))
 
 
-def luma(picture):
+def luma(picture, luma_range="studio"):
     """Return the luma of a picture.
 
     Parameters
@@ -80,23 +105,28 @@ def luma(picture):
     picture : ndarray, shape (H, W, 3) or (H, W), uint8, uint16, float32 or float64
         RGB; integers over their type's whole range, floats in [0, 1]. A picture of one channel is
         luma already and comes back as it is, unconverted, as the field's figures have it.
+    luma_range : {"studio", "full"}, optional
 
     Returns
     -------
     ndarray, shape (H, W), dtype of ``picture``
-        White is 235, 235 * 257 or 235/255. Integers are rounded half up, exactly: the sum is done
-        in integers, so no rounding error can tip a tie.
+        White is 235, 235 * 257 or 235/255 in studio range, and 255, 65535 or 1 in full range.
+        Integers are rounded half up, exactly: the sum is done in integers, so no rounding error
+        can tip a tie.
 
     Raises
     ------
     PictureError
         Another shape or dtype; transparency, whose luma depends on what lies behind it.
+    SettingsError
+        Another range.
 
     References
     ----------
-    MATLAB's rgb2ycbcr.m, first channel.
+    MATLAB's rgb2ycbcr.m, first channel; JPEG File Interchange Format 1.02.
     """
     picture = np.asarray(picture)
+    matrix, offset = _conversion(luma_range)
     if picture.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
         raise PictureError(f"luma expects uint8, uint16 or float, got {picture.dtype}: convert it")
     if picture.ndim == 2:
@@ -108,13 +138,22 @@ def luma(picture):
     if picture.ndim != 3 or picture.shape[2] != 3:
         raise PictureError(f"luma expects shape (H, W) or (H, W, 3), got {picture.shape}")
     if picture.dtype.kind == "f":
-        return _weighted_sum(picture, RGB_TO_YCBCR[0] / 255, YCBCR_OFFSET[0] / 255)
+        return _weighted_sum(picture, matrix[0] / 255, offset[0] / 255)
     # 1000 times the coefficients are whole numbers; 16 bits need 64, 8 bits fit 32.
     wide = np.int64 if picture.dtype == np.uint16 else np.int32
-    black = 16 * (np.iinfo(picture.dtype).max // 255)
-    red, green, blue = (picture[..., channel].astype(wide) for channel in range(3))
-    total = 65481 * red + 128553 * green + 24966 * blue
+    black = int(offset[0]) * (np.iinfo(picture.dtype).max // 255)
+    weights = [round(1000 * coefficient) for coefficient in matrix[0]]
+    total = sum(w * picture[..., channel].astype(wide) for channel, w in enumerate(weights))
     return ((total + 127500) // 255000 + black).astype(picture.dtype)
+
+
+def _conversion(luma_range):
+    """Return the matrix and offset of a range, or raise SettingsError."""
+    if luma_range not in CONVERSIONS:
+        raise SettingsError(
+            f"luma_range must be one of {', '.join(LUMA_RANGES)}, got {luma_range!r}"
+        )
+    return CONVERSIONS[luma_range]
 
 
 def _check_colour(picture, name):

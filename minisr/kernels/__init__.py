@@ -21,8 +21,12 @@ conv2d_backward_params(dout, x, padding, dweight,        adds to (F,C,K,K) and (
 dbias)
 tanh_forward(x, out), relu_forward(x, out)               any shape
 tanh_backward(dout, out, dx), relu_backward(same)        any shape; ``out`` is the forward result
+sigmoid_forward(x, out), sigmoid_backward(dout, out,     the same
+dx)
 pixel_shuffle(x, upscale_factor, out)                    (N,C*R*R,H,W) -> (N,C,H*R,W*R)
 pixel_unshuffle(x, downscale_factor, out)                (N,C,H*R,W*R) -> (N,C*R*R,H,W)
+resample_forward(x, index, weight, axis, out)            an axis of H or W -> one of L; (L,P) both
+resample_backward(dout, index, weight, axis, dx)         the transpose: L back to H or W
 mse_loss(prediction, target, count, dprediction)         returns a float, fills ``dprediction``
 l1_loss(same)                                            the same
 charbonnier_loss(same)                                   the same
@@ -36,6 +40,9 @@ stack(stages, upscale_factor)                            a stack that is run as 
 H' = H + top + bottom - K + 1 and W' = W + left + right - K + 1. A loss is a sum divided by
 ``count``; with ``count = prediction.size`` it is the mean. That makes the losses and gradients of
 a batch's samples, computed apart with the batch's ``count``, add up to those of the batch.
+
+Resampling is out[i] = sum over p of weight[i, p] * x[index[i, p]] along an axis, 2 or 3; ``index``
+is of intp and ``weight`` of the arrays' dtype.
 
 ``stack`` returns None where a backend can do no better than to be called layer by layer. Otherwise
 it returns an object for a list of `Stage`, convolutions that keep height and width, and a pixel
@@ -67,7 +74,7 @@ class Stage(NamedTuple):
     ----------
     weight, bias : Parameter
         With ``value`` and ``grad``, shapes (F, C, K, K) and (F,).
-    activation : {"tanh", "relu", None}
+    activation : {"tanh", "relu", "sigmoid", None}
     """
 
     weight: Any

@@ -83,6 +83,16 @@ def relu_backward(dout, out, dx):
     dx[...] = np.where(out > 0, dout, 0)
 
 
+def sigmoid_forward(x, out):
+    """Out = 1 / (1 + exp(-x)), by tanh, which does not overflow: (1 + tanh(x/2)) / 2."""
+    out[...] = 0.5 * np.tanh(0.5 * x) + 0.5
+
+
+def sigmoid_backward(dout, out, dx):
+    """Since sigmoid' = sigmoid (1 - sigmoid), the forward result is enough here, too."""
+    dx[...] = dout * (out * (1 - out))
+
+
 def pixel_shuffle(x, upscale_factor, out):
     """Spread R*R channels over R x R pixels: the paper's periodic shuffle, equation 4.
 
@@ -145,6 +155,19 @@ def lerp(average, value, fraction):
 def add(total, part):
     """Add ``part`` to ``total`` in place."""
     total += part
+
+
+def resample_forward(x, index, weight, axis, out):
+    """Make each pixel along an axis a weighted sum: out[i] = sum_p weight[i, p] x[index[i, p]]."""
+    taps = np.moveaxis(x, axis, -1)[..., index]  # (..., out pixels, taps)
+    out[...] = np.moveaxis((taps * weight).sum(axis=-1), -1, axis)
+
+
+def resample_backward(dout, index, weight, axis, dx):
+    """Send each output's gradient back to the pixels it was made of: the transpose."""
+    dx[...] = 0
+    shares = np.moveaxis(dout, axis, -1)[..., None] * weight
+    np.add.at(np.moveaxis(dx, axis, -1), (..., index), shares)
 
 
 def stack(stages, upscale_factor):

@@ -3,13 +3,15 @@
 Read `base` first: the protocol that all of them follow.
 """
 
-from minisr.layers.activations import ReLU, Tanh
+from minisr.layers.activations import ReLU, Sigmoid, Tanh
 from minisr.layers.base import Layer, Parameter, Sequential
+from minisr.layers.bicubic import Bicubic
 from minisr.layers.convolution import Conv2d
 from minisr.layers.shuffle import PixelShuffle
 from minisr.layers.stack import ConvStack
 
 __all__ = [
+    "Bicubic",
     "Conv2d",
     "ConvStack",
     "Layer",
@@ -17,5 +19,6 @@ __all__ = [
     "PixelShuffle",
     "ReLU",
     "Sequential",
+    "Sigmoid",
     "Tanh",
 ]

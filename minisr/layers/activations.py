@@ -39,3 +39,22 @@ class ReLU(Layer):
         dx = self.kernels.empty(out.shape, out.dtype)
         self.kernels.relu_backward(dout, out, dx)
         return dx
+
+
+class Sigmoid(Layer):
+    """1 / (1 + exp(-x)), value by value."""
+
+    def __init__(self, kernels):
+        self.kernels = kernels
+
+    def forward(self, x):
+        """Any shape; the cache is the result, since sigmoid' = sigmoid (1 - sigmoid)."""
+        out = self.kernels.empty(x.shape, x.dtype)
+        self.kernels.sigmoid_forward(x, out)
+        return out, out
+
+    def backward(self, dout, out):
+        """Take the shape of ``out``."""
+        dx = self.kernels.empty(out.shape, out.dtype)
+        self.kernels.sigmoid_backward(dout, out, dx)
+        return dx

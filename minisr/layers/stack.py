@@ -3,18 +3,24 @@
 import itertools
 
 from minisr.kernels import Stage
-from minisr.layers.activations import ReLU, Tanh
+from minisr.layers.activations import ReLU, Sigmoid, Tanh
 from minisr.layers.base import Sequential
 from minisr.layers.convolution import Conv2d
+from minisr.layers.shuffle import PixelShuffle
 from minisr.threads import default_threads
+
+NAMES = {Tanh: "tanh", ReLU: "relu", Sigmoid: "sigmoid"}
 
 
 class ConvStack(Sequential):
-    """Convolutions, activations between them, and a pixel shuffle at the end, run as one.
+    """Convolutions, activations between them, and a pixel shuffle near the end, run as one.
 
     ``forward`` and ``backward`` go layer by layer, as in every `Sequential`. A call, and `learn`,
     leave the whole stack to the backend if it has something better (see ``minisr.kernels``): tiles
     that stay in the cache, convolution and activation in one pass.
+
+    One activation may follow the shuffle. It changes values where they lie, so it may as well come
+    before, and is then that of the last convolution.
 
     Parameters
     ----------
@@ -25,14 +31,15 @@ class ConvStack(Sequential):
     def __init__(self, layers, kernels):
         super().__init__(layers)
         self.kernels = kernels
-        *_, shuffle = layers.values()
-        names = {Tanh: "tanh", ReLU: "relu"}
+        steps = list(layers.values())
+        (self.shuffle,) = (layer for layer in steps if isinstance(layer, PixelShuffle))
+        steps.remove(self.shuffle)
         stages = [
-            Stage(layer.weight, layer.bias, names.get(type(following)))
-            for layer, following in itertools.pairwise(layers.values())
+            Stage(layer.weight, layer.bias, NAMES.get(type(following)))
+            for layer, following in itertools.pairwise([*steps, None])
             if isinstance(layer, Conv2d)
         ]
-        self.stack = kernels.stack(stages, shuffle.upscale_factor)
+        self.stack = kernels.stack(stages, self.shuffle.upscale_factor)
 
     def __call__(self, x, threads=None):
         """Run the stack on a batch of pictures.
@@ -49,9 +56,9 @@ class ConvStack(Sequential):
         """
         if self.stack is None:
             return super().__call__(x)
-        first, *_, last, shuffle = self.layers.values()
+        first, *_, last = (layer for layer in self.layers.values() if isinstance(layer, Conv2d))
         first.check(x)
-        R = shuffle.upscale_factor
+        R = self.shuffle.upscale_factor
         N, _, H, W = x.shape
         C = last.weight.value.shape[0] // R**2
         out = self.kernels.empty((N, C, H * R, W * R), x.dtype)

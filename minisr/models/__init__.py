@@ -2,5 +2,17 @@
 
 from minisr.models.espcn import ESPCN
 from minisr.models.files import MODELS, build, from_pretrained, load, pretrained_names, save
+from minisr.models.network import Network
+from minisr.models.subpixelcnn import SubPixelCNN
 
-__all__ = ["ESPCN", "MODELS", "build", "from_pretrained", "load", "pretrained_names", "save"]
+__all__ = [
+    "ESPCN",
+    "MODELS",
+    "Network",
+    "SubPixelCNN",
+    "build",
+    "from_pretrained",
+    "load",
+    "pretrained_names",
+    "save",
+]

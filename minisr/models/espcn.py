@@ -3,14 +3,14 @@
 import numpy as np
 
 from minisr import kernels
-from minisr.errors import SettingsError
 from minisr.layers import Conv2d, ConvStack, PixelShuffle, ReLU, Tanh
-from minisr.models import initialization
+from minisr.models.network import Network, require, require_one_of
+from minisr.models.output import OUTPUT_ACTIVATIONS, output_layer
 
 ACTIVATIONS = {"tanh": Tanh, "relu": ReLU}
 
 
-class ESPCN(ConvStack):
+class ESPCN(Network, ConvStack):
     """Shi et al.'s efficient sub-pixel convolutional network, untrained.
 
     Parameters
@@ -22,7 +22,11 @@ class ESPCN(ConvStack):
     channels : pair of int, optional
         Filters of the first and of the second convolution.
     activation : {"tanh", "relu"}, optional
-        After the first and after the second convolution; nothing follows the third.
+        After the first and after the second convolution.
+    output_activation : {None, "tanh", "sigmoid"}, optional
+        After the pixel shuffle. The paper has none; weights of others have been trained with one.
+    luma_range : {"studio", "full"}, optional
+        Which luma goes in and comes out, see `minisr.images.colour`; of no effect on RGB.
     backend : str, optional
         See `minisr.kernels.load`.
     dtype : numpy dtype, optional
@@ -50,6 +54,7 @@ class ESPCN(ConvStack):
     """
 
     name = "espcn"
+    initialization = "uniform"
 
     def __init__(
         self,
@@ -58,26 +63,21 @@ class ESPCN(ConvStack):
         in_channels=1,
         channels=(64, 32),
         activation="tanh",
+        output_activation=None,
+        luma_range="studio",
         backend="cpu",
         dtype=np.float32,
         rng=None,
     ):
-        if upscale_factor not in range(2, 9):
-            raise SettingsError(
-                f"upscale_factor must be an integer from 2 to 8, got {upscale_factor}"
-            )
-        if in_channels not in (1, 3):
-            raise SettingsError(f"in_channels must be 1 (luma) or 3 (RGB), got {in_channels}")
-        if activation not in ACTIVATIONS:
-            raise SettingsError(
-                f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}"
-            )
-        if len(channels) != 2 or min(channels) < 1:
-            raise SettingsError(f"channels must be two positive numbers, got {channels!r}")
-        self.upscale_factor = int(upscale_factor)
-        self.in_channels = in_channels
+        self._take(upscale_factor, in_channels, luma_range)
+        require_one_of(ACTIVATIONS, "activation", activation)
+        require_one_of(OUTPUT_ACTIVATIONS, "output_activation", output_activation)
+        require(
+            len(channels) == 2 and min(channels) >= 1, "channels", "two positive numbers", channels
+        )
         self.channels = tuple(channels)
         self.activation = activation
+        self.output_activation = output_activation
         backend = kernels.load(backend)
 
         def conv(in_channels, out_channels, kernel_size):
@@ -93,28 +93,11 @@ class ESPCN(ConvStack):
                 f"{activation}2": act(backend),
                 "conv3": conv(n2, in_channels * self.upscale_factor**2, 3),
                 "pixel_shuffle": PixelShuffle(self.upscale_factor, backend),
+                **output_layer(output_activation, backend),
             },
             backend,
         )
-        initialization.initialize(self, np.random.default_rng() if rng is None else rng)
-
-    @classmethod
-    def from_pretrained(cls, upscale_factor, backend="cpu"):
-        """Make the network with the weights that come with minisr.
-
-        Parameters
-        ----------
-        upscale_factor : int
-        backend : str, optional
-
-        Raises
-        ------
-        SettingsError
-            If minisr has no weights for this factor.
-        """
-        from minisr.models.files import from_pretrained  # that file builds networks: a circle
-
-        return from_pretrained(cls.name, upscale_factor, backend)
+        self._initialize(rng)
 
     @property
     def settings(self):
@@ -124,8 +107,12 @@ class ESPCN(ConvStack):
             "in_channels": self.in_channels,
             "channels": list(self.channels),
             "activation": self.activation,
+            "output_activation": self.output_activation,
+            "luma_range": self.luma_range,
         }
 
     def __str__(self):
         n1, n2 = self.channels
-        return f"ESPCN(x{self.upscale_factor}, {self.in_channels}-{n1}-{n2}, {self.activation})"
+        end = f", {self.output_activation} at the end" if self.output_activation else ""
+        shape = f"{self.in_channels}-{n1}-{n2}"
+        return f"ESPCN(x{self.upscale_factor}, {shape}, {self.activation}{end})"

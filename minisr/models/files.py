@@ -6,9 +6,10 @@ from pathlib import Path
 from minisr import checkpoint, formats
 from minisr.errors import CheckpointError, SettingsError
 from minisr.models.espcn import ESPCN
+from minisr.models.subpixelcnn import SubPixelCNN
 from minisr.version import __version__
 
-MODELS = {ESPCN.name: ESPCN}
+MODELS = {network.name: network for network in (ESPCN, SubPixelCNN)}
 SHIPPED = Path(__file__).parent.parent / "weights"
 
 
@@ -65,7 +66,7 @@ def save(model, path, training=None):
 
     Parameters
     ----------
-    model : ESPCN
+    model : Network
     path : path-like
     training : dict, optional
         Where the weights come from: settings, seed, names of the data.
@@ -93,7 +94,7 @@ def load(path, backend="cpu", **options):
 
     Returns
     -------
-    ESPCN
+    Network
 
     Raises
     ------

@@ -101,17 +101,17 @@ def balance_ends(first, last):
 METHODS = ("uniform", "orthogonal", "balanced")
 
 
-def initialize(model, rng, method="uniform", with_icnr=False):
+def initialize(model, rng, method=None, with_icnr=False):
     """Fill all convolutions of a network.
 
     Parameters
     ----------
-    model : Sequential
+    model : Network
         Its last convolution feeds the shuffle.
     rng : numpy.random.Generator
     method : str, optional
-        One of ``METHODS``: "orthogonal" has gain sqrt(2) before ReLU and 1 elsewhere; "balanced"
-        is "uniform" and then `balance_ends`.
+        One of ``METHODS``; by default the network's own. "orthogonal" has gain sqrt(2) before
+        ReLU and 1 elsewhere; "balanced" is "uniform" and then `balance_ends`.
     with_icnr : bool, optional
         Whether the last convolution's filters start as copies, see `icnr`.
 
@@ -120,6 +120,8 @@ def initialize(model, rng, method="uniform", with_icnr=False):
     SettingsError
         If there is no such method.
     """
+    if method is None:
+        method = model.initialization
     if method not in METHODS:
         raise SettingsError(f"initialization must be one of {', '.join(METHODS)}, got {method!r}")
     layers = list(model.layers.values())

@@ -7,6 +7,8 @@ samples or tiles over a pool of threads and the result cannot depend on how many
 from minisr.kernels.cpu.activations import (
     relu_backward,
     relu_forward,
+    sigmoid_backward,
+    sigmoid_forward,
     tanh_backward,
     tanh_forward,
 )
@@ -16,6 +18,7 @@ from minisr.kernels.cpu.convolution import (
     conv2d_forward,
 )
 from minisr.kernels.cpu.losses import charbonnier_loss, l1_loss, mse_loss
+from minisr.kernels.cpu.resample import resample_backward, resample_forward
 from minisr.kernels.cpu.shuffle import pixel_shuffle, pixel_unshuffle
 from minisr.kernels.cpu.stack import stack
 from minisr.kernels.cpu.updates import adam_step, add, lerp
@@ -36,6 +39,10 @@ __all__ = [
     "pixel_unshuffle",
     "relu_backward",
     "relu_forward",
+    "resample_backward",
+    "resample_forward",
+    "sigmoid_backward",
+    "sigmoid_forward",
     "stack",
     "tanh_backward",
     "tanh_forward",

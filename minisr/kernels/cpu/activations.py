@@ -1,4 +1,4 @@
-"""tanh, ReLU and their gradients, in one pass over the values each."""
+"""tanh, ReLU, sigmoid and their gradients, in one pass over the values each."""
 
 import numpy as np
 
@@ -49,3 +49,30 @@ def _relu_backward(dout, out, dx):
 def relu_backward(dout, out, dx):
     """See ``minisr.kernels``."""
     _relu_backward(dout.reshape(-1), out.reshape(-1), dx.reshape(-1))
+
+
+@compiled(**OPTIONS)
+def _scale_and_shift(x, scale, shift, out):
+    scale, shift = x.dtype.type(scale), x.dtype.type(shift)
+    for i in range(x.size):
+        out[i] = scale * x[i] + shift
+
+
+def sigmoid_forward(x, out):
+    """See ``minisr.kernels``. By the tanh above, so the stack agrees: (1 + tanh(x/2)) / 2."""
+    flat = out.reshape(-1)
+    _scale_and_shift(x.reshape(-1), 0.5, 0, flat)
+    tanh_forward(flat, flat)
+    _scale_and_shift(flat, 0.5, 0.5, flat)
+
+
+@compiled(**OPTIONS)
+def _sigmoid_backward(dout, out, dx):
+    one = out.dtype.type(1)
+    for i in range(out.size):
+        dx[i] = dout[i] * (out[i] * (one - out[i]))
+
+
+def sigmoid_backward(dout, out, dx):
+    """See ``minisr.kernels``."""
+    _sigmoid_backward(dout.reshape(-1), out.reshape(-1), dx.reshape(-1))

@@ -28,7 +28,7 @@ from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.vector_tanh import emit_tanh
 from minisr.kernels.cpu.vectors import LANES, REGISTERS, VECTOR, Emitter, integer, splat
 
-NONE, TANH, RELU = 0, 1, 2
+NONE, TANH, RELU, SIGMOID = range(4)
 PIXELS = 3  # vectors of pixels in a block
 BLOCK = 8 if REGISTERS == 32 else 4  # outputs in a block: BLOCK * PIXELS sums, and a few to spare
 WIDE_BLOCK = BLOCK + 1  # 9 outputs (x3 shuffle) in one block instead of 8 + 1
@@ -146,6 +146,9 @@ def emit_activation(emitter, value, activation):
             "<", value, splat(0)
         )  # false for NaN, which therefore passes
         builder.store(builder.select(negative, splat(0), value), result)
+    with builder.if_then(builder.icmp_signed("==", activation, integer(SIGMOID))):
+        half = emit_tanh(emitter, builder.fmul(splat(0.5), value))
+        builder.store(emitter.fma(splat(0.5), half, splat(0.5)), result)
     return builder.load(result)
 
 

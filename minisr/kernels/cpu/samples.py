@@ -20,6 +20,7 @@ import numpy as np
 from minisr.kernels.cpu.microkernel import (
     NONE,
     RELU,
+    SIGMOID,
     TANH,
     aligned,
     block_size,
@@ -142,6 +143,9 @@ def through_activation(
         elif activation == RELU:
             for p in range(pixels):
                 d[p] = d[p] if a[p] > np.float32(0) else np.float32(0)
+        elif activation == SIGMOID:
+            for p in range(pixels):
+                d[p] *= a[p] * (np.float32(1) - a[p])
         dbias[c] = sum_run(gradient, start + c * plane, pixels)
 
 
@@ -246,7 +250,7 @@ class SamplePlan:
     ----------
     stages : list of minisr.kernels.Stage
     activations : list of int
-        NONE, TANH or RELU.
+        NONE, TANH, RELU or SIGMOID.
     height, width : int
         Of a low-resolution patch.
     """

@@ -16,6 +16,7 @@ from minisr.kernels.cpu import bands
 from minisr.kernels.cpu.microkernel import (
     NONE,
     RELU,
+    SIGMOID,
     TANH,
     aligned,
     pack_bias,
@@ -26,7 +27,7 @@ from minisr.kernels.cpu.samples import SamplePlan
 from minisr.kernels.cpu.vectors import HAS_VECTORS
 from minisr.kernels.cpu.winograd import scratch_size, transform_weights
 
-ACTIVATIONS = {None: NONE, "tanh": TANH, "relu": RELU}
+ACTIVATIONS = {None: NONE, "tanh": TANH, "relu": RELU, "sigmoid": SIGMOID}
 
 # A column's width, a band's and a segment's height. All three are multiples of 4, and change no
 # bit of the result; measured best among columns of 60 to 188, bands of 4 to 12.

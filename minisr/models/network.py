@@ -1,0 +1,81 @@
+"""What all networks share, so that nobody else need know one from another."""
+
+import numpy as np
+
+from minisr.errors import SettingsError
+from minisr.images.colour import LUMA_RANGES
+from minisr.models import initialization
+
+
+class Network:
+    """A network by its name, its scale and what it takes in; each one is also a `Layer`.
+
+    Attributes
+    ----------
+    name : str
+        As in files of weights and on the command line; of the class.
+    initialization : str
+        The method of `minisr.models.initialization` by which it starts; of the class.
+    upscale_factor : int
+    in_channels : int
+        1 for luma, 3 for RGB; as many come out.
+    luma_range : {"studio", "full"}
+        Which luma it was trained on, see `minisr.images.colour`.
+    settings : dict
+        The options that make a network of this shape, all of which JSON can hold.
+
+    Notes
+    -----
+    ``model(x, threads=None)`` enlarges a batch of shape (N, in_channels, H, W), intensity in
+    [0, 1], and `Layer` has the rest: ``learn``, ``state_dict``, ``load_state_dict``.
+    """
+
+    name: str
+    initialization: str
+    upscale_factor: int
+    in_channels: int
+    luma_range: str
+    settings: dict
+
+    def _take(self, upscale_factor, in_channels, luma_range):
+        """Check and keep what every network has; raise SettingsError."""
+        require(upscale_factor in range(2, 9), "upscale_factor", "an integer from 2 to 8",
+                upscale_factor)  # fmt: skip
+        require(in_channels in (1, 3), "in_channels", "1 (luma) or 3 (RGB)", in_channels)
+        require_one_of(LUMA_RANGES, "luma_range", luma_range)
+        self.upscale_factor = int(upscale_factor)
+        self.in_channels = in_channels
+        self.luma_range = luma_range
+
+    def _initialize(self, rng):
+        """Give the first weights; two networks made with equal generators are equal."""
+        initialization.initialize(self, np.random.default_rng() if rng is None else rng)
+
+    @classmethod
+    def from_pretrained(cls, upscale_factor, backend="cpu"):
+        """Make the network with the weights that come with minisr.
+
+        Parameters
+        ----------
+        upscale_factor : int
+        backend : str, optional
+
+        Raises
+        ------
+        SettingsError
+            If minisr has no weights for this factor.
+        """
+        from minisr.models.files import from_pretrained  # that file builds networks: a circle
+
+        return from_pretrained(cls.name, upscale_factor, backend)
+
+
+def require(holds, name, expected, got):
+    """Raise SettingsError about the option ``name`` unless ``holds``."""
+    if not holds:
+        raise SettingsError(f"{name} must be {expected}, got {got}")
+
+
+def require_one_of(choices, name, got):
+    """Raise SettingsError unless ``got`` is one of the choices."""
+    require(got in choices, name, f"one of {', '.join(map(str, choices))}", repr(got))

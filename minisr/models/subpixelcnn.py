@@ -1,0 +1,94 @@
+"""SubPixelCNN: the four convolutions and ReLU of PyTorch's own example of sub-pixel convolution."""
+
+import numpy as np
+
+from minisr import kernels
+from minisr.layers import Conv2d, ConvStack, PixelShuffle, ReLU
+from minisr.models.network import Network, require_one_of
+from minisr.models.output import OUTPUT_ACTIVATIONS, output_layer
+
+
+class SubPixelCNN(Network, ConvStack):
+    """Four convolutions with ReLU between them, then the shuffle, untrained.
+
+    Parameters
+    ----------
+    upscale_factor : int
+        From 2 to 8.
+    in_channels : int, optional
+        1 for luma, 3 for RGB.
+    output_activation : {None, "tanh", "sigmoid"}, optional
+        After the pixel shuffle.
+    luma_range : {"studio", "full"}, optional
+        Which luma goes in and comes out, see `minisr.images.colour`. PyTorch's example trains on
+        that of Pillow, which is of full range.
+    backend : str, optional
+        See `minisr.kernels.load`.
+    dtype : numpy dtype, optional
+        float32, or float64 for checks.
+    rng : numpy.random.Generator, optional
+        Where the first weights come from: orthogonal, of gain sqrt(2) where ReLU follows.
+
+    Raises
+    ------
+    SettingsError
+        If an option is not one of these.
+
+    References
+    ----------
+    The example "super_resolution" of PyTorch, model.py, after Shi et al., CVPR 2016.
+
+    Examples
+    --------
+    >>> SubPixelCNN(upscale_factor=3)(np.zeros((1, 1, 5, 4), np.float32)).shape
+    (1, 1, 15, 12)
+    """
+
+    name = "subpixelcnn"
+    initialization = "orthogonal"
+
+    def __init__(
+        self,
+        upscale_factor,
+        *,
+        in_channels=1,
+        output_activation=None,
+        luma_range="studio",
+        backend="cpu",
+        dtype=np.float32,
+        rng=None,
+    ):
+        self._take(upscale_factor, in_channels, luma_range)
+        require_one_of(OUTPUT_ACTIVATIONS, "output_activation", output_activation)
+        self.output_activation = output_activation
+        backend = kernels.load(backend)
+        out_channels = in_channels * self.upscale_factor**2
+        super().__init__(
+            {
+                "conv1": Conv2d(in_channels, 64, 5, backend, dtype),
+                "relu1": ReLU(backend),
+                "conv2": Conv2d(64, 64, 3, backend, dtype),
+                "relu2": ReLU(backend),
+                "conv3": Conv2d(64, 32, 3, backend, dtype),
+                "relu3": ReLU(backend),
+                "conv4": Conv2d(32, out_channels, 3, backend, dtype),
+                "pixel_shuffle": PixelShuffle(self.upscale_factor, backend),
+                **output_layer(output_activation, backend),
+            },
+            backend,
+        )
+        self._initialize(rng)
+
+    @property
+    def settings(self):
+        """The options that make a network of this shape, for files."""
+        return {
+            "upscale_factor": self.upscale_factor,
+            "in_channels": self.in_channels,
+            "output_activation": self.output_activation,
+            "luma_range": self.luma_range,
+        }
+
+    def __str__(self):
+        end = f", {self.output_activation} at the end" if self.output_activation else ""
+        return f"SubPixelCNN(x{self.upscale_factor}, {self.in_channels}-64-64-32{end})"
