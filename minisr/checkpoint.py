@@ -92,7 +92,7 @@ def read(path):
         raise CheckpointError(f"{path} is no safetensors file or is damaged: {error}") from error
     try:
         metadata = json.loads(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         metadata = None
     return tensors, metadata if isinstance(metadata, dict) else None
 

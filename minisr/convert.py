@@ -40,7 +40,7 @@ def convert(source, target, *, layout="nchw", keys="minisr", **options):
 
     Returns
     -------
-    model : ESPCN
+    model : minisr.models.Network
     origin : dict
         Where its weights come from: ``family``, ``degradation`` and others.
 
@@ -62,7 +62,7 @@ def write(model, path, training=None, *, layout="nchw", keys="minisr"):
 
     Parameters
     ----------
-    model : ESPCN
+    model : minisr.models.Network
     path : path-like
     training : dict, optional
         Where the weights come from.
@@ -128,7 +128,8 @@ def _renamed(model, keys):
     if model.name != family.network:
         raise SettingsError(f"keys {keys} are for {family.network}, not for {model}")
     for option in ("activation", "output_activation", "luma_range"):
-        wanted, got = getattr(family, option), getattr(model, option, wanted)
+        wanted = getattr(family, option)
+        got = getattr(model, option, wanted)
         if wanted != got:
             raise SettingsError(f"keys {keys} mean {option} {wanted}, but that of {model} is {got}")
     names = [f"{key}.{part}" for key in family.keys for part in ("weight", "bias")]

@@ -24,13 +24,15 @@ ALLOWED = {
     "plots": {"atomic"},
     "kernels": {"errors"},
     "layers": {"errors", "images", "kernels", "threads"},
-    "models": {"errors", "images", "kernels", "layers", "checkpoint", "version"},
+    "formats": {"errors", "checkpoint", "layers"},
+    "models": {"errors", "images", "kernels", "layers", "formats", "checkpoint", "version"},
+    "convert": {"errors", "atomic", "checkpoint", "formats", "models"},
     "optim": {"errors", "kernels", "layers", "models"},
     "evaluation": {"errors", "images", "metrics", "data", "models"},
     "upscale": {"errors", "images", "kernels", "layers", "models", "threads"},
     "trainer": {"errors", "data", "kernels", "layers", "models", "optim", "threads"},
 }
-ALLOWED["runs"] = {*ALLOWED} - {"upscale", "comparison"}
+ALLOWED["runs"] = {*ALLOWED} - {"upscale", "comparison", "convert"}
 ALLOWED["demo"] = {*ALLOWED}
 ALLOWED["cli"] = {*ALLOWED}
 ALLOWED["__main__"] = {"cli"}
@@ -77,7 +79,7 @@ def test_the_table_above_has_no_circle():
 
 
 def test_import_brings_in_nothing_heavy():
-    heavy = ("numba", "scipy", "imageio", "PIL", "matplotlib", "torch", "safetensors")
+    heavy = ("numba", "scipy", "imageio", "PIL", "matplotlib", "torch", "safetensors", "onnx")
     code = f"import sys, minisr; print([m for m in {heavy} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

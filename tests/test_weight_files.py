@@ -84,15 +84,17 @@ def test_other_files_are_refused(model, tmp_path):
         minisr.load(tmp_path / "nothing")
     with pytest.raises(CheckpointError, match="is a folder"):
         minisr.load(tmp_path)
-    save_file({"a": np.zeros(1)}, tmp_path / "list", metadata={"minisr": "[1]"})
-    with pytest.raises(CheckpointError, match="has no settings of minisr"):
-        minisr.load(tmp_path / "list")
-    save_file({"a": np.zeros(1)}, tmp_path / "foreign")
-    with pytest.raises(CheckpointError, match="has no settings of minisr"):
-        minisr.load(tmp_path / "foreign")
-    save_file({"a": np.zeros(1)}, tmp_path / "broken", metadata={"minisr": "{"})
-    with pytest.raises(CheckpointError, match="has no settings of minisr"):
-        minisr.load(tmp_path / "broken")
+    for name, metadata in (
+        ("list", {"minisr": "[1]"}),
+        ("foreign", None),
+        ("broken", {"minisr": "{"}),
+        ("deep", {"minisr": "[" * 10_000}),
+    ):
+        save_file({"a": np.zeros(1)}, tmp_path / name, metadata)
+        with pytest.raises(CheckpointError, match="has no settings of minisr"):
+            checkpoint.load(tmp_path / name)
+        with pytest.raises(CheckpointError, match="has no filters of a convolution in it"):
+            minisr.load(tmp_path / name)
     checkpoint.save(tmp_path / "training", {}, {"format": "training"})
     with pytest.raises(
         CheckpointError, match=r"holds training, not weights; .* model\.safetensors"

@@ -49,9 +49,7 @@ def _described(model, origin):
 
 def add_parser(commands):
     """Describe the command to argparse."""
-    sub = add_command(
-        commands, "convert", convert_command, "Weights from and for other programs."
-    )
+    sub = add_command(commands, "convert", convert_command, "Weights from and for other programs.")
     sub.description, sub.epilog = ABOUT, EXAMPLES
     sub.formatter_class = argparse.RawDescriptionHelpFormatter
     sub.add_argument("source", type=Path, metavar="IN", help="a file of weights")
@@ -62,7 +60,9 @@ def add_parser(commands):
         ("luma_range", "of pictures in training: studio is MATLAB's 16 to 235, full 0 to 255"),
     ):
         sub.add_argument(
-            f"--{name.replace('_', '-')}", choices=OPTIONS[name], help=f"{text}, if IN does not tell"
+            f"--{name.replace('_', '-')}",
+            choices=OPTIONS[name],
+            help=f"{text}, if IN does not tell",
         )
     sub.add_argument(
         "--layout",

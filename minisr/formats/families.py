@@ -21,6 +21,7 @@ OPTIONS = {
     "luma_range": ("studio", "full"),
 }
 SCALES = range(2, 9)
+LARGEST = 4096  # number in settings: no network here has so many channels, or layers
 
 
 @dataclass(frozen=True)
@@ -151,8 +152,8 @@ def recognise(tensors, hints, activation=None, output_activation=None, luma_rang
     Raises
     ------
     CheckpointError
-        If it is no network that minisr knows, if a value is not finite, or if an option is needed or
-        contradicts what the file says for certain. It names the tensor, but not the file.
+        If it is no network that minisr knows, if a value is not finite, or if an option is needed
+        or contradicts what the file says for certain. It names the tensor, but not the file.
     SettingsError
         If an option is none of these.
     """
@@ -225,8 +226,8 @@ def _own(tensors, metadata, given):
             "a training run's weights are in its model.safetensors"
         )
     settings, training = metadata.get("settings"), metadata.get("training")
-    if not isinstance(settings, dict):
-        raise CheckpointError("has no settings of its network in it")
+    if not isinstance(settings, dict) or not all(map(_is_plain, settings.values())):
+        raise CheckpointError("has no settings of a network in it, or impossible ones")
     for option, value in given.items():
         if option in settings and settings[option] != value:
             raise CheckpointError(
@@ -235,6 +236,20 @@ def _own(tensors, metadata, given):
     state = {key: _float32(tensor, key) for key, tensor in tensors.items()}
     training = training if isinstance(training, dict) else {}
     return Recognised(metadata.get("model"), settings, state, training)
+
+
+def _shown(key):
+    """Return a tensor's name as it may be shown: whoever made the file chose it."""
+    return key if key.isprintable() and len(key) <= 80 else ascii(key[:80])
+
+
+def _is_plain(value):
+    """Return whether a value is one that a network's settings may have: a word, small numbers."""
+    if isinstance(value, list):
+        return len(value) < 100 and all(isinstance(v, int) and abs(v) <= LARGEST for v in value)
+    if isinstance(value, str):
+        return len(value) < 100
+    return value is None or (isinstance(value, int | float) and abs(value) <= LARGEST)
 
 
 def _without_prefix(tensors):
@@ -257,14 +272,14 @@ def _layers(tensors):
         bias = f"{key.removesuffix('weight')}bias"
         if not key.endswith(".weight") or bias not in tensors:
             raise CheckpointError(
-                f"has filters {key[:80]!a} without a tensor {bias[:80]!a}; every layer of the "
+                f"has filters {_shown(key)} without a tensor {_shown(bias)}; every layer of the "
                 "networks that are recognised has NAME.weight and NAME.bias"
             )
         layers.append((key, bias))
     others = tensors.keys() - {key for layer in layers for key in layer}
     if others:
         raise CheckpointError(
-            f"has {min(others)[:80]!a} in it, which is no filter and no bias of a convolution"
+            f"has {_shown(min(others))} in it, which is no filter and no bias of a convolution"
         )
     return layers
 
@@ -275,18 +290,18 @@ def _check_chain(tensors, layers):
     for key, bias in layers:
         weight = tensors[key]
         if weight.shape[2] != weight.shape[3] or 0 in weight.shape:
-            raise CheckpointError(f"has filters {key[:80]!a} of shape {weight.shape}: not square")
+            raise CheckpointError(f"has filters {_shown(key)} of shape {weight.shape}: not square")
         if tensors[bias].shape != weight.shape[:1]:
             raise CheckpointError(
-                f"has {bias[:80]!a} of shape {tensors[bias].shape}, expected {weight.shape[:1]}"
+                f"has {_shown(bias)} of shape {tensors[bias].shape}, expected {weight.shape[:1]}"
             )
         if before is None and weight.shape[1] not in (1, 3):
             raise CheckpointError(
-                f"takes {weight.shape[1]} channels in at {key[:80]!a}, expected 1 (luma) or 3 (RGB)"
+                f"takes {weight.shape[1]} channels in at {_shown(key)}, expected 1 (luma) or 3 (RGB)"
             )
         if before is not None and weight.shape[1] != before:
             raise CheckpointError(
-                f"has {key[:80]!a} for {weight.shape[1]} channels after a layer that gives {before}"
+                f"has {_shown(key)} for {weight.shape[1]} channels after a layer that gives {before}"
             )
         before = len(weight)
 
@@ -297,7 +312,7 @@ def _scale(layers, weights, hints):
     scale = math.isqrt(filters // colours)
     if filters != colours * scale**2 or scale not in SCALES:
         raise CheckpointError(
-            f"has {filters} filters in {layers[-1][0][:80]!a}, which is not {colours} times the "
+            f"has {filters} filters in {_shown(layers[-1][0])}, which is not {colours} times the "
             "square of a scale from 2 to 8"
         )
     said = hints.get("upscale_factor", scale)
@@ -347,11 +362,11 @@ def _options(family, known, given):
 def _float32(tensor, key):
     """Return a tensor as float32, or raise CheckpointError if it is no finite number."""
     if tensor.dtype.kind != "f":
-        raise CheckpointError(f"has {tensor.dtype} in {key[:80]!a}, expected floating point")
+        raise CheckpointError(f"has {tensor.dtype} in {_shown(key)}, expected floating point")
     if not np.isfinite(tensor).all():
-        raise CheckpointError(f"has NaN or infinity in {key[:80]!a}")
+        raise CheckpointError(f"has NaN or infinity in {_shown(key)}")
     with np.errstate(over="ignore"):
         converted = tensor.astype(np.float32)
     if not np.isfinite(converted).all():
-        raise CheckpointError(f"has values beyond float32 in {key[:80]!a}")
+        raise CheckpointError(f"has values beyond float32 in {_shown(key)}")
     return converted

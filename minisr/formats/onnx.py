@@ -4,12 +4,12 @@ import json
 
 from minisr.checkpoint import KEY
 from minisr.errors import SettingsError
-from minisr.layers import Conv2d, PixelShuffle, ReLU, Tanh
+from minisr.layers import Conv2d, PixelShuffle, ReLU, Sigmoid, Tanh
 
 LAYOUTS = ("nchw", "nhwc")
 OPSET = 13
 IR_VERSION = 8  # the oldest that goes with them, so that older programs can read it, too
-ACTIVATIONS = {Tanh: "Tanh", ReLU: "Relu"}
+ACTIVATIONS = {Tanh: "Tanh", ReLU: "Relu", Sigmoid: "Sigmoid"}
 BLACK, WHITE = 16 / 255, 235 / 255  # of luma in studio range
 
 
@@ -18,7 +18,7 @@ def to_bytes(model, metadata, layout="nchw", shape=(None, None, None)):
 
     Parameters
     ----------
-    model : minisr.models.ESPCN, or another network that is a sequence of such layers
+    model : minisr.models.Network
     metadata : dict
         Kept in the file; no program minds.
     layout : {"nchw", "nhwc"}, optional
@@ -66,7 +66,9 @@ def to_bytes(model, metadata, layout="nchw", shape=(None, None, None)):
         graph.add("Div", "range")
     graph.nodes[-1].output[0] = "high"
 
-    N, H, W = (fixed or name for fixed, name in zip(shape, ("batch", "height", "width"), strict=True))
+    N, H, W = (
+        fixed or name for fixed, name in zip(shape, ("batch", "height", "width"), strict=True)
+    )
     R, C = model.upscale_factor, model.in_channels
     large = [size * R if isinstance(size, int) else f"{size}_x{R}" for size in (H, W)]
 

@@ -54,7 +54,9 @@ def read(content):
     places = {}
     for key in keys:
         if not isinstance(key, str) or key not in storages or at + 8 > len(content):
-            raise CheckpointError("is cut short or damaged: its storages are not as its pickle says")
+            raise CheckpointError(
+                "is cut short or damaged: its storages are not as its pickle says"
+            )
         (count,) = struct.unpack_from("<q", content, at)
         if count != storages[key].count:
             raise CheckpointError(f"is damaged: storage {key!a} has another size than it should")

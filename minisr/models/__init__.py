@@ -1,7 +1,16 @@
 """Networks: each a list of layers, its first weights, and its options."""
 
 from minisr.models.espcn import ESPCN
-from minisr.models.files import MODELS, build, from_pretrained, load, pretrained_names, save
+from minisr.models.files import (
+    MODELS,
+    build,
+    describe,
+    from_pretrained,
+    load,
+    load_with_origin,
+    pretrained_names,
+    save,
+)
 from minisr.models.network import Network
 from minisr.models.subpixelcnn import SubPixelCNN
 
@@ -11,8 +20,10 @@ __all__ = [
     "Network",
     "SubPixelCNN",
     "build",
+    "describe",
     "from_pretrained",
     "load",
+    "load_with_origin",
     "pretrained_names",
     "save",
 ]

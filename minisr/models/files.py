@@ -6,6 +6,7 @@ from pathlib import Path
 from minisr import checkpoint, formats
 from minisr.errors import CheckpointError, SettingsError
 from minisr.models.espcn import ESPCN
+from minisr.models.network import BLANK
 from minisr.models.subpixelcnn import SubPixelCNN
 from minisr.version import __version__
 
@@ -43,7 +44,7 @@ def describe(model, training=None):
 
     Parameters
     ----------
-    model : ESPCN
+    model : Network
     training : dict, optional
         Where the weights come from: settings, seed, names of the data.
 
@@ -111,7 +112,7 @@ def load_with_origin(path, backend="cpu", **options):
 
     Returns
     -------
-    model : ESPCN
+    model : Network
     origin : dict
         What was given to `save` as ``training``; ``container``, ``family`` and ``degradation`` of
         another's file, as far as they are known.
@@ -122,11 +123,23 @@ def load_with_origin(path, backend="cpu", **options):
     except CheckpointError as error:
         raise CheckpointError(f"{path} {error}") from error
     try:
-        model = build(found.name, found.settings, backend=backend)
+        # Blank, the network of a file that lies about its size takes no memory before it is found
+        # out; but for settings that no memory holds.
+        model = build(found.name, found.settings, backend=backend, rng=BLANK)
         model.load_state_dict(found.state)
     except (TypeError, SettingsError, CheckpointError) as error:
-        raise CheckpointError(f"{path} cannot be used: {error}") from error
+        raise CheckpointError(f"{path} cannot be used: {_short(error)}") from error
+    except (MemoryError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} cannot be used: its settings, {found.settings}, are of no real network"
+        ) from error
     return model, found.training
+
+
+def _short(error):
+    """Return an error's text, cut where a strange file has made it long."""
+    text = str(error)
+    return text if len(text) < 400 else f"{text[:400]}..."
 
 
 def pretrained_names():
