@@ -297,11 +297,13 @@ def _check_chain(tensors, layers):
             )
         if before is None and weight.shape[1] not in (1, 3):
             raise CheckpointError(
-                f"takes {weight.shape[1]} channels in at {_shown(key)}, expected 1 (luma) or 3 (RGB)"
+                f"takes {weight.shape[1]} channels in at {_shown(key)}, "
+                "expected 1 (luma) or 3 (RGB)"
             )
         if before is not None and weight.shape[1] != before:
             raise CheckpointError(
-                f"has {_shown(key)} for {weight.shape[1]} channels after a layer that gives {before}"
+                f"has {_shown(key)} for {weight.shape[1]} channels, after a layer that gives "
+                f"{before}"
             )
         before = len(weight)
 

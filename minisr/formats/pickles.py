@@ -15,7 +15,7 @@ import struct
 
 from minisr.errors import CheckpointError
 
-MOST_BYTES = 1 << 20
+MOST_BYTES = 256 << 10  # some hundred for each tensor
 LONGEST_NAME = 200
 
 
@@ -39,7 +39,7 @@ class Machine:
     Parameters
     ----------
     content : bytes
-        Of any length: a pickle ends where it says so.
+        Of any length: a pickle ends where it says so, at the latest after ``MOST_BYTES``.
     names : dict of str to object
         What may be named, "module.name", and what it stands for: a `Constructor` or a plain value.
     persistent : callable
@@ -58,7 +58,7 @@ class Machine:
         CheckpointError
             If it is damaged, or wants what this machine does not do; it says what.
         """
-        self.at, self.end = start, min(len(self.content), start + MOST_BYTES)
+        self.at, self.end = start, min(len(self.content), MOST_BYTES)
         while True:
             code = self.take(1)
             if code == b".":
@@ -76,7 +76,7 @@ class Machine:
         if at > self.end:
             if at > len(self.content):
                 raise CheckpointError("ends in the middle of its pickle")
-            raise CheckpointError(f"has a pickle of more than {MOST_BYTES >> 20} MiB")
+            raise CheckpointError(f"has more than {MOST_BYTES >> 10} KiB of pickle")
         taken = self.content[self.at : at]
         self.at = at
         return taken
