@@ -29,14 +29,13 @@ def node(name, operation, inputs=(), attributes=b""):
 
 
 def constant(name, array, packed=False):
-    """``packed`` writes float_val instead of tensor_content."""
-    array = np.asarray(array, np.float32)
+    """Return a Const of float32 or int32; ``packed`` writes float_val, not tensor_content."""
+    array = np.asarray(array)
+    kind = 3 if array.dtype.kind == "i" else 1  # DT_INT32, DT_FLOAT
     shape = b"".join(field(2, field(1, int(length))) for length in array.shape)
-    values = field(5 if packed else 4, array.astype("<f4").tobytes())
-    tensor = field(1, 1) + field(2, shape) + values
-    return node(
-        name, "Const", (), attribute("dtype", field(6, 1)) + attribute("value", field(8, tensor))
-    )
+    values = field(5 if packed else 4, array.astype("<i4" if kind == 3 else "<f4").tobytes())
+    value = field(8, field(1, kind) + field(2, shape) + values)
+    return node(name, "Const", (), attribute("dtype", field(6, kind)) + attribute("value", value))
 
 
 def convolution(name, source, weight, stride=1, padding="SAME", layout="NHWC"):
@@ -56,7 +55,8 @@ def espcn(state, scale, **changes):
     first, second, last = changes.pop("operations", ("Relu", "Relu", "Tanh"))
     block_size = changes.pop("block_size", scale)
     packed = changes.pop("packed", False)
-    nodes = [
+    nodes = [constant("NCHW_output/perm", np.array([0, 3, 1, 2]))]
+    nodes += [
         constant(key, array.transpose(2, 3, 1, 0) if key[0] == "f" else array, packed)
         for key, array in reversed(state.items())
     ]
@@ -78,7 +78,12 @@ def espcn(state, scale, **changes):
             attribute("block_size", field(3, block_size)),
         ),
         *([node("NHWC_output", last, ("DepthToSpace",))] if last else []),
-        node("NCHW_output", "Transpose", ("NHWC_output", "NCHW_output/perm")),
+        node(
+            "NCHW_output",
+            "Transpose",
+            ("NHWC_output" if last else "DepthToSpace", "NCHW_output/perm"),
+            attribute("Tperm", field(6, 3)),
+        ),
     ]
     return b"".join(nodes) + field(4, field(1, 134))
 
