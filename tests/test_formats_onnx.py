@@ -118,7 +118,7 @@ def dnn_superres(cv2, path, picture, scale):
     dnn_superres of 5.0.0 and of 4.x reads TensorFlow's files alone.
     """
     network = cv2.dnn.readNetFromONNX(str(path))
-    planes = cv2.split(np.float32(cv2.cvtColor(picture, cv2.COLOR_BGR2YCrCb)) / np.float32(255))
+    planes = cv2.split(cv2.cvtColor(picture, cv2.COLOR_BGR2YCrCb) * np.float32(1 / 255))
     network.setInput(planes[0].reshape(1, *planes[0].shape, 1))
     large = [cv2.dnn.imagesFromBlob(network.forward())[0]]
     large += [cv2.resize(plane, None, fx=scale, fy=scale) for plane in planes[1:]]
@@ -139,11 +139,8 @@ def test_dnn_superres_makes_the_same_of_our_onnx_as_of_its_own_file(scale, share
     theirs.readModel(str(source))
     theirs.setModel("espcn", scale)
     ours = dnn_superres(cv2, tmp_path / "w.onnx", picture, scale)
-    # A luma or chroma on the edge between two whole numbers may fall to the other side, once in
-    # thousands of pixels, and is worth up to 3 in blue.
-    difference = np.abs(theirs.upsample(picture).astype(int) - ours)
-    assert difference.max() <= 3
-    assert difference.mean() < 0.001
+    # A value on the edge between two whole numbers may fall to either side.
+    assert np.abs(theirs.upsample(picture).astype(int) - ours).max() <= 2
 
 
 def test_luma_of_studio_range_is_converted_for_opencv(tmp_path):
