@@ -80,6 +80,10 @@ class MovingAverage:
     Juditsky, 1992). The first steps count more, so that the average soon forgets the start:
     the decay of step t is at most (1 + t) / (10 + t).
 
+    Buffers are averaged like weights: the running statistics of batch normalisation belong to the
+    weights of the same steps, so that the average of both looks back equally far. What counts
+    (batches) is copied.
+
     Parameters
     ----------
     model, averaged : Layer
@@ -89,15 +93,23 @@ class MovingAverage:
     """
 
     def __init__(self, model, averaged, decay):
-        self.pairs = list(zip(averaged.parameters, model.parameters, strict=True))
+        self.pairs = [
+            (average, value)
+            for (_, average), (_, value) in zip(
+                averaged.named_arrays(), model.named_arrays(), strict=True
+            )
+        ]
         self.kernels = model.kernels
         self.decay = decay
 
     def update(self, step):
         """Follow the network after its step number ``step``, counted from one."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for average, parameter in self.pairs:
-            self.kernels.lerp(average.value, parameter.value, 1 - decay)
+        for average, value in self.pairs:
+            if value.dtype.kind == "f":
+                self.kernels.lerp(average, value, 1 - decay)
+            else:
+                average[...] = value
 
 
 # A schedule is a function of the number of steps taken; it returns the factor on the learning rate.

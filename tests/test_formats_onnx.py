@@ -13,6 +13,7 @@ from minisr.errors import SettingsError
 from minisr.formats import onnx as formats_onnx
 from minisr.images import rgb_to_ycbcr
 from minisr.layers import Layer
+from minisr.models import EDSR, SRCNN
 
 onnx = pytest.importorskip("onnx", reason="needs onnx, of the extra `test`")
 
@@ -26,6 +27,20 @@ def networks():
     for options in (*STUDIO.values(), FULL):
         yield ESPCN(3, channels=(8, 5), rng=np.random.default_rng(1), **options)
     yield models.build("subpixelcnn", {"upscale_factor": 3, "luma_range": "full"})
+    yield SRCNN(3, channels=(6, 5))
+    for scale, options in ((4, {}), (3, {"batch_norm": False, "residual_scaling": 0.5})):
+        yield awake(EDSR(scale, in_channels=1, channels=6, residual_blocks=2, **options))
+
+
+def awake(edsr):
+    """Give a network statistics, as training does, and outputs of about one."""
+    rng = np.random.default_rng(2)
+    for name, array in edsr.named_arrays():
+        if array.dtype == np.float32:
+            array[...] = (
+                rng.random(array.shape) if "running" in name else rng.random(array.shape) / 30
+            )
+    return edsr
 
 
 NETWORKS = list(networks())

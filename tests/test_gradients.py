@@ -8,7 +8,18 @@ import pytest
 from numpy.testing import assert_allclose
 
 from minisr import ESPCN, kernels
-from minisr.layers import Bicubic, Conv2d, PixelShuffle, ReLU, Sequential, Sigmoid, Tanh
+from minisr.layers import (
+    BatchNorm2d,
+    Bicubic,
+    Conv2d,
+    PixelShuffle,
+    ReLU,
+    Residual,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
+from minisr.models import EDSR, SRCNN, initialization
 
 STEP = 1e-5
 
@@ -36,6 +47,20 @@ def layers_of(backend):
             parameter.value[...] = rng.standard_normal(parameter.value.shape)
         return layer
 
+    def norm(training):
+        layer = BatchNorm2d(2, module, np.float64)
+        layer.weight.value[...], layer.bias.value[...] = (1.5, -0.7), (0.3, 2)
+        layer.running_mean[...], layer.running_var[...] = (0.4, -1), (0.5, 3)
+        return layer.train(training)
+
+    small = {"backend": backend, "dtype": np.float64}
+    paper = EDSR(
+        3, in_channels=1, channels=4, residual_blocks=2, batch_norm=False, residual_scaling=0.1,
+        **small,
+    )  # fmt: skip
+    # Its own first weights are so small that a step of the differences would cross ReLU's corner.
+    initialization.initialize(paper, np.random.default_rng(3), "uniform")
+    shared = norm(True)
     seeded = np.random.default_rng(2)
     lopsided = conv(2, 3, 3)
     lopsided.padding = (2, 0, 1, 3)
@@ -47,11 +72,21 @@ def layers_of(backend):
         "conv 3x3, padded unevenly": (lopsided, 2),
         "tanh": (Tanh(module), 2),
         "relu": (ReLU(module), 2),
+        "batch norm in training": (norm(True), 2),
+        "batch norm in use": (norm(False), 2),
+        "one batch norm met twice": (
+            Sequential({"a": shared, "b": conv(2, 2, 3), "c": Tanh(module), "d": shared}),
+            2,
+        ),
+        "residual": (Residual({"a": conv(2, 2, 3), "b": ReLU(module)}, module, 0.3), 2),
+        "edsr": (EDSR(4, channels=3, residual_blocks=2, rng=seeded, **small).train(), 3),
+        "edsr of its paper": (paper, 1),
+        "srcnn": (SRCNN(2, channels=(3, 2), rng=seeded, **small), 1),
         "bicubic": (Bicubic(3, module), 2),
         "sigmoid": (Sigmoid(module), 2),
         "shuffle": (PixelShuffle(3, module), 18),
         "nested": (Sequential({"a": conv(2, 4, 3), "b": Sequential({"c": Tanh(module)})}), 2),
-        "espcn": (ESPCN(3, channels=(5, 4), backend=backend, dtype=np.float64, rng=seeded), 1),
+        "espcn": (ESPCN(3, channels=(5, 4), rng=seeded, **small), 1),
         "espcn of RGB with relu": (
             ESPCN(
                 2,

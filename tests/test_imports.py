@@ -24,19 +24,29 @@ ALLOWED = {
     "plots": {"atomic"},
     "kernels": {"errors"},
     "layers": {"errors", "images", "kernels", "threads"},
-    "formats": {"errors", "checkpoint", "layers"},
-    "models": {"errors", "images", "kernels", "layers", "formats", "checkpoint", "version"},
+    "formats": {"errors", "checkpoint", "images", "layers"},
+    "models": {
+        "errors",
+        "images",
+        "threads",
+        "kernels",
+        "layers",
+        "formats",
+        "checkpoint",
+        "version",
+    },
     "convert": {"errors", "atomic", "checkpoint", "formats", "models"},
     "optim": {"errors", "kernels", "layers", "models"},
     "evaluation": {"errors", "images", "metrics", "data", "models"},
     "upscale": {"errors", "images", "kernels", "layers", "models", "threads"},
     "trainer": {"errors", "data", "kernels", "layers", "models", "optim", "threads"},
 }
-ALLOWED["runs"] = {*ALLOWED} - {"upscale", "comparison", "convert"}
+ALLOWED["recipes"] = {"errors", "trainer"}
+ALLOWED["runs"] = {*ALLOWED} - {"upscale", "comparison", "convert", "recipes"}
 ALLOWED["demo"] = {*ALLOWED}
 ALLOWED["cli"] = {*ALLOWED}
 ALLOWED["__main__"] = {"cli"}
-ALLOWED["__init__"] = {*ALLOWED} - {"cli", "demo", "runs", "__main__"}
+ALLOWED["__init__"] = {*ALLOWED} - {"cli", "demo", "recipes", "runs", "__main__"}
 
 
 def room_of(path):

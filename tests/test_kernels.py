@@ -171,6 +171,52 @@ def test_resampling_and_its_transpose(dtype, shape, axis, length, taps, seed):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("of_batch", [False, True])
+@given(
+    shape=st.tuples(*(st.integers(1, n) for n in (3, 4, 9, 20))),
+    offset=st.sampled_from([0, 30]),
+    seed=st.integers(0, 99),
+)
+@drawn
+def test_batch_norm(dtype, of_batch, shape, offset, seed):
+    rng = np.random.default_rng(seed)
+    C = shape[1]
+    x, dout = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
+    x += dtype(offset)
+    weight, bias, start = (rng.standard_normal(C).astype(dtype) for _ in range(3))
+    results = []
+    for module in (reference, *map(kernels.load, FAST)):
+        mean, variance = np.full(C, np.nan, dtype), np.full(C, np.nan, dtype)
+        module.batch_statistics(x, mean, variance)
+        if not of_batch:
+            mean, variance = start.copy(), start * start
+        out, dx = np.full(shape, np.nan, dtype), np.full(shape, np.nan, dtype)
+        dweight, dbias = start.copy(), -start
+        module.batch_norm_forward(x, mean, variance, weight, bias, 0.1, out)
+        module.batch_norm_backward(
+            dout, x, mean, variance, weight, 0.1, of_batch, dx, dweight, dbias
+        )
+        results.append((mean, variance, out, dx, dweight, dbias))
+    terms = x.size * (1 + offset**2)
+    for got in results[1:]:
+        for array, expected in zip(got, results[0], strict=True):
+            close(array, expected, dtype, terms)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_residual(fast, dtype, rng):
+    x, branch = rng.standard_normal((2, 2, 3, 5, 7)).astype(dtype)
+    results = []
+    for module in (reference, fast):
+        out, dbranch = np.empty_like(x), np.empty_like(x)
+        module.residual_forward(x, branch, 0.1, out)
+        module.residual_backward(x, 0.1, dbranch)
+        results.append((out, dbranch))
+    for got, expected in zip(results[1], results[0], strict=True):
+        close(got, expected, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "charbonnier_loss"])
 def test_losses(fast, dtype, name, rng):
     prediction = rng.standard_normal((2, 1, 5, 7)).astype(dtype)

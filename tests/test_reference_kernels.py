@@ -169,6 +169,39 @@ def test_resampling_by_hand():
     assert_array_equal(dx[0, 0], array([21, 42, 84], [42, 84, 168]))
 
 
+def test_batch_norm_by_hand():
+    # Channel 0: -1, 1, 3, 5 has mean 2 and biased variance (9 + 1 + 1 + 9) / 4 = 5. Channel 1: 7.
+    x = np.stack([array([-1, 1], [3, 5]), np.full((2, 2), 7.0)])[:, :, None, :].swapaxes(0, 1)
+    mean, variance = np.empty(2), np.empty(2)
+    reference.batch_statistics(x, mean, variance)
+    assert_array_equal(mean, [2, 7])
+    assert_array_equal(variance, [5, 0])
+    weight, bias, out = np.array([3.0, 1]), np.array([10.0, -1]), np.empty_like(x)
+    reference.batch_norm_forward(x, mean, variance, weight, bias, 4.0, out)  # 5 + 4: the root is 3
+    assert_allclose(out[:, 0, 0], array([7, 9], [11, 13]), rtol=1e-15)
+    assert_array_equal(out[:, 1], np.full((2, 1, 2), -1))
+    dout = np.zeros_like(x)
+    dout[0, 0, 0, 1] = 12
+    dx, dweight, dbias = np.empty_like(x), np.full(2, 100.0), np.full(2, 100.0)
+    arguments = (dout, x, mean, variance, weight, 4.0)
+    reference.batch_norm_backward(*arguments, False, dx, dweight, dbias)
+    assert_allclose(dx[:, 0, 0], array([0, 12], [0, 0]), rtol=1e-15)  # 3 / 3
+    assert_allclose(dweight, [96, 100], rtol=1e-15)  # 12 (1 - 2) / 3
+    assert_allclose(dbias, [112, 100], rtol=1e-15)
+    reference.batch_norm_backward(*arguments, True, dx, dweight, dbias)
+    # 12, less the mean 3, less (x - 2) / 3 times the mean along it, -4 / 4.
+    assert_allclose(dx[:, 0, 0], array([-4, 26 / 3], [-8 / 3, -2]), rtol=1e-14)
+    assert_allclose(dx[:, 0].sum(), 0, atol=1e-14)
+
+
+def test_residual_by_hand():
+    out = np.empty(2)
+    reference.residual_forward(np.array([1.0, 2]), np.array([10.0, -20]), 0.5, out)
+    assert_array_equal(out, [6, -8])
+    reference.residual_backward(np.array([1.0, 2]), 0.5, out)
+    assert_array_equal(out, [0.5, 1])
+
+
 def test_lerp_and_add_by_hand():
     total = np.array([1.0, 2.0])
     reference.lerp(total, np.array([3.0, 2.0]), 0.25)

@@ -109,7 +109,11 @@ def test_other_files_are_refused(model, tmp_path):
         ({"model": None}, "cannot be used: model must be one of"),
         ({"settings": {"upscale_factor": 3}}, "cannot be used: these weights are not for ESPCN"),
         ({"settings": {"upscale_factor": 99}}, "upscale_factor must be an integer from 2 to 8"),
-        ({"settings": {"depth": 3}}, "cannot be made with"),
+        (
+            {"settings": {"depth": 3}},
+            "cannot be used: espcn has no option depth; it has activation",
+        ),
+        ({"settings": {"channels": [4, 3]}}, "cannot be made with"),
     ],
 )
 def test_settings_that_do_not_fit_are_named(model, tmp_path, changes, message):

@@ -233,7 +233,10 @@ def _own(tensors, metadata, given):
             raise CheckpointError(
                 f"has a network whose {option} is {settings[option]!r}, not {value!r}"
             )
-    state = {key: _float32(tensor, key) for key, tensor in tensors.items()}
+    state = {
+        key: tensor if tensor.dtype.kind in "iu" else _float32(tensor, key)  # some count something
+        for key, tensor in tensors.items()
+    }
     training = training if isinstance(training, dict) else {}
     return Recognised(metadata.get("model"), settings, state, training)
 

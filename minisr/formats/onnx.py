@@ -2,9 +2,22 @@
 
 import json
 
+import numpy as np
+
 from minisr.checkpoint import KEY
 from minisr.errors import SettingsError
-from minisr.layers import Conv2d, PixelShuffle, ReLU, Sigmoid, Tanh
+from minisr.images.resize import axis_weights
+from minisr.layers import (
+    BatchNorm2d,
+    Bicubic,
+    Conv2d,
+    PixelShuffle,
+    ReLU,
+    Residual,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
 
 LAYOUTS = ("nchw", "nhwc")
 OPSET = 13
@@ -53,14 +66,13 @@ def to_bytes(model, metadata, layout="nchw", shape=(None, None, None)):
         raise SettingsError("writing ONNX needs the onnx package: pip install minisr[onnx]") from (
             error
         )
-    graph = _Graph()
+    graph = _Graph(model.in_channels)
     if layout == "nhwc":
         graph.add("Transpose", perm=[0, 3, 1, 2])
         if model.luma_range == "studio":  # studio = black + (white - black) full
             graph.add("Mul", graph.constant("range", WHITE - BLACK))
             graph.add("Add", graph.constant("black", BLACK))
-    for name, layer in model.layers.items():
-        graph.add_layer(name, layer)
+    graph.add_layers("", model)
     if layout == "nhwc" and model.luma_range == "studio":
         graph.add("Sub", "black")
         graph.add("Div", "range")
@@ -94,27 +106,34 @@ def to_bytes(model, metadata, layout="nchw", shape=(None, None, None)):
 
 
 class _Graph:
-    """Nodes one after the other, and the constants that they use."""
+    """Nodes, most of which take what the one before gives, and the constants that they use."""
 
-    def __init__(self):
+    def __init__(self, in_channels):
+        self.in_channels = in_channels
         self.nodes, self.constants = [], []
+        self.last = "low"  # the name of what the last node gives
 
-    def add(self, operation, *inputs, name="", **attributes):
-        """Add a node that takes what the last one gives, and constants."""
+    def add(self, operation, *others, name="", **attributes):
+        """Add a node that takes the last value, and others."""
         from onnx import helper
 
-        source = self.nodes[-1].output[0] if self.nodes else "low"
         target = f"value{len(self.nodes)}"
-        node = helper.make_node(operation, [source, *inputs], [target], name=name, **attributes)
-        self.nodes.append(node)
+        inputs = [self.last, *others]
+        self.nodes.append(helper.make_node(operation, inputs, [target], name=name, **attributes))
+        self.last = target
 
-    def constant(self, name, values):
-        """Keep an array, or one number, and return its name."""
-        import numpy as np
+    def constant(self, name, values, dtype=np.float32):
+        """Keep an array, or one number, under a name, and return the name."""
         from onnx import numpy_helper
 
-        self.constants.append(numpy_helper.from_array(np.asarray(values, np.float32), name))
+        if name not in [constant.name for constant in self.constants]:
+            self.constants.append(numpy_helper.from_array(np.asarray(values, dtype), name))
         return name
+
+    def add_layers(self, prefix, sequence):
+        """Add the layers of a sequence; ``prefix`` comes before their names."""
+        for name, layer in sequence.layers.items():
+            self.add_layer(f"{prefix}{name}", layer)
 
     def add_layer(self, name, layer):
         """Add a layer of minisr."""
@@ -127,5 +146,56 @@ class _Graph:
             self.add("DepthToSpace", name=name, blocksize=layer.upscale_factor, mode="CRD")
         elif type(layer) in ACTIVATIONS:
             self.add(ACTIVATIONS[type(layer)], name=name)
+        elif isinstance(layer, BatchNorm2d):
+            arrays = [self.constant(f"{name}.{part}", value) for part, value in _statistics(layer)]
+            self.add("BatchNormalization", *arrays, name=name, epsilon=layer.epsilon)
+        elif isinstance(layer, Bicubic):
+            self.add_bicubic(name, layer.upscale_factor)
+        elif isinstance(layer, Residual):
+            before = self.last
+            self.add_layers(f"{name}.", layer)
+            if layer.scaling != 1:
+                self.add("Mul", self.constant(f"{name}.scaling", layer.scaling))
+            self.add("Add", before, name=name)
+        elif type(layer) is Sequential:
+            self.add_layers(f"{name}.", layer)
         else:
             raise SettingsError(f"the layer {name}, {layer}, cannot be written as ONNX")
+
+    def add_bicubic(self, name, upscale_factor):
+        """Add MATLAB's bicubic, which ONNX's Resize is not at the border.
+
+        Each of the R * R pixels that one becomes is a filter of its own of the 5 x 5 around it, and
+        the pixels are put in their places by the shuffle. Two rows and columns are mirrored at each
+        border, which takes pictures of at least two pixels a side.
+        """
+        R, C = upscale_factor, self.in_channels
+        for axis, side in ((2, "rows"), (3, "columns")):
+            middle = self.last
+            bounds = {"first": (1, -(1 << 31)), "last": (-1, -3)}
+            mirrored = []
+            for end, (start, stop) in bounds.items():
+                self.last = middle
+                places = ((f"{end}.start", start), (f"{end}.stop", stop), (f"{side}.axis", axis))
+                arrays = [self.constant(f"{name}.{n}", [v], np.int64) for n, v in places]
+                self.add("Slice", *arrays, self.constant(f"{name}.back", [-1], np.int64))
+                mirrored.append(self.last)
+            self.last = mirrored[0]
+            self.add("Concat", middle, mirrored[1], axis=axis)
+        phases = np.zeros((R, 5))
+        index, weight = axis_weights(9, 9 * R, R)
+        for phase in range(R):  # of the pixel 4, far from both borders
+            row = 4 * R + phase
+            np.add.at(phases[phase], index[row] - 2, weight[row])
+        filters = np.einsum("pi,qj->pqij", phases, phases).reshape(R * R, 1, 5, 5)
+        weight = self.constant(f"{name}.weight", np.tile(filters, (C, 1, 1, 1)))
+        self.add("Conv", weight, name=name, group=C)
+        self.add("DepthToSpace", blocksize=R, mode="CRD")
+
+
+def _statistics(norm):
+    """Return the arrays of batch normalisation, named, in ONNX's order."""
+    yield "weight", norm.weight.value
+    yield "bias", norm.bias.value
+    yield "running_mean", norm.running_mean
+    yield "running_var", norm.running_var

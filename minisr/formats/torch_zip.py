@@ -14,6 +14,7 @@ from minisr.formats.pickles import Machine
 from minisr.formats.torch_tensors import NAMES, Storage, tensors_in
 
 BYTEORDERS = {b"little": "<", b"big": ">"}
+WRITTEN = {"float32": ("FloatStorage", "<f4"), "int64": ("LongStorage", "<i8")}
 
 
 def is_torch(archive):
@@ -68,13 +69,14 @@ def write(tensors, comment):
 
     Parameters
     ----------
-    tensors : dict of str to ndarray, float32
+    tensors : dict of str to ndarray, float32 or int64
     comment : bytes
         The archive's; PyTorch does not look at it.
     """
     members = {"archive/data.pkl": _pickle(tensors), "archive/byteorder": b"little"}
     for key, array in enumerate(tensors.values()):
-        members[f"archive/data/{key}"] = np.ascontiguousarray(array, "<f4").tobytes()
+        _, dtype = WRITTEN[array.dtype.name]
+        members[f"archive/data/{key}"] = np.ascontiguousarray(array, dtype).tobytes()
     members["archive/version"] = b"3\n"
     return zips.pack(members, comment)
 
@@ -83,10 +85,20 @@ def _pickle(tensors):
     """Return the program that builds an ordered dictionary of tensors; `pickles` has the words."""
     words = [b"\x80\x02", b"ccollections\nOrderedDict\n", b")R", b"("]
     for key, (name, array) in enumerate(tensors.items()):
-        strides = [stride // array.itemsize for stride in np.empty(array.shape, "<f4").strides]
+        kind, _ = WRITTEN[array.dtype.name]
+        strides = [
+            stride // array.itemsize for stride in np.ascontiguousarray(array).strides[: array.ndim]
+        ]
         words += [_text(name), b"ctorch._utils\n_rebuild_tensor_v2\n", b"("]
-        words += [b"(", _text("storage"), b"ctorch\nFloatStorage\n", _text(str(key)), _text("cpu")]
-        words += [_number(array.size), b"tQ", _number(0), _numbers(array.shape), _numbers(strides)]
+        words += [b"(", _text("storage"), f"ctorch\n{kind}\n".encode(), _text(str(key))]
+        words += [
+            _text("cpu"),
+            _number(array.size),
+            b"tQ",
+            _number(0),
+            _numbers(array.shape),
+            _numbers(strides),
+        ]
         words += [b"\x89", b"ccollections\nOrderedDict\n", b")R", b"tR"]
     return b"".join([*words, b"u."])
 

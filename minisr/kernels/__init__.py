@@ -27,6 +27,13 @@ pixel_shuffle(x, upscale_factor, out)                    (N,C*R*R,H,W) -> (N,C,H
 pixel_unshuffle(x, downscale_factor, out)                (N,C,H*R,W*R) -> (N,C*R*R,H,W)
 resample_forward(x, index, weight, axis, out)            an axis of H or W -> one of L; (L,P) both
 resample_backward(dout, index, weight, axis, dx)         the transpose: L back to H or W
+batch_statistics(x, mean, variance)                      (N,C,H,W) -> (C,) each, variance biased
+batch_norm_forward(x, mean, variance, weight, bias,      (N,C,H,W) (C,) ... -> (N,C,H,W)
+epsilon, out)
+batch_norm_backward(dout, x, mean, variance, weight,     ``of_batch``: the statistics are those of
+epsilon, of_batch, dx, dweight, dbias)                   ``x``; adds to ``dweight`` and ``dbias``
+residual_forward(x, branch, scaling, out)                any shape; x + scaling * branch
+residual_backward(dout, scaling, dbranch)                any shape
 mse_loss(prediction, target, count, dprediction)         returns a float, fills ``dprediction``
 l1_loss(same)                                            the same
 charbonnier_loss(same)                                   the same

@@ -170,5 +170,50 @@ def resample_backward(dout, index, weight, axis, dx):
     np.add.at(np.moveaxis(dx, axis, -1), (..., index), shares)
 
 
+def batch_statistics(x, mean, variance):
+    """Take each channel's mean and biased variance over samples and pixels."""
+    mean[...] = x.mean(axis=(0, 2, 3), dtype=np.float64)
+    variance[...] = x.var(axis=(0, 2, 3), dtype=np.float64)
+
+
+def _normalized(x, mean, variance, epsilon):
+    inverse = 1 / np.sqrt(variance + epsilon)
+    return (x - mean[:, None, None]) * inverse[:, None, None], inverse
+
+
+def batch_norm_forward(x, mean, variance, weight, bias, epsilon, out):
+    """Out = weight * (x - mean) / sqrt(variance + epsilon) + bias, channel by channel."""
+    normalized, _ = _normalized(x, mean, variance, epsilon)
+    out[...] = normalized * weight[:, None, None] + bias[:, None, None]
+
+
+def batch_norm_backward(dout, x, mean, variance, weight, epsilon, of_batch, dx, dweight, dbias):
+    """Ioffe and Szegedy, section 3; without a batch's statistics, the slope is a constant.
+
+    ``of_batch``: mean and variance moved with ``x``, so ``dx`` has neither a mean nor a part along
+    the normalised values.
+    """
+    normalized, inverse = _normalized(x, mean, variance, epsilon)
+    along = (dout * normalized).sum(axis=(0, 2, 3))
+    total = dout.sum(axis=(0, 2, 3))
+    dweight += along
+    dbias += total
+    rest = dout
+    if of_batch:
+        count = dout.size // dout.shape[1]
+        rest = dout - (total[:, None, None] + normalized * along[:, None, None]) / count
+    dx[...] = (weight * inverse)[:, None, None] * rest
+
+
+def residual_forward(x, branch, scaling, out):
+    """Out = x + scaling * branch."""
+    out[...] = x + scaling * branch
+
+
+def residual_backward(dout, scaling, dbranch):
+    """Into the branch goes scaling * dout; past it goes dout as it is."""
+    dbranch[...] = scaling * dout
+
+
 def stack(stages, upscale_factor):
     """Return None: called layer by layer, this backend is easiest to follow."""

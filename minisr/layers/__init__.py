@@ -7,10 +7,13 @@ from minisr.layers.activations import ReLU, Sigmoid, Tanh
 from minisr.layers.base import Layer, Parameter, Sequential
 from minisr.layers.bicubic import Bicubic
 from minisr.layers.convolution import Conv2d
+from minisr.layers.normalization import BatchNorm2d
+from minisr.layers.residual import Residual
 from minisr.layers.shuffle import PixelShuffle
 from minisr.layers.stack import ConvStack
 
 __all__ = [
+    "BatchNorm2d",
     "Bicubic",
     "Conv2d",
     "ConvStack",
@@ -18,6 +21,7 @@ __all__ = [
     "Parameter",
     "PixelShuffle",
     "ReLU",
+    "Residual",
     "Sequential",
     "Sigmoid",
     "Tanh",

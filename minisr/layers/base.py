@@ -10,6 +10,7 @@ Arrays are (N, C, H, W). ``backward`` adds to every parameter's ``grad`` and ret
 import copy
 
 from minisr.errors import CheckpointError
+from minisr.kernels.spread import Spread
 
 
 class Parameter:
@@ -29,7 +30,19 @@ class Parameter:
 
 
 class Layer:
-    """What all layers share; a layer of one's own defines ``forward`` and ``backward``."""
+    """What all layers share; a layer of one's own defines ``forward`` and ``backward``.
+
+    Attributes
+    ----------
+    training : bool
+        Whether a layer that trains otherwise than it is used, as batch normalisation does, is to
+        train. False at first: whoever only calls a network must not change it.
+    buffer_names : tuple of str
+        Attributes that are arrays, not learnt but kept in files.
+    """
+
+    training = False
+    buffer_names = ()
 
     def forward(self, x):
         """Return ``(out, cache)``; the cache is whatever ``backward`` will want."""
@@ -48,6 +61,31 @@ class Layer:
         for name, attribute in vars(self).items():
             if isinstance(attribute, Parameter):
                 yield name, attribute
+
+    def named_arrays(self):
+        """Yield ``(name, ndarray)`` for all that a file keeps: parameters' values, then buffers."""
+        for name, parameter in self.named_parameters():
+            yield name, parameter.value
+        for name in self.buffer_names:
+            yield name, getattr(self, name)
+
+    def leaves(self):
+        """Yield the layers that consist of no others, in order, each once."""
+        yield self
+
+    def train(self, mode=True):
+        """Make this layer, and all inside, train (or not), and return it: PyTorch's method."""
+        self.training = mode
+        return self
+
+    def eval(self):
+        """Make this layer, and all inside, what it is in use, and return it."""
+        return self.train(False)
+
+    @property
+    def uses_batch_statistics(self):
+        """Whether a sample's result depends on the others in its batch."""
+        return False
 
     @property
     def parameters(self):
@@ -69,11 +107,18 @@ class Layer:
 
         Threads that each work on a replica add to different gradients and need no lock.
         """
+
+        def own_gradients(layer):
+            for name, parameter in layer.named_parameters():
+                zeros = layer.kernels.zeros(parameter.value.shape, parameter.value.dtype)
+                setattr(layer, name, Parameter(parameter.value, zeros))
+
+        return self.twin(own_gradients)
+
+    def twin(self, change):
+        """Return a copy that shares everything, after ``change(leaf)`` of the copies of leaves."""
         twin = copy.copy(self)
-        for name, attribute in vars(self).items():
-            if isinstance(attribute, Parameter):
-                zeros = self.kernels.zeros(attribute.value.shape, attribute.value.dtype)
-                setattr(twin, name, Parameter(attribute.value, zeros))
+        change(twin)
         return twin
 
     def learn(self, low, high, loss, threads):
@@ -87,7 +132,8 @@ class Layer:
         loss : {"mse", "l1", "charbonnier"}
         threads : minisr.threads.Threads
             Samples are worked on side by side, and added in their order: the same bits for any
-            number of threads.
+            number of threads. Where batch statistics are used, a batch is worked on as a whole,
+            and samples lie side by side in the convolutions alone.
 
         Returns
         -------
@@ -95,13 +141,20 @@ class Layer:
         """
         loss_kernel = getattr(self.kernels, f"{loss}_loss")
 
+        def learn_part(model, part, target):
+            prediction, cache = model.forward(part)
+            dprediction = self.kernels.empty(prediction.shape, prediction.dtype)
+            share = loss_kernel(prediction, target, high.size, dprediction)
+            model.backward(dprediction, cache)
+            return share
+
+        if self.uses_batch_statistics:
+            spread = Spread(self.kernels, threads)
+            return learn_part(self.twin(lambda leaf: setattr(leaf, "kernels", spread)), low, high)
+
         def learn_sample(sample, target):
             twin = self.replica()  # a thread adds to its own twin's gradients, and to nothing else
-            prediction, cache = twin.forward(sample[None])
-            dprediction = self.kernels.empty(prediction.shape, prediction.dtype)
-            share = loss_kernel(prediction, target[None], high.size, dprediction)
-            twin.backward(dprediction, cache)
-            return share, twin
+            return learn_part(twin, sample[None], target[None]), twin
 
         total = 0.0
         for share, twin in threads.map(learn_sample, low, high):
@@ -112,7 +165,7 @@ class Layer:
 
     def state_dict(self):
         """Return a copy of all values as ``{name: ndarray}``, PyTorch's names and shapes."""
-        return {name: parameter.value.copy() for name, parameter in self.named_parameters()}
+        return {name: array.copy() for name, array in self.named_arrays()}
 
     def load_state_dict(self, state):
         """Copy values in, all or none.
@@ -127,18 +180,18 @@ class Layer:
         CheckpointError
             If a name is missing or unknown, or a shape differs. Nothing is changed then.
         """
-        own = dict(self.named_parameters())
+        own = dict(self.named_arrays())
         faults = [f"{name} is missing" for name in own if name not in state]
         faults += [f"{name} is not in this network" for name in state if name not in own]
         faults += [
-            f"{name} has shape {tuple(state[name].shape)}, expected {parameter.value.shape}"
-            for name, parameter in own.items()
-            if name in state and tuple(state[name].shape) != parameter.value.shape
+            f"{name} has shape {tuple(state[name].shape)}, expected {array.shape}"
+            for name, array in own.items()
+            if name in state and tuple(state[name].shape) != array.shape
         ]
         if faults:
             raise CheckpointError(f"these weights are not for {self!s}: {'; '.join(faults)}")
-        for name, parameter in own.items():
-            parameter.value[...] = state[name]
+        for name, array in own.items():
+            array[...] = state[name]
 
     def __str__(self):
         return type(self).__name__
@@ -153,7 +206,8 @@ class Sequential(Layer):
     Parameters
     ----------
     layers : dict of str to Layer
-        In order. The names make those of the parameters: ``conv1.weight``.
+        In order. The names make those of the parameters: ``conv1.weight``. A layer that is there
+        twice is one layer: its first name counts, and its gradients add up.
     """
 
     def __init__(self, layers):
@@ -179,21 +233,54 @@ class Sequential(Layer):
             x = layer(x)
         return x
 
+    def _each(self):
+        """Yield ``(name, layer)``, each layer once, under its first name."""
+        met = set()
+        for name, layer in self.layers.items():
+            if id(layer) not in met:
+                met.add(id(layer))
+                yield name, layer
+
     def named_parameters(self):
         """Yield ``(name, Parameter)``, a layer's name before its parameters'."""
-        for layer_name, layer in self.layers.items():
+        for layer_name, layer in self._each():
             for name, parameter in layer.named_parameters():
                 yield f"{layer_name}.{name}", parameter
 
-    def replica(self):
-        """Return a sequence that shares values and has gradients of its own."""
+    def named_arrays(self):
+        """Yield ``(name, ndarray)``, a layer's name before its arrays'."""
+        for layer_name, layer in self._each():
+            for name, array in layer.named_arrays():
+                yield f"{layer_name}.{name}", array
+
+    def leaves(self):
+        """Yield the layers that consist of no others, in order, each once."""
+        for _, layer in self._each():
+            yield from layer.leaves()
+
+    def train(self, mode=True):
+        """Make all layers train, or not."""
+        for layer in self.layers.values():
+            layer.train(mode)
+        return super().train(mode)
+
+    @property
+    def uses_batch_statistics(self):
+        """Whether any layer does."""
+        return any(layer.uses_batch_statistics for layer in self.layers.values())
+
+    def twin(self, change):
+        """Return a sequence of changed copies; what was one layer is one copy."""
         twin = copy.copy(self)
-        twin.layers = {name: layer.replica() for name, layer in self.layers.items()}
+        copies = {id(layer): layer.twin(change) for _, layer in self._each()}
+        twin.layers = {name: copies[id(layer)] for name, layer in self.layers.items()}
         return twin
 
     def __repr__(self):
         rows = [f"{self!s}: {self.parameter_count:,} parameters"]
         for name, layer in self.layers.items():
             shapes = ", ".join(f"{n} {p.value.shape}" for n, p in layer.named_parameters())
+            if isinstance(layer, Sequential):
+                shapes = f"{layer.parameter_count:,} parameters"
             rows.append(f"  {name:<14} {layer!s:<22} {shapes}".rstrip())
         return "\n".join(rows)

@@ -13,14 +13,15 @@ NAMES = {Tanh: "tanh", ReLU: "relu", Sigmoid: "sigmoid"}
 
 
 class ConvStack(Sequential):
-    """Convolutions, activations between them, and a pixel shuffle near the end, run as one.
+    """Convolutions, activations between them, and perhaps a pixel shuffle, run as one.
 
     ``forward`` and ``backward`` go layer by layer, as in every `Sequential`. A call, and `learn`,
     leave the whole stack to the backend if it has something better (see ``minisr.kernels``): tiles
     that stay in the cache, convolution and activation in one pass.
 
     One activation may follow the shuffle. It changes values where they lie, so it may as well come
-    before, and is then that of the last convolution.
+    before, and is then that of the last convolution. What comes before the first convolution runs
+    by itself.
 
     Parameters
     ----------
@@ -32,14 +33,17 @@ class ConvStack(Sequential):
         super().__init__(layers)
         self.kernels = kernels
         steps = list(layers.values())
-        (self.shuffle,) = (layer for layer in steps if isinstance(layer, PixelShuffle))
-        steps.remove(self.shuffle)
+        shuffles = [layer for layer in steps if isinstance(layer, PixelShuffle)]
+        steps = [layer for layer in steps if layer not in shuffles]
+        self.factor = shuffles[0].upscale_factor if shuffles else 1
+        self.convolutions = [layer for layer in steps if isinstance(layer, Conv2d)]
+        self.before = steps[: steps.index(self.convolutions[0])]
         stages = [
             Stage(layer.weight, layer.bias, NAMES.get(type(following)))
             for layer, following in itertools.pairwise([*steps, None])
             if isinstance(layer, Conv2d)
         ]
-        self.stack = kernels.stack(stages, self.shuffle.upscale_factor)
+        self.stack = kernels.stack(stages, self.factor)
 
     def __call__(self, x, threads=None):
         """Run the stack on a batch of pictures.
@@ -56,18 +60,23 @@ class ConvStack(Sequential):
         """
         if self.stack is None:
             return super().__call__(x)
-        first, *_, last = (layer for layer in self.layers.values() if isinstance(layer, Conv2d))
-        first.check(x)
-        R = self.shuffle.upscale_factor
+        x = self._prepared(x)
+        self.convolutions[0].check(x)
+        R = self.factor
         N, _, H, W = x.shape
-        C = last.weight.value.shape[0] // R**2
+        C = self.convolutions[-1].weight.value.shape[0] // R**2
         out = self.kernels.empty((N, C, H * R, W * R), x.dtype)
         self.stack.forward(x, out, threads or default_threads())
         return out
 
-    def replica(self):
-        """Return replicas, called layer by layer: the backend's stack adds to our gradients."""
-        twin = super().replica()
+    def _prepared(self, x):
+        for layer in self.before:
+            x = layer(x)
+        return x
+
+    def twin(self, change):
+        """Return a copy called layer by layer: the backend's stack adds to our gradients."""
+        twin = super().twin(change)
         twin.stack = None
         return twin
 
@@ -75,4 +84,4 @@ class ConvStack(Sequential):
         """See `Layer.learn`."""
         if self.stack is None:
             return super().learn(low, high, loss, threads)
-        return self.stack.learn(low, high, loss, threads)
+        return self.stack.learn(self._prepared(low), high, loss, threads)

@@ -1,5 +1,6 @@
 """Networks: each a list of layers, its first weights, and its options."""
 
+from minisr.models.edsr import EDSR
 from minisr.models.espcn import ESPCN
 from minisr.models.files import (
     MODELS,
@@ -12,11 +13,14 @@ from minisr.models.files import (
     save,
 )
 from minisr.models.network import Network
+from minisr.models.srcnn import SRCNN
 from minisr.models.subpixelcnn import SubPixelCNN
 
 __all__ = [
+    "EDSR",
     "ESPCN",
     "MODELS",
+    "SRCNN",
     "Network",
     "SubPixelCNN",
     "build",

@@ -1,5 +1,7 @@
 """ESPCN: three convolutions on the small picture, then the shuffle that makes it large."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from minisr import kernels
@@ -55,6 +57,7 @@ class ESPCN(Network, ConvStack):
 
     name = "espcn"
     initialization = "uniform"
+    training_defaults: ClassVar = {"in_channels": 1, "initialization": "balanced", "icnr": True}
 
     def __init__(
         self,

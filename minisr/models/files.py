@@ -1,16 +1,21 @@
 """Networks to and from files, and those that come with minisr."""
 
+import inspect
 import re
 from pathlib import Path
 
+import numpy as np
+
 from minisr import checkpoint, formats
 from minisr.errors import CheckpointError, SettingsError
+from minisr.models.edsr import EDSR
 from minisr.models.espcn import ESPCN
 from minisr.models.network import BLANK
+from minisr.models.srcnn import SRCNN
 from minisr.models.subpixelcnn import SubPixelCNN
 from minisr.version import __version__
 
-MODELS = {network.name: network for network in (ESPCN, SubPixelCNN)}
+MODELS = {network.name: network for network in (ESPCN, SubPixelCNN, EDSR, SRCNN)}
 SHIPPED = Path(__file__).parent.parent / "weights"
 
 
@@ -33,6 +38,12 @@ def build(name, settings, **options):
     """
     if name not in MODELS:
         raise SettingsError(f"model must be one of {', '.join(MODELS)}, got {name!r}")
+    known = set(inspect.signature(MODELS[name]).parameters) - {"backend", "dtype", "rng"}
+    unknown = {*settings} - known
+    if unknown:
+        raise SettingsError(
+            f"{name} has no option {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}"
+        )
     try:
         return MODELS[name](**settings, **options)
     except TypeError as error:
@@ -126,7 +137,8 @@ def load_with_origin(path, backend="cpu", **options):
         # Blank, the network of a file that lies about its size takes no memory before it is found
         # out; but for settings that no memory holds.
         model = build(found.name, found.settings, backend=backend, rng=BLANK)
-        model.load_state_dict(found.state)
+        with np.errstate(invalid="ignore"):  # of a number too large for one that counts something
+            model.load_state_dict(found.state)
     except (TypeError, SettingsError, CheckpointError) as error:
         raise CheckpointError(f"{path} cannot be used: {_short(error)}") from error
     except (MemoryError, ValueError) as error:

@@ -48,6 +48,21 @@ def orthogonal(conv, rng, gain=1.0):
     conv.bias.value[...] = 0
 
 
+def normal(conv, rng, deviation=0.02):
+    """Fill the weight from a normal distribution around zero; the bias becomes zero.
+
+    Parameters
+    ----------
+    conv : Conv2d
+        Overwritten.
+    rng : numpy.random.Generator
+    deviation : float, optional
+        Standard deviation.
+    """
+    conv.weight.value[...] = deviation * rng.standard_normal(conv.weight.value.shape)
+    conv.bias.value[...] = 0
+
+
 def icnr(conv, upscale_factor):
     """Give the R*R filters that make one output channel's pixels the weights of the first of them.
 
@@ -98,7 +113,7 @@ def balance_ends(first, last):
     last.bias.value[...] = 0.4
 
 
-METHODS = ("uniform", "orthogonal", "balanced")
+METHODS = ("uniform", "orthogonal", "balanced", "normal")
 
 
 def initialize(model, rng, method=None, with_icnr=False):
@@ -107,13 +122,12 @@ def initialize(model, rng, method=None, with_icnr=False):
     Parameters
     ----------
     model : Network
-        Its last convolution feeds the shuffle.
     rng : numpy.random.Generator
     method : str, optional
         One of ``METHODS``; by default the network's own. "orthogonal" has gain sqrt(2) before
         ReLU and 1 elsewhere; "balanced" is "uniform" and then `balance_ends`.
     with_icnr : bool, optional
-        Whether the last convolution's filters start as copies, see `icnr`.
+        Whether the filters of convolutions before a shuffle start as copies, see `icnr`.
 
     Raises
     ------
@@ -124,13 +138,15 @@ def initialize(model, rng, method=None, with_icnr=False):
         method = model.initialization
     if method not in METHODS:
         raise SettingsError(f"initialization must be one of {', '.join(METHODS)}, got {method!r}")
-    layers = list(model.layers.values())
+    layers = list(model.leaves())
     convolutions = [layer for layer in layers if isinstance(layer, Conv2d)]
-    for layer, following in itertools.pairwise(layers):
+    for layer, following in itertools.pairwise([*layers, None]):
         if not isinstance(layer, Conv2d):
             continue
         if method == "orthogonal":
             orthogonal(layer, rng, np.sqrt(2) if isinstance(following, ReLU) else 1.0)
+        elif method == "normal":
+            normal(layer, rng)
         else:
             uniform(layer, rng)
         if with_icnr and isinstance(following, PixelShuffle):

@@ -1,5 +1,7 @@
 """What all networks share, so that nobody else need know one from another."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from minisr.errors import SettingsError
@@ -17,7 +19,10 @@ class Network:
     name : str
         As in files of weights and on the command line; of the class.
     initialization : str
-        The method of `minisr.models.initialization` by which it starts; of the class.
+        The method of `minisr.models.initialization` by which it is made; of the class.
+    training_defaults : dict
+        What `minisr.trainer.TrainConfig` takes where it is not told: ``in_channels``,
+        ``initialization`` and ``icnr``; of the class.
     upscale_factor : int
     in_channels : int
         1 for luma, 3 for RGB; as many come out.
@@ -34,6 +39,7 @@ class Network:
 
     name: str
     initialization: str
+    training_defaults: ClassVar[dict]
     upscale_factor: int
     in_channels: int
     luma_range: str

@@ -1,5 +1,7 @@
 """SubPixelCNN: the four convolutions and ReLU of PyTorch's own example of sub-pixel convolution."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from minisr import kernels
@@ -46,6 +48,7 @@ class SubPixelCNN(Network, ConvStack):
 
     name = "subpixelcnn"
     initialization = "orthogonal"
+    training_defaults: ClassVar = {"in_channels": 1, "initialization": "orthogonal", "icnr": False}
 
     def __init__(
         self,

@@ -12,6 +12,11 @@ from minisr.kernels.cpu.activations import (
     tanh_backward,
     tanh_forward,
 )
+from minisr.kernels.cpu.batch_norm import (
+    batch_norm_backward,
+    batch_norm_forward,
+    batch_statistics,
+)
 from minisr.kernels.cpu.convolution import (
     conv2d_backward_input,
     conv2d_backward_params,
@@ -19,6 +24,7 @@ from minisr.kernels.cpu.convolution import (
 )
 from minisr.kernels.cpu.losses import charbonnier_loss, l1_loss, mse_loss
 from minisr.kernels.cpu.resample import resample_backward, resample_forward
+from minisr.kernels.cpu.residual import residual_backward, residual_forward
 from minisr.kernels.cpu.shuffle import pixel_shuffle, pixel_unshuffle
 from minisr.kernels.cpu.stack import stack
 from minisr.kernels.cpu.updates import adam_step, add, lerp
@@ -27,6 +33,9 @@ from minisr.kernels.reference import empty, zeros
 __all__ = [
     "adam_step",
     "add",
+    "batch_norm_backward",
+    "batch_norm_forward",
+    "batch_statistics",
     "charbonnier_loss",
     "conv2d_backward_input",
     "conv2d_backward_params",
@@ -41,6 +50,8 @@ __all__ = [
     "relu_forward",
     "resample_backward",
     "resample_forward",
+    "residual_backward",
+    "residual_forward",
     "sigmoid_backward",
     "sigmoid_forward",
     "stack",

@@ -1,0 +1,99 @@
+"""Batch normalisation."""
+
+import numpy as np
+
+from minisr.errors import ShapeError
+from minisr.layers.base import Layer, Parameter
+
+
+class BatchNorm2d(Layer):
+    """Give every channel mean 0 and variance 1, then a scale and a shift that are learnt.
+
+    In training (see `Layer.train`) mean and variance are those of the batch, and running ones
+    follow them; otherwise the running ones are used, each pixel by itself.
+
+    Parameters
+    ----------
+    channels : int
+    kernels : module
+        A backend, see `minisr.kernels.load`.
+    dtype : numpy dtype
+    momentum : float, optional
+        How far the running statistics move towards those of a batch.
+    epsilon : float, optional
+        Added to the variance, so that no division is by zero.
+
+    Notes
+    -----
+    As PyTorch has it: the batch is normalised by its biased variance, but the running variance
+    follows the unbiased one, divided by one less than the count. ``weight``, ``bias``,
+    ``running_mean`` and ``running_var`` have shape (channels,); ``num_batches_tracked`` is a
+    number. A layer used twice in a network counts twice.
+
+    References
+    ----------
+    Ioffe and Szegedy, "Batch normalization", ICML 2015, algorithms 1 and 2.
+    """
+
+    buffer_names = ("running_mean", "running_var", "num_batches_tracked")
+
+    def __init__(self, channels, kernels, dtype, momentum=0.1, epsilon=1e-5):
+        self.kernels = kernels
+        self.momentum = momentum
+        self.epsilon = epsilon
+
+        def filled(value):
+            array = kernels.zeros((channels,), dtype)
+            array[...] = value
+            return array
+
+        self.weight = Parameter(filled(1), filled(0))
+        self.bias = Parameter(filled(0), filled(0))
+        self.running_mean = filled(0)
+        self.running_var = filled(1)
+        self.num_batches_tracked = kernels.zeros((), np.int64)
+
+    @property
+    def uses_batch_statistics(self):
+        """Whether a sample's result depends on the others in its batch."""
+        return self.training
+
+    def forward(self, x):
+        """(N, C, H, W), the same out; the cache is ``x`` and the statistics used."""
+        channels = self.weight.value.size
+        if x.ndim != 4 or x.shape[1] != channels:
+            raise ShapeError(f"{self} expects x of shape (N, {channels}, H, W), got {x.shape}")
+        mean, variance = self.running_mean, self.running_var
+        if self.training:
+            mean, variance = self._statistics(x)
+        out = self.kernels.empty(x.shape, x.dtype)
+        weight, bias = self.weight.value, self.bias.value
+        self.kernels.batch_norm_forward(x, mean, variance, weight, bias, self.epsilon, out)
+        return out, (x, mean, variance, self.training)
+
+    def _statistics(self, x):
+        """Return mean and variance of a batch, and let the running ones follow."""
+        count = x.size // x.shape[1]
+        if count < 2:
+            raise ShapeError(f"{self} expects two values a channel to train on, got {x.shape}")
+        mean, variance = (self.kernels.empty(x.shape[1:2], x.dtype) for _ in range(2))
+        self.kernels.batch_statistics(x, mean, variance)
+        self.kernels.lerp(self.running_mean, mean, self.momentum)
+        self.kernels.lerp(
+            self.running_var, variance * x.dtype.type(count / (count - 1)), self.momentum
+        )
+        self.num_batches_tracked += 1
+        return mean, variance
+
+    def backward(self, dout, cache):
+        """(N, C, H, W), the same out. A batch's statistics depend on it: they have a gradient."""
+        x, mean, variance, of_batch = cache
+        dx = self.kernels.empty(x.shape, x.dtype)
+        self.kernels.batch_norm_backward(
+            dout, x, mean, variance, self.weight.value, self.epsilon, of_batch, dx,
+            self.weight.grad, self.bias.grad,
+        )  # fmt: skip
+        return dx
+
+    def __str__(self):
+        return f"BatchNorm2d({self.weight.value.size})"

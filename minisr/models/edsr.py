@@ -1,0 +1,175 @@
+"""EDSR: residual blocks on the small picture, then shuffles that make it large."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from minisr import kernels
+from minisr.errors import SettingsError
+from minisr.layers import BatchNorm2d, Conv2d, PixelShuffle, ReLU, Residual, Sequential
+from minisr.models.bands import run_in_bands
+from minisr.models.network import Network, require
+
+
+class EDSR(Network, Sequential):
+    """Lim et al.'s residual network, with batch normalisation or without, untrained.
+
+    Parameters
+    ----------
+    upscale_factor : int
+        2, 4 or 8, in steps of two, or 3 at once.
+    in_channels : int, optional
+        1 for luma, 3 for RGB.
+    channels : int, optional
+        Of all layers between the first and the last.
+    residual_blocks : int, optional
+    batch_norm : bool, optional
+        The paper has none; many who use the network have.
+    residual_scaling : float, optional
+        On what a block adds. The paper's large network (256 channels, 32 blocks) has 0.1.
+    luma_range : {"studio", "full"}, optional
+        Which luma goes in and comes out, see `minisr.images.colour`; of no effect on RGB.
+    backend : str, optional
+        See `minisr.kernels.load`.
+    dtype : numpy dtype, optional
+        float32, or float64 for checks.
+    rng : numpy.random.Generator, optional
+        Where the first weights come from: normal, of standard deviation 0.02.
+
+    Raises
+    ------
+    SettingsError
+        If an option is not one of these.
+
+    Notes
+    -----
+    Names of weights: ``conv_in``; for each block k from 0 on ``body.k.conv1``, ``body.k.norm``,
+    ``body.k.conv2``; ``body.conv_mid``; for each step of enlargement ``upsample.k.conv``;
+    ``conv_out``. The two normalisations of a block are one layer, met twice.
+
+    References
+    ----------
+    Lim et al., "Enhanced deep residual networks for single image super-resolution", CVPR
+    Workshops 2017, section 3.
+
+    Examples
+    --------
+    >>> EDSR(2, channels=8, residual_blocks=2)(np.zeros((1, 3, 5, 4), np.float32)).shape
+    (1, 3, 10, 8)
+    """
+
+    name = "edsr"
+    initialization = "normal"
+    training_defaults: ClassVar = {"in_channels": 3, "initialization": "normal", "icnr": False}
+
+    def __init__(
+        self,
+        upscale_factor,
+        *,
+        in_channels=3,
+        channels=64,
+        residual_blocks=16,
+        batch_norm=True,
+        residual_scaling=1.0,
+        luma_range="studio",
+        backend="cpu",
+        dtype=np.float32,
+        rng=None,
+    ):
+        self._take(upscale_factor, in_channels, luma_range)
+        if self.upscale_factor not in STEPS:
+            raise SettingsError(
+                f"EDSR enlarges by 2, 3, 4 or 8, in steps of its own, got {upscale_factor}"
+            )
+        require(is_count(channels), "channels", "a whole number from 1 on", channels)
+        require(
+            is_count(residual_blocks), "residual_blocks", "a whole number from 1 on",
+            residual_blocks,
+        )  # fmt: skip
+        require(batch_norm in (True, False), "batch_norm", "true or false", repr(batch_norm))
+        require(0 < residual_scaling <= 1, "residual_scaling", "in (0, 1]", residual_scaling)
+        self.channels = channels
+        self.residual_blocks = residual_blocks
+        self.batch_norm = bool(batch_norm)
+        self.residual_scaling = float(residual_scaling)
+        self.kernels = backend = kernels.load(backend)
+
+        def conv(in_channels, out_channels):
+            return Conv2d(in_channels, out_channels, 3, backend, dtype)
+
+        def block():
+            norm = BatchNorm2d(channels, backend, dtype) if batch_norm else None
+            layers = {
+                "conv1": conv(channels, channels),
+                "norm": norm,
+                "relu": ReLU(backend),
+                "conv2": conv(channels, channels),
+                "norm_again": norm,
+            }
+            layers = {name: layer for name, layer in layers.items() if layer is not None}
+            return Residual(layers, backend, self.residual_scaling)
+
+        def step(R):
+            return Sequential(
+                {"conv": conv(channels, channels * R * R), "shuffle": PixelShuffle(R, backend)}
+            )
+
+        body = {str(k): block() for k in range(residual_blocks)}
+        steps = STEPS[self.upscale_factor]
+        super().__init__(
+            {
+                "conv_in": conv(in_channels, channels),
+                "body": Residual({**body, "conv_mid": conv(channels, channels)}, backend),
+                "upsample": Sequential({str(k): step(R) for k, R in enumerate(steps)}),
+                "conv_out": conv(channels, in_channels),
+            }
+        )
+        # How far a result looks, in pixels of the small picture: one for every convolution, of
+        # which the last few look less far.
+        self.halo = 2 * residual_blocks + len(steps) + 3
+        self._initialize(rng)
+
+    def __call__(self, x, threads=None):
+        """Enlarge a batch of pictures, in bands of rows; see `minisr.models.bands`.
+
+        Parameters
+        ----------
+        x : ndarray, shape (N, in_channels, H, W)
+        threads : minisr.threads.Threads, optional
+            By default one a processor.
+
+        Returns
+        -------
+        ndarray, shape (N, in_channels, H * upscale_factor, W * upscale_factor)
+        """
+        self.layers["conv_in"].check(x)
+        if self.uses_batch_statistics:
+            return super().__call__(x)  # of the whole batch
+        return run_in_bands(super().__call__, x, self.upscale_factor, self.halo, threads)
+
+    @property
+    def settings(self):
+        """The options that make a network of this shape, for files."""
+        return {
+            "upscale_factor": self.upscale_factor,
+            "in_channels": self.in_channels,
+            "channels": self.channels,
+            "residual_blocks": self.residual_blocks,
+            "batch_norm": self.batch_norm,
+            "residual_scaling": self.residual_scaling,
+            "luma_range": self.luma_range,
+        }
+
+    def __str__(self):
+        norm = ", batch norm" if self.batch_norm else ""
+        scaling = f", scaling {self.residual_scaling:g}" if self.residual_scaling != 1 else ""
+        shape = f"{self.residual_blocks} blocks of {self.channels}"
+        return f"EDSR(x{self.upscale_factor}, {shape}{norm}{scaling})"
+
+
+STEPS = {2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}  # by which a picture grows, one after another
+
+
+def is_count(value):
+    """Return whether ``value`` is a whole number from 1 on, and no bool."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

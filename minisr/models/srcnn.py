@@ -1,0 +1,118 @@
+"""SRCNN: bicubic first, then three convolutions that mend it."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from minisr import kernels
+from minisr.layers import Bicubic, Conv2d, ConvStack, ReLU
+from minisr.models.network import Network, require
+
+KERNEL_SIZES = ((9, 1, 5), (9, 3, 5), (9, 5, 5))  # the paper's, section 4.3.2
+
+
+class SRCNN(Network, ConvStack):
+    """Dong et al.'s network, the first of the field, untrained.
+
+    Parameters
+    ----------
+    upscale_factor : int
+        From 2 to 8; of the bicubic enlargement that comes first.
+    in_channels : int, optional
+        1 for luma, 3 for RGB.
+    kernel_sizes : three of int, optional
+        (9, 1, 5), (9, 3, 5) or (9, 5, 5).
+    channels : pair of int, optional
+        Filters of the first and of the second convolution.
+    luma_range : {"studio", "full"}, optional
+        Which luma goes in and comes out, see `minisr.images.colour`; of no effect on RGB.
+    backend : str, optional
+        See `minisr.kernels.load`.
+    dtype : numpy dtype, optional
+        float32, or float64 for checks.
+    rng : numpy.random.Generator, optional
+        Where the first weights come from.
+
+    Raises
+    ------
+    SettingsError
+        If an option is not one of these.
+
+    Notes
+    -----
+    The paper's convolutions shrink the picture; here padding keeps its size. Its weights were
+    trained on pictures enlarged by MATLAB, which is what `Bicubic` does.
+
+    References
+    ----------
+    Dong et al., "Image super-resolution using deep convolutional networks", IEEE Trans. PAMI 38
+    (2016), section 3.
+
+    Examples
+    --------
+    >>> model = SRCNN(upscale_factor=3)
+    >>> model.parameter_count
+    8129
+    >>> model(np.zeros((1, 1, 5, 4), np.float32)).shape
+    (1, 1, 15, 12)
+    """
+
+    name = "srcnn"
+    initialization = "uniform"
+    training_defaults: ClassVar = {"in_channels": 1, "initialization": "uniform", "icnr": False}
+
+    def __init__(
+        self,
+        upscale_factor,
+        *,
+        in_channels=1,
+        kernel_sizes=(9, 1, 5),
+        channels=(64, 32),
+        luma_range="studio",
+        backend="cpu",
+        dtype=np.float32,
+        rng=None,
+    ):
+        self._take(upscale_factor, in_channels, luma_range)
+        require(
+            tuple(kernel_sizes) in KERNEL_SIZES,
+            "kernel_sizes",
+            f"one of {', '.join(map(str, KERNEL_SIZES))}",
+            tuple(kernel_sizes),
+        )
+        require(
+            len(channels) == 2 and min(channels) >= 1, "channels", "two positive numbers", channels
+        )
+        self.kernel_sizes = tuple(kernel_sizes)
+        self.channels = tuple(channels)
+        backend = kernels.load(backend)
+        k1, k2, k3 = self.kernel_sizes
+        n1, n2 = self.channels
+        super().__init__(
+            {
+                "bicubic": Bicubic(self.upscale_factor, backend),
+                "conv1": Conv2d(in_channels, n1, k1, backend, dtype),
+                "relu1": ReLU(backend),
+                "conv2": Conv2d(n1, n2, k2, backend, dtype),
+                "relu2": ReLU(backend),
+                "conv3": Conv2d(n2, in_channels, k3, backend, dtype),
+            },
+            backend,
+        )
+        self._initialize(rng)
+
+    @property
+    def settings(self):
+        """The options that make a network of this shape, for files."""
+        return {
+            "upscale_factor": self.upscale_factor,
+            "in_channels": self.in_channels,
+            "kernel_sizes": list(self.kernel_sizes),
+            "channels": list(self.channels),
+            "luma_range": self.luma_range,
+        }
+
+    def __str__(self):
+        sizes = "-".join(map(str, self.kernel_sizes))
+        n1, n2 = self.channels
+        return f"SRCNN(x{self.upscale_factor}, {sizes}, {self.in_channels}-{n1}-{n2})"
