@@ -15,7 +15,7 @@ from minisr.formats import npz, tensorflow, torch_legacy, torch_zip
 from minisr.formats.families import FAMILIES, OPTIONS, Family, Recognised, recognise
 from minisr.formats.zips import Archive
 
-__all__ = ["FAMILIES", "OPTIONS", "Family", "Recognised", "read", "recognise"]
+__all__ = ["FAMILIES", "OPTIONS", "Family", "Recognised", "read", "recognise", "short"]
 
 # Bytes. All families of `families` are of some 100 kB; what minisr writes itself may be larger.
 LARGEST = 64 << 20
@@ -72,7 +72,13 @@ def read(path):
     try:
         return _parse(content, kind)
     except CheckpointError as error:
-        raise CheckpointError(f"{path} {error}") from error
+        raise CheckpointError(f"{path} {short(error)}") from error
+
+
+def short(error):
+    """Return an error's text, cut where names in a strange file have made it long."""
+    text = str(error)
+    return text if len(text) <= 400 else f"{text[:400]}..."
 
 
 def _kind(begin, size):

@@ -132,7 +132,7 @@ def load_with_origin(path, backend="cpu", **options):
     try:
         found = formats.recognise(tensors, hints, **options)
     except CheckpointError as error:
-        raise CheckpointError(f"{path} {error}") from error
+        raise CheckpointError(f"{path} {formats.short(error)}") from error
     try:
         # Blank, the network of a file that lies about its size takes no memory before it is found
         # out; but for settings that no memory holds.
@@ -140,18 +140,12 @@ def load_with_origin(path, backend="cpu", **options):
         with np.errstate(invalid="ignore"):  # of a number too large for one that counts something
             model.load_state_dict(found.state)
     except (TypeError, SettingsError, CheckpointError) as error:
-        raise CheckpointError(f"{path} cannot be used: {_short(error)}") from error
+        raise CheckpointError(f"{path} cannot be used: {formats.short(error)}") from error
     except (MemoryError, ValueError) as error:
         raise CheckpointError(
             f"{path} cannot be used: its settings, {found.settings}, are of no real network"
         ) from error
     return model, found.training
-
-
-def _short(error):
-    """Return an error's text, cut where a strange file has made it long."""
-    text = str(error)
-    return text if len(text) < 400 else f"{text[:400]}..."
 
 
 def pretrained_names():
