@@ -20,6 +20,7 @@ __all__ = ["FAMILIES", "OPTIONS", "Family", "Recognised", "read", "recognise", "
 # Bytes. All families of `families` are of some 100 kB; what minisr writes itself may be larger.
 LARGEST = 64 << 20
 LARGEST_SAFETENSORS = 256 << 20
+LARGEST_HEADER = 4 << 20  # of safetensors; it lists the tensors
 # What is not read, by its first bytes, and what to do about it.
 UNREAD = {
     b"\x89HDF": "is HDF5, as Keras writes it; save its arrays with numpy.savez, kernels as OIHW",
@@ -54,25 +55,29 @@ def read(path):
     path = Path(path)
     checkpoint.require_file(path)
     try:
-        size = path.stat().st_size
-        with open(path, "rb") as file:
-            begin = file.read(16)
-            kind = _kind(begin, size)
-            largest = LARGEST_SAFETENSORS if kind == "safetensors" else LARGEST
-            if size > largest:
-                raise CheckpointError(
-                    f"{path} has {size >> 20} MiB; at most {largest >> 20} MiB of {kind} are read"
-                )
-            if kind == "safetensors":
-                tensors, metadata = checkpoint.read(path)
-                return tensors, {"container": kind} | _own(metadata)
-            content = begin + file.read()
+        return _read(path)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
-    try:
-        return _parse(content, kind)
     except CheckpointError as error:
-        raise CheckpointError(f"{path} {short(error)}") from error
+        text = str(error)
+        raise CheckpointError(short(text if str(path) in text else f"{path} {text}")) from error
+
+
+def _read(path):
+    """Do the work of `read`; most errors do not name the file."""
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        begin = file.read(16)
+        kind = _kind(begin, size)
+        largest = LARGEST_SAFETENSORS if kind == "safetensors" else LARGEST
+        if size > largest:
+            raise CheckpointError(
+                f"has {size >> 20} MiB; at most {largest >> 20} MiB of {kind} are read"
+            )
+        if kind != "safetensors":
+            return _parse(begin + file.read(), kind)
+    tensors, metadata = checkpoint.read(path)
+    return tensors, {"container": kind} | _own(metadata)
 
 
 def short(error):
@@ -85,6 +90,11 @@ def _kind(begin, size):
     """Return what a file is, by its first bytes; safetensors if nothing else."""
     header = int.from_bytes(begin[:8], "little")
     if begin[8:9] == b"{" and header <= size:
+        if header > LARGEST_HEADER:
+            raise CheckpointError(
+                f"has a list of tensors of {header >> 20} MiB; "
+                f"at most {LARGEST_HEADER >> 20} MiB are read"
+            )
         return "safetensors"
     if begin[:2] == b"PK":
         return "zip"
@@ -96,7 +106,7 @@ def _kind(begin, size):
 
 
 def _parse(content, kind):
-    """Return tensors and hints; errors do not name the file."""
+    """Return tensors and hints."""
     if kind == "unread":
         raise CheckpointError(next(UNREAD[start] for start in UNREAD if content.startswith(start)))
     if kind == "tensorflow":

@@ -371,7 +371,7 @@ def _float32(tensor, key):
     if not np.isfinite(tensor).all():
         raise CheckpointError(f"has NaN or infinity in {_shown(key)}")
     with np.errstate(over="ignore"):
-        converted = tensor.astype(np.float32)
+        converted = tensor.astype(np.float32, copy=False)
     if not np.isfinite(converted).all():
         raise CheckpointError(f"has values beyond float32 in {_shown(key)}")
     return converted

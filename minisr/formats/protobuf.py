@@ -9,11 +9,12 @@ References
 Protocol Buffers Documentation, "Encoding".
 """
 
-import struct
+import numpy as np
 
 from minisr.errors import CheckpointError
 
-MOST_FIELDS = 100_000  # of one file; one of ESPCN has some two hundred
+MOST_FIELDS = 20_000  # of one file; one of ESPCN has some three hundred
+MOST_PACKED = 100  # bytes of packed whole numbers
 FIXED = {1: 8, 5: 4}
 
 
@@ -85,12 +86,14 @@ def varint(content, at):
 
 
 def varints(values):
-    """Return whole numbers that are one a field, or packed many into one."""
+    """Return whole numbers that are one a field, or packed many into one; there must be few."""
     numbers = []
     for value in values:
         if isinstance(value, int):
             numbers.append(value)
             continue
+        if len(value) > MOST_PACKED:
+            raise CheckpointError(f"has {len(value)} bytes of numbers where a few are enough")
         at = 0
         while at < len(value):
             number, at = varint(value, at)
@@ -103,7 +106,7 @@ def floats(values):
     packed = b"".join(bytes_of(value) for value in values)
     if len(packed) % 4:
         raise CheckpointError("has half a number")
-    return list(struct.unpack(f"<{len(packed) // 4}f", packed))
+    return np.frombuffer(packed, "<f4")
 
 
 def bytes_of(value):

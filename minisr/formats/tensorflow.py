@@ -16,7 +16,8 @@ from minisr.errors import CheckpointError
 from minisr.formats import protobuf
 
 FLOAT = 1  # DataType DT_FLOAT
-MOST_VALUES = 16 << 20
+MOST_VALUES = 1 << 20  # of one constant, which may be one value for all
+MOST_LAYERS = 8
 ACTIVATIONS = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid"}
 SUMS = ("Add", "AddV2", "BiasAdd")
 SILENT = ("Const", "Placeholder", "Identity", "Transpose", "NoOp")  # change no number
@@ -79,6 +80,8 @@ def read(content):
         return source.name
 
     while not work or work[0].operation != "DepthToSpace":
+        if len(layers) == MOST_LAYERS:
+            raise CheckpointError(f"has more than {MOST_LAYERS} convolutions")
         convolution = take("Conv2D", "DepthToSpace")
         _check_plain(convolution)
         weight = constant(convolution, 4)
@@ -161,4 +164,4 @@ def _constant(node):
     values = protobuf.floats(fields.get(5, []))
     if len(values) not in (1, count):  # one stands for all
         raise CheckpointError(f"is damaged: {node.name!a} has {len(values)} values for {shape}")
-    return np.resize(np.array(values, np.float32), shape)
+    return np.resize(values.astype(np.float32), shape)

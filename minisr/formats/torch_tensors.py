@@ -22,7 +22,7 @@ STORAGES = {
     "BoolStorage": "?",
 }
 MOST_DIMENSIONS = 8
-MOST_VALUES = 16 << 20  # of one tensor, which may show the same number many times
+MOST_VALUES = 16 << 20  # of all tensors, which may show the same number many times
 
 
 @dataclass(frozen=True)
@@ -59,17 +59,13 @@ class Storage:
             raise CheckpointError("has a storage in its pickle that makes no sense")
 
     def numbers(self, content, byteorder):
-        """Return the numbers as an array of one dimension; nothing is copied but bfloat16."""
+        """Return the numbers as an array of one dimension, nothing copied; bfloat16 as uint16."""
         need = self.count * self.kind.itemsize
         if len(content) < need:
             raise CheckpointError(
-                f"is cut short: storage {self.key!a} has {len(content)} bytes of {need}"
+                f"is cut short: storage {self.key[:80]!a} has {len(content)} bytes of {need}"
             )
-        content = memoryview(content)[:need]
-        if self.kind.dtype:
-            return np.frombuffer(content, byteorder + self.kind.dtype)
-        high_half = np.frombuffer(content, byteorder + "u2").astype(np.uint32)
-        return (high_half << np.uint32(16)).view(np.float32)
+        return np.frombuffer(memoryview(content)[:need], byteorder + (self.kind.dtype or "u2"))
 
 
 @dataclass(frozen=True)
@@ -121,7 +117,10 @@ class Tensor:
         numbers = self.storage.numbers(content, byteorder)
         strides = [stride * numbers.itemsize for stride in self.stride]
         view = np.lib.stride_tricks.as_strided(numbers[self.offset :], self.size, strides)
-        return np.array(view, dtype=numbers.dtype.newbyteorder("="), order="C")
+        array = np.array(view, dtype=numbers.dtype.newbyteorder("="), order="C")
+        if self.storage.kind.dtype:
+            return array
+        return (array.astype(np.uint32) << np.uint32(16)).view(np.float32)  # the upper half of it
 
 
 def _is_count(value):
@@ -170,4 +169,6 @@ def tensors_in(value):
     for key in found:
         if not isinstance(key, str):
             raise CheckpointError(f"has a tensor called {key}, not by a text")
+    if sum(math.prod(tensor.size) for tensor in found.values()) > MOST_VALUES:
+        raise CheckpointError("has tensors of more values than any network needs")
     return found

@@ -58,10 +58,13 @@ def read(archive):
         order = archive.read(f"{root}byteorder")
     if order not in BYTEORDERS:
         raise CheckpointError(f"has the byte order {order[:20]!r}, expected little or big")
-    return {
-        name: tensor.array(archive.read(f"{root}data/{tensor.storage.key}"), BYTEORDERS[order])
-        for name, tensor in tensors_in(value).items()
-    }
+    tensors, storages = {}, {}
+    for name, tensor in tensors_in(value).items():
+        key = tensor.storage.key
+        if key not in storages:  # many tensors may share one
+            storages[key] = archive.read(f"{root}data/{key}")
+        tensors[name] = tensor.array(storages[key], BYTEORDERS[order])
+    return tensors
 
 
 def write(tensors, comment):
