@@ -28,7 +28,7 @@ class Pair:
     high: np.ndarray
 
 
-def make_pair(pixels, scale, in_channels=1, name="picture"):
+def make_pair(pixels, scale, in_channels=1, name="picture", luma_range="studio"):
     """Crop a picture to a multiple of the scale and shrink it.
 
     Parameters
@@ -39,6 +39,8 @@ def make_pair(pixels, scale, in_channels=1, name="picture"):
     in_channels : {1, 3}, optional
         Luma or RGB.
     name : str, optional
+    luma_range : {"studio", "full"}, optional
+        Of the luma, see `minisr.images.colour`.
 
     Returns
     -------
@@ -60,7 +62,7 @@ def make_pair(pixels, scale, in_channels=1, name="picture"):
     if high.ndim == 3 and high.shape[2] in (2, 4):
         high = high[..., 0] if high.shape[2] == 2 else high[..., :3]
     if in_channels == 1:
-        high = luma(high)
+        high = luma(high, luma_range)
     elif high.ndim == 2:
         high = np.repeat(high[..., None], 3, axis=2)
     low = imresize(high, (height // scale, width // scale))
@@ -71,7 +73,7 @@ def _channels_first(pixels):
     return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
-def read_pairs(paths, scale, in_channels, threads, progress):
+def read_pairs(paths, scale, in_channels, threads, progress, luma_range="studio"):
     """Read pictures and shrink them.
 
     Parameters
@@ -83,6 +85,7 @@ def read_pairs(paths, scale, in_channels, threads, progress):
     threads : minisr.threads.Threads
     progress : callable
         Wraps the list of paths to show how far it is; ``tqdm`` or ``iter``.
+    luma_range : {"studio", "full"}, optional
 
     Returns
     -------
@@ -96,7 +99,7 @@ def read_pairs(paths, scale, in_channels, threads, progress):
     """
 
     def read(path):
-        return make_pair(read_picture(path).pixels, scale, in_channels, str(path))
+        return make_pair(read_picture(path).pixels, scale, in_channels, str(path), luma_range)
 
     paths = list(paths)
     step = 4 * threads.count  # so that the bar moves

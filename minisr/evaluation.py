@@ -7,6 +7,7 @@ import numpy as np
 from minisr.data import make_pair
 from minisr.errors import PictureError, ShapeError
 from minisr.images import imresize, luma, read_picture, to_8_bits
+from minisr.images.colour import full_to_studio, studio_to_full
 from minisr.metrics import bicubic
 
 
@@ -44,6 +45,12 @@ def predict_luma(model, low, threads=None):
     if len(high) == 1:
         return high[0]
     return luma(to_8_bits(high).transpose(1, 2, 0))
+
+
+def _predict_full_range(model, low, threads):
+    """Enlarge a colour picture's luma of studio range by a network that knows the full range."""
+    low = studio_to_full(low.astype(np.float32) / np.float32(255))
+    return full_to_studio(model(low[None, None], threads)[0, 0])
 
 
 def score_pair(model, pair, protocol, threads=None):
@@ -103,10 +110,13 @@ def evaluate_picture(path, scale, models, protocol, threads=None):
     pixels = read_picture(path).pixels
     try:
         low, high = protocol.prepare(pixels, scale)
+        is_colour = pixels.ndim == 3 and pixels.shape[2] > 2
         scores = {}
         for name, model in models.items():
             if model is None:
                 prediction = bicubic(low, scale)
+            elif model.in_channels == 1 and model.luma_range == "full" and is_colour:
+                prediction = _predict_full_range(model, low, threads)
             elif model.in_channels == 1:
                 prediction = predict_luma(model, low[None], threads)
             else:

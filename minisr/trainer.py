@@ -1,7 +1,7 @@
 """Training: the settings, and the step that is repeated until the network has learnt."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,11 +22,16 @@ class TrainConfig:
     upscale_factor : int
     steps : int
         How many batches.
+    epochs : int or None
+        How many times as many pixels as there are; if given, ``steps`` follows from it.
     model : str
         A key of `minisr.models.MODELS`.
     in_channels : int
-        1 for luma, 3 for RGB.
-    activation : str
+        1 for luma, 3 for RGB. None becomes the network's own choice, here and below.
+    luma_range : str
+        Which luma, see `minisr.images.colour`.
+    options : dict
+        The network's further ones: ``{"activation": "relu"}``.
     batch_size : int
     patch_size : int
         Low-resolution pixels a side.
@@ -49,17 +54,19 @@ class TrainConfig:
     average_decay : float
         Of the moving average of the weights, which is what is saved and used; 0 is none.
     initialization : str
-        One of `minisr.models.initialization.METHODS`.
+        One of `minisr.models.initialization.METHODS`, or None.
     icnr : bool
-        Whether the last layer starts without a checkerboard.
+        Whether convolutions before a shuffle start without a checkerboard; or None.
     seed : int
     """
 
     upscale_factor: int
     steps: int
     model: str = "espcn"
-    in_channels: int = 1
-    activation: str = "tanh"
+    epochs: int | None = None
+    in_channels: int | None = None
+    luma_range: str = "studio"
+    options: dict = field(default_factory=dict)
     batch_size: int = 8
     patch_size: int = 32
     loss: str = "mse"
@@ -70,15 +77,19 @@ class TrainConfig:
     milestones: tuple = (50, 75, 100)
     gamma: float = 0.5
     average_decay: float = 0.999
-    initialization: str = "balanced"
-    icnr: bool = True
+    initialization: str | None = None
+    icnr: bool | None = None
     seed: int = 0
 
     def __post_init__(self):
         object.__setattr__(self, "milestones", tuple(self.milestones))
+        for name, value in self._require_network().training_defaults.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
         scales = range(2, 9)
         self._require(self.upscale_factor in scales, "upscale_factor", "an integer from 2 to 8")
         self._require(self.steps >= 1, "steps", "at least 1")
+        self._require(self.epochs is None or self.epochs >= 1, "epochs", "at least 1")
         self._require(0 < self.learning_rate < math.inf, "learning_rate", "above 0 and finite")
         self._require(0 < self.gamma <= 1, "gamma", "in (0, 1]")
         self._require(0 <= self.beta2 < 1, "beta2", "in [0, 1)")
@@ -87,6 +98,10 @@ class TrainConfig:
         self._require(self.seed >= 0, "seed", "at least 0")
         self._require(self.loss in LOSSES, "loss", f"one of {', '.join(LOSSES)}")
         self._require(self.schedule in SCHEDULES, "schedule", f"one of {', '.join(SCHEDULES)}")
+
+    def _require_network(self):
+        self._require(self.model in models.MODELS, "model", f"one of {', '.join(models.MODELS)}")
+        return models.MODELS[self.model]
 
     def _require(self, holds, name, expected):
         if not holds:
@@ -97,9 +112,12 @@ class TrainConfig:
         settings = {
             "upscale_factor": self.upscale_factor,
             "in_channels": self.in_channels,
-            "activation": self.activation,
+            "luma_range": self.luma_range,
         }
-        model = models.build(self.model, settings, backend=backend)
+        twice = ", ".join({*settings} & {*self.options})
+        if twice:
+            raise SettingsError(f"{twice}: a setting of training, and no option of the network")
+        model = models.build(self.model, settings | self.options, backend=backend)
         rng = np.random.default_rng(self.seed)
         initialization.initialize(model, rng, self.initialization, self.icnr)
         return model
@@ -129,7 +147,7 @@ class Trainer:
         self.config = config
         self.patches = patches
         self.threads = threads
-        self.model = config.make_model(backend)
+        self.model = config.make_model(backend).train()
         self.averaged = config.make_model(backend)
         self.average = optim.MovingAverage(self.model, self.averaged, config.average_decay)
         self.optimizer = optim.Adam(

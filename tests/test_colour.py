@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from minisr.errors import PictureError, SettingsError
 from minisr.images import luma, rgb_to_ycbcr, ycbcr_to_rgb
-from minisr.images.colour import LUMA_RANGES
+from minisr.images.colour import LUMA_RANGES, full_to_studio, studio_to_full
 
 # R, G, B, then 255 Y, 255 Cb, 255 Cr: sums of the coefficients in MATLAB's rgb2ycbcr.m.
 TABLE = [
@@ -154,6 +154,14 @@ def test_grey_is_luma_unconverted(dtype):
 def test_luma_refuses(picture, message):
     with pytest.raises(PictureError, match=message):
         luma(picture)
+
+
+def test_luma_goes_from_range_to_range(rng):
+    rgb = rng.random((4, 5, 3)).astype(np.float32)
+    full = studio_to_full(luma(rgb))
+    assert full.dtype == full_to_studio(full).dtype == np.float32
+    np.testing.assert_allclose(full, luma(rgb, "full"), atol=1e-6)
+    np.testing.assert_allclose(full_to_studio(full), luma(rgb), atol=1e-6)
 
 
 @pytest.mark.parametrize("convert", [rgb_to_ycbcr, ycbcr_to_rgb, luma])

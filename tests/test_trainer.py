@@ -93,7 +93,9 @@ def test_a_batch_has_the_gradient_of_its_mean_loss(rng):
 
 
 @pytest.mark.parametrize("loss", ["mse", "l1", "charbonnier"])
-@pytest.mark.parametrize("options", [{}, {"activation": "relu", "in_channels": 3}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"options": {"activation": "relu"}, "in_channels": 3}], ids=str
+)
 def test_every_loss_learns(loss, options):
     config = dataclasses.replace(CONFIG, loss=loss, steps=60, learning_rate=5e-3, **options)
     pairs = [make_pair(smooth_picture(k), 2, config.in_channels) for k in range(3)]
@@ -192,7 +194,7 @@ KILLED = """
 import sys
 from minisr import runs
 from minisr.trainer import TrainConfig
-runs.CHECKPOINT_SECONDS = 0  # after every step: the kill falls into writing, too
+runs.loop.CHECKPOINT_SECONDS = 0  # after every step: the kill falls into writing, too
 settings = {"upscale_factor": 2, "steps": 30, "batch_size": 3, "patch_size": 9}
 settings |= {"warmup": 4, "seed": 11}
 runs.train(sys.argv[1], [sys.argv[2]], resume=True, show_progress=False, **settings)
@@ -382,7 +384,7 @@ def test_held_out_pictures_are_not_learnt_from(tmp_path, monkeypatch):
 
     monkeypatch.setattr(runs, "Patches", Spy)
     monkeypatch.setattr(
-        runs,
+        runs.loop,
         "score_pair",
         lambda model, pair, protocol, threads: seen.setdefault("out", set()).add(pair.name)
         or Score(30.0, 0.9),

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import json
 from pathlib import Path
 
 from minisr import models, runs, trainer
@@ -15,13 +16,21 @@ from minisr.cli.common import (
     scale,
 )
 from minisr.errors import SettingsError
+from minisr.images.colour import LUMA_RANGES
 from minisr.models.initialization import METHODS
+from minisr.recipes import read_recipe
 
 
 def train_command(arguments):
     """Train a network on pictures."""
     names = [field.name for field in dataclasses.fields(trainer.TrainConfig)]
     settings = {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
+    if arguments.pictures and arguments.pictures[0].suffix.lower() == ".toml":
+        recipe = read_recipe(arguments.pictures.pop(0))
+        if {"steps", "epochs"} & {*settings} or arguments.minutes is not None:
+            recipe = {k: v for k, v in recipe.items() if k not in ("steps", "epochs")}
+        options = recipe.get("options", {}) | settings.get("options", {})
+        settings = recipe | settings | ({"options": options} if options else {})
     if settings and not arguments.resume and not arguments.pictures:
         raise SettingsError("train on what? name folders or pictures")
     with Interruptible() as interrupted:
@@ -49,17 +58,44 @@ def train_command(arguments):
         gain = last["psnr"] - last["bicubic_psnr"]
         print(
             f"step {last['step']}: {last['psnr']:.2f} dB on held-out pictures, "
-            f"{gain:+.2f} dB against bicubic (protocol matlab)"
+            f"{gain:+.2f} dB against bicubic ({_measure(result.model)})"
         )
     print(f"weights: {arguments.output / runs.MODEL}")
     return 0
+
+
+def _measure(model):
+    """Say by what the figures were measured: on the luma that the network was trained on."""
+    full = model.in_channels == 1 and model.luma_range == "full"
+    return "as protocol matlab, but on luma of full range" if full else "protocol matlab"
+
+
+class _Options(argparse.Action):
+    """Collects ``OPTION=VALUE``; a value is JSON, or a word as it stands."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        """Add one to the dictionary."""
+        name, equals, text = values.partition("=")
+        if not name or not equals:
+            parser.error(f"{option_string} expects OPTION=VALUE, got {values}")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        namespace.options = {**getattr(namespace, "options", {}), name: value}
 
 
 def add_parser(commands):
     """Describe the command to argparse."""
     sub = add_command(commands, "train", train_command, "Train a network on pictures.")
     add_threads(sub)
-    sub.add_argument("pictures", nargs="*", type=Path, metavar="PICTURES", help="and folders")
+    sub.add_argument(
+        "pictures",
+        nargs="*",
+        type=Path,
+        metavar="PICTURES",
+        help="and folders; a recipe (RECIPE.toml) may come first",
+    )
     sub.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="a folder")
     sub.add_argument("--minutes", type=float, metavar="T", help="as many steps as take so long")
     sub.add_argument(
@@ -80,12 +116,21 @@ def add_parser(commands):
         if name in defaults and defaults[name] is not dataclasses.MISSING:
             shown = defaults[name]
             shown = " ".join(map(str, shown)) if isinstance(shown, tuple) else shown
-            text += f" (default: {shown})"
+            text += f" (default: {shown})" if shown is not None else ""
         sub.add_argument(*flags, dest=name, default=argparse.SUPPRESS, help=text, **options)
 
     setting(("-s", "--scale"), "upscale_factor", "how much larger: 2 to 8", type=scale)
     setting(("-m", "--model"), "model", "network", choices=list(models.MODELS))
+    sub.add_argument(
+        "--set",
+        dest="options",
+        action=_Options,
+        default=argparse.SUPPRESS,
+        metavar="OPTION=VALUE",
+        help="an option of the network, as --set activation=relu; may be repeated",
+    )
     setting(("--steps",), "steps", "batches", type=int)
+    setting(("--epochs",), "epochs", "instead: times that all pixels are seen", type=int)
     setting(("--seed",), "seed", "the same seed gives the same weights", type=int)
     setting(("--loss",), "loss", "what is minimised", choices=trainer.LOSSES)
     setting(("--learning-rate",), "learning_rate", "at its highest", type=float)
@@ -97,7 +142,7 @@ def add_parser(commands):
     setting(("--batch-size",), "batch_size", "patches a step", type=int)
     setting(("--patch-size",), "patch_size", "low-resolution pixels a side", type=int)
     setting(("--in-channels",), "in_channels", "1 luma, 3 RGB", type=int, choices=(1, 3))
-    setting(("--activation",), "activation", "between layers", choices=("tanh", "relu"))
+    setting(("--luma-range",), "luma_range", "of luma", choices=LUMA_RANGES)
     setting(("--initialization",), "initialization", "of the weights", choices=METHODS)
     setting(
         ("--icnr",), "icnr", "start without a checkerboard", action=argparse.BooleanOptionalAction

@@ -26,6 +26,8 @@ CONVERSIONS = {
     "full": (FULL_RGB_TO_YCBCR, np.array([0.0, 128.0, 128.0])),
 }
 LUMA_RANGES = tuple(CONVERSIONS)
+# Black, and from there to white, of studio range. Python's floats leave float32 pictures float32.
+_BLACK, _SPAN = 16 / 255, 219 / 255
 
 
 def rgb_to_ycbcr(rgb, luma_range="studio"):
@@ -154,6 +156,16 @@ def _conversion(luma_range):
             f"luma_range must be one of {', '.join(LUMA_RANGES)}, got {luma_range!r}"
         )
     return CONVERSIONS[luma_range]
+
+
+def studio_to_full(luma):
+    """Convert luma of studio range, floats where white is 235/255, to full range, white being 1."""
+    return (luma - _BLACK) / _SPAN
+
+
+def full_to_studio(luma):
+    """Convert luma of full range to studio range: the inverse of `studio_to_full`."""
+    return luma * _SPAN + _BLACK
 
 
 def _check_colour(picture, name):
