@@ -6,7 +6,7 @@ from pathlib import Path
 from minisr import checkpoint, models
 from minisr.atomic import atomic_path
 from minisr.errors import CheckpointError, SettingsError
-from minisr.formats import FAMILIES, npz, onnx, torch_zip
+from minisr.formats import FAMILIES, npz, onnx, tensorflow_writer, torch_zip
 
 # What is written, by the suffix of the file.
 SUFFIXES = {
@@ -15,6 +15,7 @@ SUFFIXES = {
     ".pth": "torch",
     ".pt": "torch",
     ".onnx": "onnx",
+    ".pb": "tensorflow",
 }
 # Whose names for the convolutions can be had; TF-ESPCN's go with no file that is written.
 KEY_STYLES = {family.name: family for family in FAMILIES if family.containers != ("tensorflow",)}
@@ -30,9 +31,9 @@ def convert(source, target, *, layout="nchw", keys="minisr", **options):
         See `minisr.load`.
     target : path-like
         What is written depends on its suffix: ``.safetensors``, ``.npz``, ``.pth`` or ``.pt``
-        (a state dictionary for PyTorch), ``.onnx``.
+        (a state dictionary for PyTorch), ``.onnx``, ``.pb`` (a graph for OpenCV's dnn_superres).
     layout : {"nchw", "nhwc"}, optional
-        Of ONNX: "nhwc" is for OpenCV 5's dnn_superres, see `minisr.formats.onnx`.
+        Of ONNX: "nhwc" is for dnn_superres of OpenCV after 5.0.0, see `minisr.formats.onnx`.
     keys : str, optional
         Whose names the weights get in ``.pth``: "minisr" or one of ``KEY_STYLES``.
     **options
@@ -87,6 +88,8 @@ def write(model, path, training=None, *, layout="nchw", keys="minisr"):
     about = models.describe(model, training)
     if kind == "onnx":
         content = onnx.to_bytes(model, about, layout)
+    elif kind == "tensorflow":
+        content = tensorflow_writer.to_bytes(model)
     elif kind == "torch":
         # Under others' names the file is theirs, and is recognised as such.
         comment = _comment(about) if keys == "minisr" else b""

@@ -99,8 +99,9 @@ def test_mistakes(weights, tmp_path, capsys):
     assert "nothing.pth: no such file; expected a file of weights" in error(
         tmp_path / "nothing.pth", out
     )
-    assert "out.h5: cannot write weights of kind '.h5'; use .safetensors .npz .pth .pt" in error(
-        weights, tmp_path / "out.h5"
+    assert (
+        "out.h5: cannot write weights of kind '.h5'; use .safetensors .npz .pth .pt .onnx .pb"
+        in error(weights, tmp_path / "out.h5")
     )
     assert "cannot write weights of kind ''" in error(weights, tmp_path / "out")
     assert "cannot write" in error(weights, tmp_path / "no" / "out.npz")

@@ -7,7 +7,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from other_networks import TFESPCN, outputs, seeded, small_pictures
 
 import minisr
-from minisr.errors import CheckpointError
+from minisr import ESPCN, models
+from minisr.convert import write
+from minisr.errors import CheckpointError, SettingsError
 from minisr.formats import protobuf, tensorflow
 
 
@@ -25,6 +27,7 @@ def test_filters_come_out_as_they_were_before_they_were_turned(state):
         "activation": "relu",
         "output_activation": "tanh",
         "upscale_factor": 3,
+        "luma_range": "full",
     }
 
 
@@ -58,8 +61,7 @@ def one_for_all(name, count, value):
 def test_the_graph_says_its_activations(operations, activation, output_activation, state, tmp_path):
     path = tmp_path / "w.pb"
     path.write_bytes(graphdef.espcn(state, 3, operations=operations))
-    options = {} if operations[0] == "Relu" else {"luma_range": "full"}
-    model = minisr.load(path, **options)
+    model = minisr.load(path)
     assert (model.activation, model.output_activation) == (activation, output_activation)
 
 
@@ -155,3 +157,76 @@ def test_the_files_that_opencv_users_have(scale, shared_data, rng):
         low = low.astype(np.float32)
         network.setInput(low)
         assert_allclose(model(low), network.forward(), rtol=0, atol=1e-5)
+
+
+WRITTEN = [
+    ESPCN(2, rng=np.random.default_rng(2)),
+    ESPCN(3, activation="relu", output_activation="sigmoid", rng=np.random.default_rng(3)),
+    ESPCN(4, luma_range="full", output_activation="tanh", rng=np.random.default_rng(4)),
+    models.build("subpixelcnn", {"upscale_factor": 3}, rng=np.random.default_rng(5)),
+]
+
+
+def full_range(model, low):
+    """Return what a network makes of luma of full range, in full range."""
+    if model.luma_range == "full":
+        return model(low)
+    studio = np.float32(16 / 255) + np.float32(219 / 255) * low
+    return (model(studio) - np.float32(16 / 255)) * np.float32(255 / 219)
+
+
+@pytest.mark.parametrize("model", WRITTEN, ids=str)
+def test_graphs_of_ours_come_back_to_the_bit(model, tmp_path):
+    write(model, tmp_path / "w.pb")
+    again = minisr.load(tmp_path / "w.pb")
+    assert again.settings == model.settings
+    for key, array in model.state_dict().items():
+        assert_array_equal(again.state_dict()[key], array)
+
+
+@pytest.mark.parametrize("model", WRITTEN, ids=str)
+def test_opencv_reads_graphs_of_ours(model, tmp_path, rng):
+    write(model, tmp_path / "w.pb")
+    network = opencv_network(tmp_path / "w.pb")
+    for size in ((9, 14), (16, 7)):
+        low = rng.random((1, 1, *size)).astype(np.float32)
+        network.setInput(low)
+        assert_allclose(network.forward(), full_range(model, low), rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_dnn_superres_enlarges_with_our_weights(scale, tmp_path):
+    cv2 = pytest.importorskip("cv2", reason="needs opencv-contrib-python-headless, of `test`")
+    if not hasattr(cv2, "dnn_superres"):
+        pytest.skip("this OpenCV has no dnn_superres")
+    y, x = np.mgrid[:30, :41]
+    picture = np.uint8(128 + 90 * np.sin(x / 5) * np.cos(y / 4))
+    model = minisr.from_pretrained("espcn", scale)
+    write(model, tmp_path / "w.pb")
+    program = cv2.dnn_superres.DnnSuperResImpl_create()
+    program.readModel(str(tmp_path / "w.pb"))
+    program.setModel("espcn", scale)
+    expected = full_range(model, np.float32(picture[None, None] / 255))[0, 0]
+    expected = np.clip(np.rint(255 * expected), 0, 255)
+    assert np.abs(program.upsample(picture) - expected).max() <= 1
+
+
+def test_what_no_graph_can_hold_is_refused(tmp_path):
+    with pytest.raises(SettingsError, match="a TensorFlow graph is for networks of luma"):
+        write(ESPCN(2, in_channels=3), tmp_path / "w.pb")
+    srcnn = models.build("srcnn", {"upscale_factor": 2})
+    with pytest.raises(SettingsError, match=r"the layer bicubic, Bicubic\(2\), cannot be written"):
+        write(srcnn, tmp_path / "w.pb")
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_conversion_of_luma_is_refused(tmp_path):
+    write(WRITTEN[0], tmp_path / "w.pb")
+    content = (tmp_path / "w.pb").read_bytes()
+    span = np.float32(219 / 255).tobytes()
+    assert content.count(span) == 1
+    (tmp_path / "w.pb").write_bytes(content.replace(span, np.float32(0.5).tobytes()))
+    with pytest.raises(
+        CheckpointError, match="'to_studio/factor' that is not of luma's conversion"
+    ):
+        minisr.load(tmp_path / "w.pb")

@@ -16,12 +16,13 @@ IN   minisr's safetensors; safetensors and .npz of tensors alone; .pth, .pt and 
      OpenCV's dnn_superres has them. Whose network it is, shapes and names tell:
      yjn870, Lornatang, leftthomas, pytorch/examples and its kin, TF-ESPCN, minisr.
 OUT  its suffix decides: .safetensors (minisr), .npz (NumPy), .pth or .pt (a state dictionary for
-     PyTorch), .onnx (any batch, height and width)."""
+     PyTorch), .onnx (any batch, height and width), .pb (a graph for dnn_superres of OpenCV 4 and
+     5.0.0)."""
 EXAMPLES = """\
 examples:
   minisr convert espcn_x3.pth espcn_x3.safetensors    then: minisr upscale -m espcn_x3.safetensors
   minisr convert ESPCN_x2.pb espcn_x2.pth
-  minisr convert model.safetensors model.onnx --layout nhwc    for OpenCV 5's dnn_superres
+  minisr convert model.safetensors model.onnx    for onnxruntime, OpenVINO, cv2.dnn
   minisr convert bare.npz mine.safetensors --activation tanh --output-activation none \\
                  --luma-range studio"""
 
@@ -68,7 +69,8 @@ def add_parser(commands):
         "--layout",
         choices=LAYOUTS,
         default="nchw",
-        help="of ONNX's input: nchw for most, nhwc for OpenCV 5's dnn_superres (default: nchw)",
+        help="of ONNX's input: nchw for most, nhwc (and luma of full range) for dnn_superres of "
+        "OpenCV after 5.0.0 (default: nchw)",
     )
     sub.add_argument(
         "--keys",

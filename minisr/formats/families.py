@@ -359,7 +359,7 @@ def _options(family, known, given):
         words = [f"--{name.replace('_', '-')} {{{'|'.join(OPTIONS[name])}}}" for name in missing]
         raise CheckpointError(
             f"does not tell its network's {', '.join(missing)}, as the names of its tensors are of "
-            f"no one's in particular; say it: {' '.join(words)}"
+            f"no one's in particular; say it to minisr convert: {' '.join(words)}"
         )
     return options
 

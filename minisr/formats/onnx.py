@@ -6,6 +6,7 @@ import numpy as np
 
 from minisr.checkpoint import KEY
 from minisr.errors import SettingsError
+from minisr.formats.luma import TO_FULL, TO_STUDIO
 from minisr.images.resize import axis_weights
 from minisr.layers import (
     BatchNorm2d,
@@ -23,7 +24,6 @@ LAYOUTS = ("nchw", "nhwc")
 OPSET = 13
 IR_VERSION = 8  # the oldest that goes with them, so that older programs can read it, too
 ACTIVATIONS = {Tanh: "Tanh", ReLU: "Relu", Sigmoid: "Sigmoid"}
-BLACK, WHITE = 16 / 255, 235 / 255  # of luma in studio range
 
 
 def to_bytes(model, metadata, layout="nchw", shape=(None, None, None)):
@@ -36,7 +36,7 @@ def to_bytes(model, metadata, layout="nchw", shape=(None, None, None)):
         Kept in the file; no program minds.
     layout : {"nchw", "nhwc"}, optional
         "nchw": ``low`` (N, C, H, W) gives ``high`` (N, C, H * R, W * R), intensity in [0, 1].
-        "nhwc" is what OpenCV 5's dnn_superres wants: ``low`` (N, H, W, 1) gives ``high``
+        "nhwc" is what dnn_superres of OpenCV after 5.0.0 wants: ``low`` (N, H, W, 1) gives ``high``
         (N, 1, H * R, W * R), both luma of full range; a network of studio range has its input and
         output converted.
     shape : tuple of (int or None), optional
@@ -69,13 +69,11 @@ def to_bytes(model, metadata, layout="nchw", shape=(None, None, None)):
     graph = _Graph(model.in_channels)
     if layout == "nhwc":
         graph.add("Transpose", perm=[0, 3, 1, 2])
-        if model.luma_range == "studio":  # studio = black + (white - black) full
-            graph.add("Mul", graph.constant("range", WHITE - BLACK))
-            graph.add("Add", graph.constant("black", BLACK))
+        if model.luma_range == "studio":
+            graph.add_affine("to_studio", *TO_STUDIO)
     graph.add_layers("", model)
     if layout == "nhwc" and model.luma_range == "studio":
-        graph.add("Sub", "black")
-        graph.add("Div", "range")
+        graph.add_affine("to_full", *TO_FULL)
     graph.nodes[-1].output[0] = "high"
 
     N, H, W = (
@@ -129,6 +127,11 @@ class _Graph:
         if name not in [constant.name for constant in self.constants]:
             self.constants.append(numpy_helper.from_array(np.asarray(values, dtype), name))
         return name
+
+    def add_affine(self, name, factor, offset):
+        """Add a multiplication by a number, and a sum with one."""
+        self.add("Mul", self.constant(f"{name}.factor", factor))
+        self.add("Add", self.constant(f"{name}.offset", offset))
 
     def add_layers(self, prefix, sequence):
         """Add the layers of a sequence; ``prefix`` comes before their names."""

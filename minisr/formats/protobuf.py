@@ -1,7 +1,7 @@
 """Protocol buffers on the wire: numbered fields, and bytes that may be messages themselves.
 
-Enough to read TensorFlow's and ONNX's files without either. A message is a run of fields, each a
-number and a kind, and then a whole number of seven bits a byte (kind 0), eight bytes (1), four
+Enough to read and write TensorFlow's graphs without TensorFlow. A message is a run of fields, each
+a number and a kind, and then a whole number of seven bits a byte (kind 0), eight bytes (1), four
 bytes (5), or a length and so many bytes (2).
 
 References
@@ -136,3 +136,27 @@ def whole(value):
     if not isinstance(value, int):
         raise CheckpointError("has bytes where there should be a number")
     return value
+
+
+def field(number, value):
+    """Return a field's bytes, to be put beside others.
+
+    Parameters
+    ----------
+    number : int
+    value : int, bytes or str
+        Not negative; a nested message is bytes.
+    """
+    if isinstance(value, int):
+        return _encoded(number << 3) + _encoded(value)
+    content = value.encode() if isinstance(value, str) else value
+    return _encoded(number << 3 | 2) + _encoded(len(content)) + content
+
+
+def _encoded(value):
+    """Return a whole number, seven bits a byte, the lowest first."""
+    content = bytearray()
+    while value > 127:
+        content.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*content, value])

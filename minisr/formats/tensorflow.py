@@ -14,8 +14,9 @@ import numpy as np
 
 from minisr.errors import CheckpointError
 from minisr.formats import protobuf
+from minisr.formats.luma import TO_FULL, TO_STUDIO
 
-FLOAT = 1  # DataType DT_FLOAT
+FLOAT, INT32 = 1, 3  # DataType
 MOST_VALUES = 1 << 20  # of one constant, which may be one value for all
 MOST_LAYERS = 8
 ACTIVATIONS = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid"}
@@ -45,7 +46,8 @@ def read(content):
         Under the names of the graph, filters in OIHW order.
     graph : dict
         ``layers``, pairs of the names of a filter and a bias, in order; ``activation``,
-        ``output_activation`` (None where there is none) and ``upscale_factor``.
+        ``output_activation`` (None where there is none) and ``upscale_factor``; ``luma_range``,
+        "studio" if the graph itself converts what it gets and gives, which is of full range.
 
     Raises
     ------
@@ -67,6 +69,7 @@ def read(content):
         return work.pop(0)
 
     def constant(node, axes):
+        """Return the name and the array that a node has as its second input."""
         name = node.inputs[1].removesuffix(":0") if len(node.inputs) == 2 else ""
         source = by_name.get(name)
         if source and source.operation == "Identity" and source.inputs:  # f1/read, of f1
@@ -76,23 +79,35 @@ def read(content):
         array = _constant(source)
         if array.ndim != axes:
             raise CheckpointError(f"has {source.name!a} of shape {array.shape}, not of {axes} axes")
-        tensors[source.name] = array
-        return source.name
+        return source.name, array
 
+    def take_affine(numbers):
+        for operation, expected in zip(("Mul", "Add"), numbers, strict=True):
+            name, array = constant(take(operation), 1)
+            if array.shape != (1,) or abs(array[0] - expected) > 1e-6:
+                raise CheckpointError(f"has a constant {name!a} that is not of luma's conversion")
+
+    converts = bool(work) and work[0].operation == "Mul"
+    if converts:
+        take_affine(TO_STUDIO)
     while not work or work[0].operation != "DepthToSpace":
         if len(layers) == MOST_LAYERS:
             raise CheckpointError(f"has more than {MOST_LAYERS} convolutions")
         convolution = take("Conv2D", "DepthToSpace")
         _check_plain(convolution)
-        weight = constant(convolution, 4)
-        tensors[weight] = np.ascontiguousarray(tensors[weight].transpose(3, 2, 0, 1))
-        layers.append((weight, constant(take(*SUMS), 1)))
+        weight, filters = constant(convolution, 4)
+        bias, biases = constant(take(*SUMS), 1)
+        tensors |= {weight: np.ascontiguousarray(filters.transpose(3, 2, 0, 1)), bias: biases}
+        layers.append((weight, bias))
         activations.append(ACTIVATIONS.get(work[0].operation) if work else None)
         if activations[-1]:
             work.pop(0)
-    shuffle = take("DepthToSpace")
-    block_size = _attribute(shuffle, "block_size", 3)
-    output = ACTIVATIONS[take(*ACTIVATIONS).operation] if work else None
+    block_size = _attribute(take("DepthToSpace"), "block_size", 3)
+    output = ACTIVATIONS.get(work[0].operation) if work else None
+    if output:
+        work.pop(0)
+    if converts:
+        take_affine(TO_FULL)
     if work or len(layers) < 2 or activations[-1] or len({*activations[:-1]}) != 1:
         raise CheckpointError("is no graph of ESPCN: its activations are not where they should be")
     return tensors, {
@@ -100,6 +115,7 @@ def read(content):
         "activation": activations[0],
         "output_activation": output,
         "upscale_factor": protobuf.whole(block_size),
+        "luma_range": "studio" if converts else "full",
     }
 
 
