@@ -136,7 +136,7 @@ def main(folder, count):
         except minisr.MinisrError as error:
             kinds[type(error).__name__] += 1
             longest = max(longest, len(str(error)))
-            if "damaged" not in str(error):
+            if not str(error).startswith(str(path)):
                 faults.append(f"{number}: the file is not named: {error!r:.300}")
         except BaseException as error:  # whatever it is, it should not be
             faults.append(f"{number}, {files[number % len(files)].name}: {error!r:.300}")

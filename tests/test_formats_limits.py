@@ -87,7 +87,8 @@ def one_for_all(name, shape):
 def test_graphs_of_a_constant_and_thousands_of_convolutions(tmp_path):
     nodes = [one_for_all("f", (5, 5, 64, 512)), one_for_all("b", (512,))]
     for k in range(600):
-        nodes += [graphdef.convolution(f"c{k}", "x", "f"), graphdef.node("a", "Add", ("c", "b"))]
+        nodes.append(graphdef.convolution(f"c{k}", f"a{k - 1}", "f"))
+        nodes.append(graphdef.node(f"a{k}", "Add", (f"c{k}", "b")))
     (tmp_path / "w.pb").write_bytes(b"".join(nodes))
     refused(tmp_path / "w.pb", "more than 8 convolutions")
 

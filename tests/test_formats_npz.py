@@ -134,6 +134,27 @@ def test_files_of_other_kinds_are_told_apart(content, message, tmp_path):
         minisr.load(tmp_path / "w.bin")
 
 
+def test_a_file_is_named_however_short_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "i"):
+        np.savez(tmp_path / "w.npz", x=np.zeros(2))
+        (tmp_path / "w.npz").rename(name)
+        with pytest.raises(CheckpointError, match=f"^{name} has no filters"):
+            minisr.load(name)
+        (tmp_path / name).write_bytes(b"PK")
+        with pytest.raises(CheckpointError, match=f"^{name} is a damaged zip"):
+            minisr.load(name)
+
+
+def test_names_in_a_file_cannot_write_on_the_terminal(tmp_path):
+    model = minisr.ESPCN(2, channels=(3, 2))
+    state = model.state_dict() | {"\x1b[31m\nred": np.zeros(1, np.float32)}
+    checkpoint.save(tmp_path / "w", state, minisr.models.describe(model))
+    with pytest.raises(CheckpointError, match=r"\?\[31m\?red is not in this network") as caught:
+        minisr.load(tmp_path / "w")
+    assert str(caught.value).isprintable()
+
+
 def test_files_beyond_all_measure_are_not_read(tmp_path):
     for begin, suffix in ((b"PK", ".npz"), (b"\x10\0\0\0\0\0\0\0{", ".safetensors")):
         path = tmp_path / f"w{suffix}"

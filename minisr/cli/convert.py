@@ -5,7 +5,7 @@ from pathlib import Path
 
 from minisr.cli.common import add_command
 from minisr.convert import KEY_STYLES, SUFFIXES, convert
-from minisr.formats import OPTIONS
+from minisr.formats import OPTIONS, short
 from minisr.formats.onnx import LAYOUTS
 
 ABOUT = """\
@@ -39,12 +39,13 @@ def convert_command(arguments):
 def _described(model, origin):
     """Return what was recognised, in one line."""
     settings = model.settings
-    whose = origin.get("family", "minisr" if "container" not in origin else "of unknown origin")
-    words = [str(whose), f"{model.name} x{model.upscale_factor}"]
+    said = {name: short(origin[name]) for name in ("family", "degradation") if name in origin}
+    unsaid = "of unknown origin" if "container" in origin else "minisr"
+    words = [said.get("family", unsaid), f"{model.name} x{model.upscale_factor}"]
     words += [f"activation {settings['activation']}"] if "activation" in settings else []
     words += [f"output activation {settings.get('output_activation') or 'none'}"]
     words += [f"luma of {settings['luma_range']} range"] if model.in_channels == 1 else ["RGB"]
-    words += [f"small pictures by {origin['degradation']}"] if "degradation" in origin else []
+    words += [f"small pictures by {said['degradation']}"] if "degradation" in said else []
     return ", ".join(words)
 
 

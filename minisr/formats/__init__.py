@@ -55,16 +55,28 @@ def read(path):
     path = Path(path)
     checkpoint.require_file(path)
     try:
-        return _read(path)
+        kind, content = _open(path)
+        if kind != "safetensors":
+            return _parse(content, kind)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
     except CheckpointError as error:
-        text = str(error)
-        raise CheckpointError(short(text if str(path) in text else f"{path} {text}")) from error
+        raise CheckpointError(f"{path} {short(error)}") from error
+    tensors, metadata = checkpoint.read(path)
+    return tensors, {"container": kind} | _own(metadata)
 
 
-def _read(path):
-    """Do the work of `read`; most errors do not name the file."""
+def short(error):
+    """Return an error's text, tamed where names in a strange file have made it long or odd."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in str(error)[:401])
+    return text if len(text) <= 400 else f"{text[:400]}..."
+
+
+def _open(path):
+    """Return what a file is, and its content; of safetensors, which has a reader of its own, None.
+
+    What is wrong is raised without the file's name here, and in all that this file calls.
+    """
     size = path.stat().st_size
     with open(path, "rb") as file:
         begin = file.read(16)
@@ -74,16 +86,7 @@ def _read(path):
             raise CheckpointError(
                 f"has {size >> 20} MiB; at most {largest >> 20} MiB of {kind} are read"
             )
-        if kind != "safetensors":
-            return _parse(begin + file.read(), kind)
-    tensors, metadata = checkpoint.read(path)
-    return tensors, {"container": kind} | _own(metadata)
-
-
-def short(error):
-    """Return an error's text, cut where names in a strange file have made it long."""
-    text = str(error)
-    return text if len(text) <= 400 else f"{text[:400]}..."
+        return kind, None if kind == "safetensors" else begin + file.read()
 
 
 def _kind(begin, size):

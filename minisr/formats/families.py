@@ -21,7 +21,7 @@ OPTIONS = {
     "luma_range": ("studio", "full"),
 }
 SCALES = range(2, 9)
-LARGEST = 4096  # number in settings: no network here has so many channels, or layers
+LARGEST_SETTING = 4096  # no network here has so many channels, or layers
 
 
 @dataclass(frozen=True)
@@ -249,10 +249,12 @@ def _shown(key):
 def _is_plain(value):
     """Return whether a value is one that a network's settings may have: a word, small numbers."""
     if isinstance(value, list):
-        return len(value) < 100 and all(isinstance(v, int) and abs(v) <= LARGEST for v in value)
+        return len(value) < 100 and not any(isinstance(v, list) for v in value) and all(
+            map(_is_plain, value)
+        )  # fmt: skip
     if isinstance(value, str):
         return len(value) < 100
-    return value is None or (isinstance(value, int | float) and abs(value) <= LARGEST)
+    return value is None or (isinstance(value, int | float) and abs(value) <= LARGEST_SETTING)
 
 
 def _without_prefix(tensors):

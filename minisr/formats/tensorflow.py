@@ -21,7 +21,7 @@ MOST_VALUES = 1 << 20  # of one constant, which may be one value for all
 MOST_LAYERS = 8
 ACTIVATIONS = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid"}
 SUMS = ("Add", "AddV2", "BiasAdd")
-SILENT = ("Const", "Placeholder", "Identity", "Transpose", "NoOp")  # change no number
+SILENT = ("Const", "Placeholder", "Identity", "NoOp")  # change nothing
 
 
 class Node(NamedTuple):
@@ -59,14 +59,28 @@ def read(content):
     work = [node for node in nodes if node.operation not in SILENT]
     tensors, layers, activations = {}, [], []
 
+    taken = []
+
     def take(*operations):
-        """Return the next node, which must be one of these."""
+        """Return the next node, which must be one of these and take what the last one gives."""
         if not work or work[0].operation not in operations:
             found = work[0].operation if work else "the end"
             raise CheckpointError(
                 f"is no graph of ESPCN: expected {' or '.join(operations)}, found {found!a}"
             )
-        return work.pop(0)
+        node = work.pop(0)
+        if taken and node.inputs[:1] not in ([taken[-1].name], [f"{taken[-1].name}:0"]):
+            raise CheckpointError(
+                f"is no graph of ESPCN: {node.name!a} does not take what {taken[-1].name!a} gives"
+            )
+        taken.append(node)
+        return node
+
+    def take_activation():
+        """Return the activation that comes next, or None if another operation does."""
+        if not work or work[0].operation not in ACTIVATIONS:
+            return None
+        return ACTIVATIONS[take(*ACTIVATIONS).operation]
 
     def constant(node, axes):
         """Return the name and the array that a node has as its second input."""
@@ -99,15 +113,13 @@ def read(content):
         bias, biases = constant(take(*SUMS), 1)
         tensors |= {weight: np.ascontiguousarray(filters.transpose(3, 2, 0, 1)), bias: biases}
         layers.append((weight, bias))
-        activations.append(ACTIVATIONS.get(work[0].operation) if work else None)
-        if activations[-1]:
-            work.pop(0)
+        activations.append(take_activation())
     block_size = _attribute(take("DepthToSpace"), "block_size", 3)
-    output = ACTIVATIONS.get(work[0].operation) if work else None
-    if output:
-        work.pop(0)
+    output = take_activation()
     if converts:
         take_affine(TO_FULL)
+    if work:
+        take("Transpose")  # to NCHW
     if work or len(layers) < 2 or activations[-1] or len({*activations[:-1]}) != 1:
         raise CheckpointError("is no graph of ESPCN: its activations are not where they should be")
     return tensors, {

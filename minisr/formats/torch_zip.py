@@ -4,6 +4,7 @@
 themselves lie bare in ``NAME/data/KEY``. Nothing in such a file is run, see `pickles`.
 """
 
+import math
 import struct
 
 import numpy as np
@@ -86,23 +87,16 @@ def write(tensors, comment):
 
 def _pickle(tensors):
     """Return the program that builds an ordered dictionary of tensors; `pickles` has the words."""
-    words = [b"\x80\x02", b"ccollections\nOrderedDict\n", b")R", b"("]
+    ordered_dictionary = b"ccollections\nOrderedDict\n)R"
+    words = [b"\x80\x02", ordered_dictionary, b"("]
     for key, (name, array) in enumerate(tensors.items()):
         kind, _ = WRITTEN[array.dtype.name]
-        strides = [
-            stride // array.itemsize for stride in np.ascontiguousarray(array).strides[: array.ndim]
-        ]
-        words += [_text(name), b"ctorch._utils\n_rebuild_tensor_v2\n", b"("]
-        words += [b"(", _text("storage"), f"ctorch\n{kind}\n".encode(), _text(str(key))]
-        words += [
-            _text("cpu"),
-            _number(array.size),
-            b"tQ",
-            _number(0),
-            _numbers(array.shape),
-            _numbers(strides),
-        ]
-        words += [b"\x89", b"ccollections\nOrderedDict\n", b")R", b"tR"]
+        strides = [math.prod(array.shape[axis + 1 :]) for axis in range(array.ndim)]
+        words += [_text(name), b"ctorch._utils\n_rebuild_tensor_v2\n("]
+        words += [b"(", _text("storage"), f"ctorch\n{kind}\n".encode()]
+        words += [_text(str(key)), _text("cpu"), _number(array.size), b"tQ"]
+        words += [_number(0), _numbers(array.shape), _numbers(strides)]
+        words += [b"\x89", ordered_dictionary, b"tR"]  # no gradient, no hooks
     return b"".join([*words, b"u."])
 
 

@@ -121,6 +121,11 @@ def load(path, backend="cpu", **options):
 def load_with_origin(path, backend="cpu", **options):
     """Do as `load`, and also return where the weights come from.
 
+    Parameters
+    ----------
+    path, backend, **options
+        As of `load`.
+
     Returns
     -------
     model : Network
