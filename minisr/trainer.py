@@ -1,7 +1,10 @@
 """Training: the settings, and the step that is repeated until the network has learnt."""
 
 import math
-from dataclasses import dataclass, field
+import numbers
+from dataclasses import dataclass, field, fields
+from types import NoneType
+from typing import get_args
 
 import numpy as np
 
@@ -10,6 +13,7 @@ from minisr.errors import CheckpointError, SettingsError
 from minisr.models import initialization
 
 LOSSES = ("mse", "l1", "charbonnier")
+NUMBERS = {int: numbers.Integral, float: numbers.Real}  # NumPy's are as good as Python's
 SCHEDULES = ("cosine", "multistep", "constant")
 
 
@@ -83,6 +87,7 @@ class TrainConfig:
 
     def __post_init__(self):
         object.__setattr__(self, "milestones", tuple(self.milestones))
+        self._require_kinds()
         for name, value in self._require_network().training_defaults.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
@@ -98,6 +103,18 @@ class TrainConfig:
         self._require(self.seed >= 0, "seed", "at least 0")
         self._require(self.loss in LOSSES, "loss", f"one of {', '.join(LOSSES)}")
         self._require(self.schedule in SCHEDULES, "schedule", f"one of {', '.join(SCHEDULES)}")
+
+    def _require_kinds(self):
+        """See that each setting is of the kind that its field says."""
+        for setting in fields(self):
+            kinds = get_args(setting.type) or (setting.type,)
+            value = getattr(self, setting.name)
+            fits = isinstance(value, tuple(NUMBERS.get(kind, kind) for kind in kinds))
+            fits = fits and (bool in kinds or not isinstance(value, bool))
+            names = [kind.__name__ for kind in kinds if kind is not NoneType]
+            self._require(fits, setting.name, f"of kind {' or '.join(names)}")
+        whole = all(isinstance(milestone, numbers.Integral) for milestone in self.milestones)
+        self._require(whole, "milestones", "whole numbers")
 
     def _require_network(self):
         self._require(self.model in models.MODELS, "model", f"one of {', '.join(models.MODELS)}")

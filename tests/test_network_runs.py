@@ -139,7 +139,7 @@ def test_options_that_are_none_are_refused_before_pictures_are_read(pictures, tm
         TrainConfig(2, 1, model="vdsr")
     with pytest.raises(SettingsError, match="unknown setting: depth"):
         train(tmp_path / "run", [pictures], **settings_of("espcn", {}, depth=3))
-    with pytest.raises(SettingsError, match="a setting is of the wrong kind"):
+    with pytest.raises(SettingsError, match="learning_rate must be of kind float, got 'fast'"):
         train(tmp_path / "run", [pictures], **settings_of("espcn", {}, learning_rate="fast"))
 
 
@@ -249,7 +249,15 @@ def test_recipes_that_cannot_be_used_are_named(pictures, tmp_path, capsys):
     assert "recipe.toml is no recipe in TOML" in error("model: espcn", pictures)
     assert "train on what?" in error("upscale_factor = 2")
     assert "which scale?" in error("seed = 2", pictures)
-    assert "a setting is of the wrong kind" in error("upscale_factor = 2\nseed = 'a'", pictures)
+    assert "seed must be of kind int, got 'a'" in error("upscale_factor = 2\nseed = 'a'", pictures)
+    assert "icnr must be of kind bool" in error("upscale_factor = 2\nicnr = 1", pictures)
+    assert "batch_size must be of kind int, got True" in error(
+        "upscale_factor = 2\nbatch_size = true", pictures
+    )
+    assert "milestones must be whole numbers" in error(
+        "upscale_factor = 2\nmilestones = [1, 'b']", pictures
+    )
+    assert "a setting is of the wrong kind" in error("upscale_factor = 2\nmilestones = 5", pictures)
     missing = error_of(capsys, "train", tmp_path / "no.toml", pictures, "-o", tmp_path / "run")
     assert f"no.toml cannot be read: {os.strerror(2)}" in missing
     assert not (tmp_path / "run").exists()

@@ -142,7 +142,12 @@ def add_parser(commands):
     setting(("--batch-size",), "batch_size", "patches a step", type=int)
     setting(("--patch-size",), "patch_size", "low-resolution pixels a side", type=int)
     setting(("--in-channels",), "in_channels", "1 luma, 3 RGB", type=int, choices=(1, 3))
-    setting(("--luma-range",), "luma_range", "of luma", choices=LUMA_RANGES)
+    setting(
+        ("--luma-range",),
+        "luma_range",
+        "luma to learn: studio as MATLAB has it, full as OpenCV and Pillow do",
+        choices=LUMA_RANGES,
+    )
     setting(("--initialization",), "initialization", "of the weights", choices=METHODS)
     setting(
         ("--icnr",), "icnr", "start without a checkerboard", action=argparse.BooleanOptionalAction

@@ -1,5 +1,6 @@
 """What all networks share, so that nobody else need know one from another."""
 
+import numbers
 from typing import ClassVar
 
 import numpy as np
@@ -47,8 +48,10 @@ class Network:
 
     def _take(self, upscale_factor, in_channels, luma_range):
         """Check and keep what every network has; raise SettingsError."""
-        require(upscale_factor in range(2, 9), "upscale_factor", "an integer from 2 to 8",
-                upscale_factor)  # fmt: skip
+        scales = range(2, 9)
+        require(
+            upscale_factor in scales, "upscale_factor", "an integer from 2 to 8", upscale_factor
+        )
         require(in_channels in (1, 3), "in_channels", "1 (luma) or 3 (RGB)", in_channels)
         require_one_of(LUMA_RANGES, "luma_range", luma_range)
         self.upscale_factor = int(upscale_factor)
@@ -78,6 +81,11 @@ class Network:
         from minisr.models.files import from_pretrained  # that file builds networks: a circle
 
         return from_pretrained(cls.name, upscale_factor, backend)
+
+
+def is_count(value):
+    """Return whether ``value`` is a whole number from 1 on, and no bool."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 1
 
 
 def require(holds, name, expected, got):

@@ -6,7 +6,7 @@ import numpy as np
 
 from minisr import kernels
 from minisr.layers import Bicubic, Conv2d, ConvStack, ReLU
-from minisr.models.network import Network, require
+from minisr.models.network import Network, is_count, require
 
 KERNEL_SIZES = ((9, 1, 5), (9, 3, 5), (9, 5, 5))  # the paper's, section 4.3.2
 
@@ -80,9 +80,8 @@ class SRCNN(Network, ConvStack):
             f"one of {', '.join(map(str, KERNEL_SIZES))}",
             tuple(kernel_sizes),
         )
-        require(
-            len(channels) == 2 and min(channels) >= 1, "channels", "two positive numbers", channels
-        )
+        two = len(channels) == 2 and all(map(is_count, channels))
+        require(two, "channels", "two positive numbers", channels)
         self.kernel_sizes = tuple(kernel_sizes)
         self.channels = tuple(channels)
         backend = kernels.load(backend)
