@@ -1,9 +1,9 @@
 """Other people's files of weights: read without running anything in them, and written.
 
 One file a container (`npz`, `torch_zip`, `torch_legacy`, `tensorflow`, `onnx`; safetensors is
-`minisr.checkpoint`'s), and `families`, which knows whose network a table of tensors is. What a file
-is, its first bytes say; its name counts for nothing. No file is trusted: none can run code, and
-none takes more than seconds, or more memory than a few times the largest size that is read.
+`minisr.checkpoint`'s), and `recognition`, which finds out whose network, of `families`, a table of
+tensors is. What a file is, its first bytes say; its name counts for nothing. No file is trusted:
+none can run code, and what is read of it has limits everywhere.
 """
 
 import json
@@ -12,7 +12,8 @@ from pathlib import Path
 from minisr import checkpoint
 from minisr.errors import CheckpointError
 from minisr.formats import npz, tensorflow, torch_legacy, torch_zip
-from minisr.formats.families import FAMILIES, OPTIONS, Family, Recognised, recognise
+from minisr.formats.families import FAMILIES, OPTIONS, Family
+from minisr.formats.recognition import Recognised, recognise
 from minisr.formats.zips import Archive
 
 __all__ = ["FAMILIES", "OPTIONS", "Family", "Recognised", "read", "recognise", "short"]
