@@ -6,7 +6,7 @@ from pathlib import Path
 from minisr import checkpoint, models
 from minisr.atomic import atomic_path
 from minisr.errors import CheckpointError, SettingsError
-from minisr.formats import FAMILIES, npz, onnx, tensorflow_writer, torch_zip
+from minisr.formats import FAMILIES
 
 # What is written, by the suffix of the file.
 SUFFIXES = {
@@ -85,22 +85,33 @@ def write(model, path, training=None, *, layout="nchw", keys="minisr"):
     if kind == "safetensors":
         models.save(model, path, training)
         return
-    about = models.describe(model, training)
-    if kind == "onnx":
-        content = onnx.to_bytes(model, about, layout)
-    elif kind == "tensorflow":
-        content = tensorflow_writer.to_bytes(model)
-    elif kind == "torch":
-        # Under others' names the file is theirs, and is recognised as such.
-        comment = _comment(about) if keys == "minisr" else b""
-        content = torch_zip.write(_renamed(model, keys), comment)
-    else:
-        content = npz.write(model.state_dict(), _comment(about))
+    content = _content(kind, model, models.describe(model, training), layout, keys)
     try:
         with atomic_path(path) as temporary:
             temporary.write_bytes(content)
     except OSError as error:
         raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _content(kind, model, about, layout, keys):
+    """Return the bytes of a file; each writer is imported when it is first wanted."""
+    if kind == "onnx":
+        from minisr.formats import onnx
+
+        return onnx.to_bytes(model, about, layout)
+    if kind == "tensorflow":
+        from minisr.formats import tensorflow_writer
+
+        return tensorflow_writer.to_bytes(model)
+    if kind == "torch":
+        from minisr.formats import torch_zip
+
+        # Under others' names the file is theirs, and is recognised as such.
+        comment = _comment(about) if keys == "minisr" else b""
+        return torch_zip.write(_renamed(model, keys), comment)
+    from minisr.formats import npz
+
+    return npz.write(model.state_dict(), _comment(about))
 
 
 def _kind(path):

@@ -169,7 +169,7 @@ def with_pickle(content, program):
         members = {name: Archive(content).read(name) for name in Archive(content).members}
         (name,) = (name for name in members if name.endswith("/data.pkl"))
         return rezipped(members | {name: program})
-    head = b"".join(pickle.dumps(part, 2) for part in (torch_legacy.MAGIC, 1001))
+    head = b"".join(pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001))
     return head + pickle.dumps({"little_endian": True}, 2) + program + pickle.dumps([], 2)
 
 

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from minisr.cli.common import add_command
 from minisr.convert import KEY_STYLES, SUFFIXES, convert
-from minisr.formats import OPTIONS, short
-from minisr.formats.onnx import LAYOUTS
+from minisr.formats import LAYOUTS, OPTIONS, short
 
 ABOUT = """\
 Read weights of ESPCN from one kind of file and write another.

@@ -11,17 +11,18 @@ from pathlib import Path
 
 from minisr import checkpoint
 from minisr.errors import CheckpointError
-from minisr.formats import npz, tensorflow, torch_legacy, torch_zip
 from minisr.formats.families import FAMILIES, OPTIONS, Family
 from minisr.formats.recognition import Recognised, recognise
-from minisr.formats.zips import Archive
 
-__all__ = ["FAMILIES", "OPTIONS", "Family", "Recognised", "read", "recognise", "short"]
+__all__ = ["FAMILIES", "LAYOUTS", "OPTIONS", "Family", "Recognised", "read", "recognise", "short"]
 
+LAYOUTS = ("nchw", "nhwc")  # of ONNX's input, see `onnx`
 # Bytes. All families of `families` are of some 100 kB; what minisr writes itself may be larger.
 LARGEST = 64 << 20
 LARGEST_SAFETENSORS = 256 << 20
 LARGEST_HEADER = 4 << 20  # of safetensors; it lists the tensors
+# PyTorch's magic number, pickled: how its files began before they were zip archives.
+TORCH_LEGACY = b"\x80\x02\x8a\n" + 0x1950A86A20F9469CFC6C.to_bytes(10, "little") + b"."
 # What is not read, by its first bytes, and what to do about it.
 UNREAD = {
     b"\x89HDF": "is HDF5, as Keras writes it; save its arrays with numpy.savez, kernels as OIHW",
@@ -102,7 +103,7 @@ def _kind(begin, size):
         return "safetensors"
     if begin[:2] == b"PK":
         return "zip"
-    if begin.startswith(torch_legacy.BEGINS):
+    if begin.startswith(TORCH_LEGACY):
         return "torch's old format"
     if any(begin.startswith(start) for start in UNREAD):
         return "unread"
@@ -114,10 +115,17 @@ def _parse(content, kind):
     if kind == "unread":
         raise CheckpointError(next(UNREAD[start] for start in UNREAD if content.startswith(start)))
     if kind == "tensorflow":
+        from minisr.formats import tensorflow  # each reader when it is first wanted
+
         tensors, graph = tensorflow.read(content)
         return tensors, {"container": kind} | graph
     if kind != "zip":
+        from minisr.formats import torch_legacy
+
         return torch_legacy.read(content), {"container": "torch"}
+    from minisr.formats import npz, torch_zip
+    from minisr.formats.zips import Archive
+
     archive = Archive(content)
     container, reader = ("torch", torch_zip) if torch_zip.is_torch(archive) else ("npz", npz)
     try:

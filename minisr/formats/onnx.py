@@ -6,6 +6,7 @@ import numpy as np
 
 from minisr.checkpoint import KEY
 from minisr.errors import SettingsError
+from minisr.formats import LAYOUTS
 from minisr.formats.luma import TO_FULL, TO_STUDIO
 from minisr.images.resize import axis_weights
 from minisr.layers import (
@@ -20,7 +21,6 @@ from minisr.layers import (
     Tanh,
 )
 
-LAYOUTS = ("nchw", "nhwc")
 OPSET = 13
 IR_VERSION = 8  # the oldest that goes with them, so that older programs can read it, too
 ACTIVATIONS = {Tanh: "Tanh", ReLU: "Relu", Sigmoid: "Sigmoid"}

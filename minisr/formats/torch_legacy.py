@@ -10,8 +10,6 @@ from minisr.errors import CheckpointError
 from minisr.formats.pickles import Machine
 from minisr.formats.torch_tensors import NAMES, Storage, tensors_in
 
-MAGIC = 0x1950A86A20F9469CFC6C
-BEGINS = b"\x80\x02\x8a\n" + MAGIC.to_bytes(10, "little") + b"."
 MOST_STORAGES = 10_000
 
 
@@ -21,7 +19,7 @@ def read(content):
     Parameters
     ----------
     content : bytes
-        Of the whole file; it begins with ``BEGINS``.
+        Of the whole file.
 
     Returns
     -------
