@@ -292,13 +292,13 @@ def test_tensors_within_tensors_within_tables_take_no_time():
     doubled = b"(}q\x00" + b"".join(twice) + b"t"
     nested = b"]" + b"\x85" * 250_000
     tables = b"}" + b"X\x01\x00\x00\x00k}" * 30_000 + b"s" * 30_000
-    began = time.process_time()
     for bomb in (doubled, nested, tables):
         words = program()[:-1] + b"X\x01\x00\x00\x00b" + bomb + b"s."
+        began = time.process_time()
         assert_array_equal(load_program(words)["a"], np.zeros(6))
+        assert time.process_time() - began < 2
     with pytest.raises(CheckpointError, match="keys are no text and no number"):
         load_program(b"\x80\x02}" + doubled + b"K\x01s.")  # whose hash would take for ever
-    assert time.process_time() - began < 2
 
 
 def test_no_name_leads_to_a_module():
