@@ -16,7 +16,11 @@ from safetensors.numpy import save_file
 from minisr import models
 from minisr.convert import convert
 
-# MINISR_MUTATIONS=10000 is the long run, of some minutes.
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="needs Linux, to limit and to measure memory"
+)
+
+# MINISR_MUTATIONS=10000 is the long run, of a minute or two.
 COUNT = int(os.environ.get("MINISR_MUTATIONS", "1000"))
 
 
