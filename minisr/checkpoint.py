@@ -90,6 +90,10 @@ def read(path):
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is no safetensors file or is damaged: {error}") from error
+    except (AttributeError, TypeError) as error:  # what the library makes of BF16, F8_E4M3 ...
+        raise CheckpointError(
+            f"{path} has numbers of a kind that NumPy lacks; save its tensors as float32"
+        ) from error
     try:
         metadata = json.loads(text)
     except (TypeError, ValueError, RecursionError):

@@ -102,6 +102,15 @@ def test_other_files_are_refused(model, tmp_path):
         minisr.load(tmp_path / "training")
 
 
+@pytest.mark.parametrize(("kind", "size"), [("BF16", 2), ("F8_E4M3", 1), ("F4", 0.5)])
+def test_numbers_that_numpy_lacks_are_refused(kind, size, tmp_path):
+    entry = {"dtype": kind, "shape": [8, 1, 1, 1], "data_offsets": [0, int(8 * size)]}
+    text = json.dumps({"a.weight": entry}).encode()
+    (tmp_path / "w").write_bytes(struct.pack("<Q", len(text)) + text + bytes(int(8 * size)))
+    with pytest.raises(CheckpointError, match="w has numbers of a kind that NumPy lacks"):
+        minisr.load(tmp_path / "w")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
