@@ -69,7 +69,31 @@ def at_the_start(content, rng):
     return flip(content[:length], rng) + content[length:]
 
 
-MUTATIONS = (flip, overwrite, cut, drop, digits, at_the_start)
+SWAPS = (
+    (b"F32", b"I32"),
+    (b"FloatStorage", b"BFloat16Storage"),
+    (b"FloatStorage", b"LongStorage"),
+    (b"OrderedDict", b"Counter"),
+    (b"_rebuild_tensor_v2", b"_rebuild_parameter"),
+    (b"<f4", b">f4"),
+    (b"<f4", b"|O8"),
+    (b"Relu", b"Tanh"),
+    (b"Add", b"Mul"),
+    (b"espcn", b"srcnn"),
+    (b"tanh", b"relu"),
+)
+
+
+def swap(content, rng):
+    """Put another word of the format where one is."""
+    there = [pair for pair in SWAPS if pair[0] in content]
+    if not there:
+        return flip(content, rng)
+    word, other = rng.choice(there)
+    return content.replace(word, other, rng.choice((1, 2, -1)))
+
+
+MUTATIONS = (flip, overwrite, cut, drop, digits, at_the_start, swap)
 
 
 def damage(content, other, rng):
