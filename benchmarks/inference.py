@@ -14,7 +14,7 @@ from minisr import ESPCN
 from minisr.threads import Threads
 
 PICTURES = {3: (360, 640), 2: (540, 960), 4: (270, 480)}  # height and width, by scale
-PACKAGES = ["numpy", "numba", "torch", "onnxruntime", "openvino", "opencv-python-headless"]
+PACKAGES = ["numpy", "numba", "torch", "onnxruntime", "openvino", "opencv-contrib-python-headless"]
 COLUMNS = [
     "peer", "ms", "frames/s", "to minisr", "to fastest peer", "GFLOP/s", "% of ceiling",
     "ceiling", "max difference",
@@ -28,7 +28,7 @@ def measure(scale, threads, seconds, compiled):
     low = np.random.default_rng(0).random((1, 1, height, width), np.float32)
     single = Threads(1)
     peers = {OURS: lambda: model(low, threads), "minisr, one thread": lambda: model(low, single)}
-    rivals, skipped = inference_peers(model.state_dict(), scale, low, threads.count, compiled)
+    rivals, skipped = inference_peers(model, low, threads.count, compiled)
     peers |= rivals
     expected = rivals["PyTorch eager"]()
     differences = {name: float(np.abs(run() - expected).max()) for name, run in peers.items()}

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from minisr.formats import onnx
+
 BF16 = "OpenVINO, bf16 (less exact)"
 
 
@@ -28,41 +30,6 @@ def torch_network(state, upscale_factor):
         for parameter, value in zip(network.parameters(), state.values(), strict=True):
             parameter.copy_(torch.from_numpy(value))
     return network
-
-
-def onnx_file(state, upscale_factor, shape):
-    """Return the bytes of an ONNX file, node by node: no exporter has a hand in it.
-
-    ``mode="CRD"`` makes DepthToSpace PyTorch's pixel shuffle.
-    """
-    from onnx import TensorProto, checker, helper, numpy_helper
-
-    def convolution(name, source, target, pads):
-        inputs = [source, f"{name}.weight", f"{name}.bias"]
-        return helper.make_node("Conv", inputs, [target], name, pads=[pads] * 4)
-
-    def value(name, shape):
-        return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-
-    nodes = [
-        convolution("conv1", "low", "a", 2),
-        helper.make_node("Tanh", ["a"], ["b"], "tanh1"),
-        convolution("conv2", "b", "c", 1),
-        helper.make_node("Tanh", ["c"], ["d"], "tanh2"),
-        convolution("conv3", "d", "e", 1),
-        helper.make_node(
-            "DepthToSpace", ["e"], ["high"], "shuffle", blocksize=upscale_factor, mode="CRD"
-        ),
-    ]
-    N, C, H, W = shape
-    large = (N, C, H * upscale_factor, W * upscale_factor)
-    weights = [numpy_helper.from_array(array, name) for name, array in state.items()]
-    graph = helper.make_graph(
-        nodes, "espcn", [value("low", shape)], [value("high", large)], weights
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    checker.check_model(model)
-    return model.SerializeToString()
 
 
 def torch_peers(state, upscale_factor, low, threads, compiled):
@@ -120,14 +87,13 @@ def opencv_peer(file, low, threads):
     return run
 
 
-def inference_peers(state, upscale_factor, low, threads, compiled):
+def inference_peers(model, low, threads, compiled):
     """Return the rivals of ``model(low)``, and why some are not among them.
 
     Parameters
     ----------
-    state : dict of str to ndarray
-        The weights of all.
-    upscale_factor : int
+    model : ESPCN
+        All have its weights.
     low : ndarray, shape (N, 1, H, W), float32
     threads : int
     compiled : bool
@@ -139,8 +105,9 @@ def inference_peers(state, upscale_factor, low, threads, compiled):
         Each returns the large picture.
     skipped : dict of str to str
     """
-    file = onnx_file(state, upscale_factor, low.shape)
-    makers = dict(torch_peers(state, upscale_factor, low, threads, compiled))
+    N, _, H, W = low.shape
+    file = onnx.to_bytes(model, {}, shape=(N, H, W))  # fixed: none of them has to be ready for more
+    makers = dict(torch_peers(model.state_dict(), model.upscale_factor, low, threads, compiled))
     makers |= {
         "ONNX Runtime": lambda: onnxruntime_peer(file, low, threads, False),
         "ONNX Runtime, spinning": lambda: onnxruntime_peer(file, low, threads, True),

@@ -1,5 +1,6 @@
 """ESPCN super-resolution written by hand: kernels, gradients, optimizer and trainer."""
 
+from minisr.convert import convert
 from minisr.errors import MinisrError
 from minisr.images import imresize
 from minisr.metrics import psnr, ssim
@@ -11,6 +12,7 @@ __all__ = [
     "ESPCN",
     "MinisrError",
     "__version__",
+    "convert",
     "from_pretrained",
     "imresize",
     "load",

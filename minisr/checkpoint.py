@@ -55,24 +55,63 @@ def load(path):
     CheckpointError
         If the file is not there, is damaged, or is not minisr's.
     """
-    from safetensors import SafetensorError, safe_open
-
-    if Path(path).is_dir():
-        raise CheckpointError(f"{path} is a folder; a run's weights are in its model.safetensors")
-    if not Path(path).is_file():
-        raise CheckpointError(f"{path}: no such file; expected one that minisr train has written")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get(KEY)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is no safetensors file or is damaged: {error}") from error
-    try:
-        metadata = json.loads(text)
-    except (TypeError, ValueError):
-        metadata = None
-    if not isinstance(metadata, dict):
+    tensors, metadata = read(path)
+    if metadata is None:
         raise CheckpointError(
             f"{path} has no settings of minisr in it; expected a file that minisr has written"
         )
     return tensors, metadata
+
+
+def read(path):
+    """Read a safetensors file of whatever origin.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    tensors : dict of str to ndarray
+    metadata : dict or None
+        None if it has no settings of minisr.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is not there or is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    require_file(path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            text = (file.metadata() or {}).get(KEY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if any(tensor.dtype.isbuiltin != 1 for tensor in tensors.values()):
+            # onnx brings a library that adds such kinds to NumPy's own; networks take none of them.
+            raise TypeError("a kind that is not NumPy's own")
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is no safetensors file or is damaged: {error}") from error
+    except (AttributeError, TypeError) as error:  # what the library makes of BF16, F8_E4M3 ...
+        raise CheckpointError(
+            f"{path} has numbers of a kind that NumPy lacks; save its tensors as float32"
+        ) from error
+    try:
+        metadata = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        metadata = None
+    return tensors, metadata if isinstance(metadata, dict) else None
+
+
+def require_file(path):
+    """Raise CheckpointError unless there is such a file.
+
+    Parameters
+    ----------
+    path : path-like
+    """
+    if Path(path).is_dir():
+        raise CheckpointError(f"{path} is a folder; a run's weights are in its model.safetensors")
+    if not Path(path).is_file():
+        raise CheckpointError(f"{path}: no such file; expected a file of weights")

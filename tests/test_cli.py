@@ -195,7 +195,7 @@ def test_help_and_version(capsys):
     assert "minisr 0." in capsys.readouterr().out
 
 
-COMMANDS = ("upscale", "train", "evaluate", "demo")
+COMMANDS = ("upscale", "train", "evaluate", "convert", "data", "demo")
 
 SMALL = ("--patch-size", 9, "--batch-size", 2, "--quiet")
 

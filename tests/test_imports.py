@@ -28,7 +28,18 @@ ALLOWED = {
     "plots": {"atomic"},
     "kernels": {"errors"},
     "layers": {"errors", "images", "kernels", "threads"},
-    "models": {"errors", "images", "threads", "kernels", "layers", "checkpoint", "version"},
+    "formats": {"errors", "checkpoint", "images", "layers"},
+    "models": {
+        "errors",
+        "images",
+        "threads",
+        "kernels",
+        "layers",
+        "formats",
+        "checkpoint",
+        "version",
+    },
+    "convert": {"errors", "atomic", "checkpoint", "formats", "models"},
     "optim": {"errors", "kernels", "layers", "models"},
     "upscale": {"errors", "images", "kernels", "layers", "models", "threads"},
     "evaluation": {"errors", "images", "protocols", "data", "models", "upscale"},
@@ -37,7 +48,7 @@ ALLOWED = {
 }
 ALLOWED["recipes"] = {"errors", "trainer"}
 ALLOWED["runs"] = {*ALLOWED} - {
-    *("upscale", "comparison", "figures", "report", "datasets", "recipes")
+    *("upscale", "comparison", "convert", "figures", "report", "datasets", "recipes")
 }
 ALLOWED["demo"] = {*ALLOWED}
 ALLOWED["cli"] = {*ALLOWED}
@@ -85,7 +96,8 @@ def test_the_table_above_has_no_circle():
 
 
 def test_import_brings_in_nothing_heavy():
-    heavy = ("numba", "scipy", "imageio", "PIL", "matplotlib", "torch", "safetensors", "pooch")
+    heavy = ("numba", "scipy", "imageio", "PIL", "matplotlib", "torch", "safetensors")
+    heavy += ("pooch", "onnx")
     code = f"import sys, minisr; print([m for m in {heavy} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

@@ -84,20 +84,31 @@ def test_other_files_are_refused(model, tmp_path):
         minisr.load(tmp_path / "nothing")
     with pytest.raises(CheckpointError, match="is a folder"):
         minisr.load(tmp_path)
-    save_file({"a": np.zeros(1)}, tmp_path / "list", metadata={"minisr": "[1]"})
-    with pytest.raises(CheckpointError, match="has no settings of minisr"):
-        minisr.load(tmp_path / "list")
-    save_file({"a": np.zeros(1)}, tmp_path / "foreign")
-    with pytest.raises(CheckpointError, match="has no settings of minisr"):
-        minisr.load(tmp_path / "foreign")
-    save_file({"a": np.zeros(1)}, tmp_path / "broken", metadata={"minisr": "{"})
-    with pytest.raises(CheckpointError, match="has no settings of minisr"):
-        minisr.load(tmp_path / "broken")
+    for name, metadata in (
+        ("list", {"minisr": "[1]"}),
+        ("foreign", None),
+        ("broken", {"minisr": "{"}),
+        ("deep", {"minisr": "[" * 10_000}),
+    ):
+        save_file({"a": np.zeros(1)}, tmp_path / name, metadata)
+        with pytest.raises(CheckpointError, match="has no settings of minisr"):
+            checkpoint.load(tmp_path / name)
+        with pytest.raises(CheckpointError, match="has no filters of a convolution in it"):
+            minisr.load(tmp_path / name)
     checkpoint.save(tmp_path / "training", {}, {"format": "training"})
     with pytest.raises(
         CheckpointError, match=r"holds training, not weights; .* model\.safetensors"
     ):
         minisr.load(tmp_path / "training")
+
+
+@pytest.mark.parametrize(("kind", "size"), [("BF16", 2), ("F8_E4M3", 1), ("F4", 0.5)])
+def test_numbers_that_numpy_lacks_are_refused(kind, size, tmp_path):
+    entry = {"dtype": kind, "shape": [8, 1, 1, 1], "data_offsets": [0, int(8 * size)]}
+    text = json.dumps({"a.weight": entry}).encode()
+    (tmp_path / "w").write_bytes(struct.pack("<Q", len(text)) + text + bytes(int(8 * size)))
+    with pytest.raises(CheckpointError, match="w has numbers of a kind that NumPy lacks"):
+        minisr.load(tmp_path / "w")
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 import sys
 
-from minisr.cli import data, demo, evaluate, train, upscale
+from minisr.cli import convert, data, demo, evaluate, train, upscale
 from minisr.cli.common import INTERRUPTED, Parser
 from minisr.errors import MinisrError
 from minisr.version import __version__
 
-COMMANDS = (upscale, train, evaluate, data, demo)  # in the order of --help
+COMMANDS = (upscale, train, evaluate, convert, data, demo)  # in the order of --help
 
 
 def main(argv=None):

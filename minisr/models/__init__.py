@@ -2,7 +2,16 @@
 
 from minisr.models.edsr import EDSR
 from minisr.models.espcn import ESPCN
-from minisr.models.files import MODELS, build, from_pretrained, load, pretrained_names, save
+from minisr.models.files import (
+    MODELS,
+    build,
+    describe,
+    from_pretrained,
+    load,
+    load_with_origin,
+    pretrained_names,
+    save,
+)
 from minisr.models.network import Network
 from minisr.models.srcnn import SRCNN
 from minisr.models.subpixelcnn import SubPixelCNN
@@ -15,8 +24,10 @@ __all__ = [
     "Network",
     "SubPixelCNN",
     "build",
+    "describe",
     "from_pretrained",
     "load",
+    "load_with_origin",
     "pretrained_names",
     "save",
 ]

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from minisr import checkpoint
+from minisr import checkpoint, formats
 from minisr.errors import CheckpointError, SettingsError
 from minisr.models.edsr import EDSR
 from minisr.models.espcn import ESPCN
+from minisr.models.network import BLANK
 from minisr.models.srcnn import SRCNN
 from minisr.models.subpixelcnn import SubPixelCNN
 from minisr.version import __version__
@@ -49,6 +50,29 @@ def build(name, settings, **options):
         raise SettingsError(f"{name} cannot be made with {settings}: {error}") from error
 
 
+def describe(model, training=None):
+    """Return what files of a network's weights say about it.
+
+    Parameters
+    ----------
+    model : Network
+    training : dict, optional
+        Where the weights come from: settings, seed, names of the data.
+
+    Returns
+    -------
+    dict
+        All of which JSON can hold.
+    """
+    return {
+        "format": "weights",
+        "version": __version__,
+        "model": model.name,
+        "settings": model.settings,
+        "training": training or {},
+    }
+
+
 def save(model, path, training=None):
     """Write a network's weights, and all that is needed to use them, to a safetensors file.
 
@@ -64,24 +88,21 @@ def save(model, path, training=None):
     CheckpointError
         If the file cannot be written.
     """
-    metadata = {
-        "format": "weights",
-        "version": __version__,
-        "model": model.name,
-        "settings": model.settings,
-        "training": training or {},
-    }
-    checkpoint.save(path, model.state_dict(), metadata)
+    checkpoint.save(path, model.state_dict(), describe(model, training))
 
 
-def load(path, backend="cpu"):
+def load(path, backend="cpu", **options):
     """Make the network whose weights are in a file.
 
     Parameters
     ----------
     path : path-like
-        A file that `save` or ``minisr train`` has written.
+        A file that minisr has written, or one of another's ESPCN: PyTorch's ``.pth``, ``.npz``,
+        safetensors, TensorFlow's ``.pb``; see `minisr.formats`.
     backend : str, optional
+    **options
+        ``activation`` ("tanh" or "relu"), ``output_activation`` ("none", "tanh" or "sigmoid") and
+        ``luma_range`` ("studio" or "full"), where the file does not tell.
 
     Returns
     -------
@@ -90,23 +111,46 @@ def load(path, backend="cpu"):
     Raises
     ------
     CheckpointError
-        If the file is missing, damaged or of another kind.
+        If the file is missing, damaged, of another kind, or does not tell all of its network.
+    SettingsError
+        If an option is unknown.
     """
-    tensors, metadata = checkpoint.load(path)
-    if metadata.get("format") != "weights":
-        raise CheckpointError(
-            f"{path} holds {metadata.get('format', 'something else')}, not weights; "
-            "a training run's weights are in its model.safetensors"
-        )
-    broken = [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()]
-    if broken:
-        raise CheckpointError(f"{path} has NaN or infinity in {', '.join(broken)}")
+    return load_with_origin(path, backend, **options)[0]
+
+
+def load_with_origin(path, backend="cpu", **options):
+    """Do as `load`, and also return where the weights come from.
+
+    Parameters
+    ----------
+    path, backend, **options
+        As of `load`.
+
+    Returns
+    -------
+    model : Network
+    origin : dict
+        What was given to `save` as ``training``; ``container``, ``family`` and ``degradation`` of
+        another's file, as far as they are known.
+    """
+    tensors, hints = formats.read(path)
     try:
-        model = build(metadata["model"], metadata["settings"], backend=backend)
-        model.load_state_dict(tensors)
-    except (KeyError, TypeError, SettingsError, CheckpointError) as error:
-        raise CheckpointError(f"{path} cannot be used: {error}") from error
-    return model
+        found = formats.recognise(tensors, hints, **options)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path} {formats.short(error)}") from error
+    try:
+        # Blank, the network of a file that lies about its size takes no memory before it is found
+        # out; but for settings that no memory holds.
+        model = build(found.name, found.settings, backend=backend, rng=BLANK)
+        with np.errstate(invalid="ignore"):  # of a number too large for one that counts something
+            model.load_state_dict(found.state)
+    except (TypeError, SettingsError, CheckpointError) as error:
+        raise CheckpointError(f"{path} cannot be used: {formats.short(error)}") from error
+    except (MemoryError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} cannot be used: its settings, {found.settings}, are of no real network"
+        ) from error
+    return model, found.training
 
 
 def pretrained_names():

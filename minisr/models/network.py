@@ -9,6 +9,8 @@ from minisr.errors import SettingsError
 from minisr.images.colour import LUMA_RANGES
 from minisr.models import initialization
 
+BLANK = "blank"  # instead of a generator: no first weights, since others are about to come
+
 
 class Network:
     """A network by its name, its scale and what it takes in; each one is also a `Layer`.
@@ -58,6 +60,8 @@ class Network:
 
     def _initialize(self, rng):
         """Give the first weights; two networks made with equal generators are equal."""
+        if rng is BLANK:
+            return
         initialization.initialize(self, np.random.default_rng() if rng is None else rng)
 
     @classmethod
