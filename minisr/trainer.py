@@ -41,6 +41,8 @@ class TrainConfig:
         Low-resolution pixels a side.
     loss : str
         One of ``LOSSES``.
+    optimizer : str
+        One of `minisr.optim.OPTIMIZERS`.
     learning_rate : float
         At its highest.
     beta2 : float
@@ -74,6 +76,7 @@ class TrainConfig:
     batch_size: int = 8
     patch_size: int = 32
     loss: str = "mse"
+    optimizer: str = "adam"
     learning_rate: float = 2e-3
     beta2: float = 0.99
     schedule: str = "cosine"
@@ -102,6 +105,8 @@ class TrainConfig:
         self._require(self.warmup >= 0, "warmup", "at least 0")
         self._require(self.seed >= 0, "seed", "at least 0")
         self._require(self.loss in LOSSES, "loss", f"one of {', '.join(LOSSES)}")
+        known = optim.OPTIMIZERS
+        self._require(self.optimizer in known, "optimizer", f"one of {', '.join(known)}")
         self._require(self.schedule in SCHEDULES, "schedule", f"one of {', '.join(SCHEDULES)}")
 
     def _require_kinds(self):
@@ -167,7 +172,7 @@ class Trainer:
         self.model = config.make_model(backend).train()
         self.averaged = config.make_model(backend)
         self.average = optim.MovingAverage(self.model, self.averaged, config.average_decay)
-        self.optimizer = optim.Adam(
+        self.optimizer = optim.OPTIMIZERS[config.optimizer](
             self.model.parameters, self.model.kernels, config.learning_rate, (0.9, config.beta2)
         )
         self.schedule = config.make_schedule(patches.steps_per_epoch)
@@ -189,7 +194,7 @@ class Trainer:
 
     def state_dict(self):
         """Return all that a resumed run needs, as ``{name: ndarray}``, beside config and steps."""
-        parts = {"model": self.model, "average": self.averaged, "adam": self.optimizer}
+        parts = {"model": self.model, "average": self.averaged, "optimizer": self.optimizer}
         return {
             f"{part}.{name}": array
             for part, owner in parts.items()
@@ -206,7 +211,7 @@ class Trainer:
         try:
             self.model.load_state_dict(part("model"))
             self.averaged.load_state_dict(part("average"))
-            self.optimizer.load_state_dict(part("adam"), steps)
+            self.optimizer.load_state_dict(part("optimizer"), steps)
         except (KeyError, ValueError) as error:
             raise CheckpointError(f"the state of training is incomplete: {error}") from error
         self.steps = steps

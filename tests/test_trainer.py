@@ -271,7 +271,7 @@ def test_weights_cannot_be_resumed(pictures, tmp_path):
 def test_a_checkpoint_that_lacks_something_is_refused(pictures, tmp_path):
     train(tmp_path, pictures)
     tensors, metadata = checkpoint.load(tmp_path / runs.CHECKPOINT)
-    del tensors["adam.second.3"]
+    del tensors["optimizer.second.3"]
     checkpoint.save(tmp_path / runs.CHECKPOINT, tensors, metadata)
     with pytest.raises(CheckpointError, match=r"state of training is incomplete: 'second.3'"):
         runs.train(tmp_path, resume=True, show_progress=False)
@@ -280,7 +280,7 @@ def test_a_checkpoint_that_lacks_something_is_refused(pictures, tmp_path):
 def test_moments_of_another_shape_are_refused(pictures, tmp_path):
     train(tmp_path, pictures)
     tensors, metadata = checkpoint.load(tmp_path / runs.CHECKPOINT)
-    tensors["adam.first.0"] = np.zeros(1, np.float32)
+    tensors["optimizer.first.0"] = np.zeros(1, np.float32)
     checkpoint.save(tmp_path / runs.CHECKPOINT, tensors, metadata)
     with pytest.raises(CheckpointError, match=r"first.0 has shape \(1,\), not \(64, 1, 5, 5\)"):
         runs.train(tmp_path, resume=True, show_progress=False)

@@ -5,7 +5,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from minisr import models, runs, trainer
+from minisr import models, optim, runs, trainer
 from minisr.cli.common import (
     INTERRUPTED,
     Interruptible,
@@ -133,8 +133,9 @@ def add_parser(commands):
     setting(("--epochs",), "epochs", "instead: times that all pixels are seen", type=int)
     setting(("--seed",), "seed", "the same seed gives the same weights", type=int)
     setting(("--loss",), "loss", "what is minimised", choices=trainer.LOSSES)
+    setting(("--optimizer",), "optimizer", "what learns", choices=optim.OPTIMIZERS)
     setting(("--learning-rate",), "learning_rate", "at its highest", type=float)
-    setting(("--beta2",), "beta2", "decay of Adam's second moment", type=float)
+    setting(("--beta2",), "beta2", "decay of the second moment", type=float)
     setting(("--schedule",), "schedule", "how the learning rate falls", choices=trainer.SCHEDULES)
     setting(("--warmup",), "warmup", "steps of its rise, for cosine", type=int)
     setting(("--milestones",), "milestones", "epochs, for multistep", type=int, nargs="+")

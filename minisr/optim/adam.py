@@ -1,0 +1,71 @@
+"""Adam."""
+
+from minisr.errors import CheckpointError
+
+
+class Adam:
+    """Adam, with PyTorch's semantics and defaults.
+
+    Parameters
+    ----------
+    parameters : list of Parameter
+    kernels : module
+        The backend that the parameters live on.
+    learning_rate : float, optional
+        May be set anew before every step.
+    betas : pair of float, optional
+        Decay of the first and of the second moment.
+    epsilon : float, optional
+
+    References
+    ----------
+    Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+    """
+
+    def __init__(self, parameters, kernels, learning_rate=1e-3, betas=(0.9, 0.999), epsilon=1e-8):
+        self.parameters = parameters
+        self.kernels = kernels
+        self.learning_rate = learning_rate
+        self.betas = betas
+        self.epsilon = epsilon
+        self.steps = 0
+        values = [parameter.value for parameter in parameters]
+        self.first_moments = [kernels.zeros(value.shape, value.dtype) for value in values]
+        self.second_moments = [kernels.zeros(value.shape, value.dtype) for value in values]
+
+    def step(self):
+        """Change every parameter's value by what its gradient says."""
+        self.steps += 1
+        for parameter, first, second in zip(
+            self.parameters, self.first_moments, self.second_moments, strict=True
+        ):
+            self.kernels.adam_step(
+                parameter.value,
+                parameter.grad,
+                first,
+                second,
+                self.learning_rate,
+                *self.betas,
+                self.epsilon,
+                self.steps,
+            )
+
+    def zero_grad(self):
+        """Set every gradient to zero."""
+        for parameter in self.parameters:
+            parameter.grad[...] = 0
+
+    def state_dict(self):
+        """Return the moments as ``{name: ndarray}``; the trainer keeps the number of steps."""
+        moments = {"first": self.first_moments, "second": self.second_moments}
+        return {f"{name}.{k}": m.copy() for name, ms in moments.items() for k, m in enumerate(ms)}
+
+    def load_state_dict(self, state, steps):
+        """Go on where ``state_dict`` was taken, after ``steps`` steps."""
+        for name, moments in (("first", self.first_moments), ("second", self.second_moments)):
+            for k, moment in enumerate(moments):
+                value = state[f"{name}.{k}"]
+                if value.shape != moment.shape:
+                    raise CheckpointError(f"{name}.{k} has shape {value.shape}, not {moment.shape}")
+                moment[...] = value
+        self.steps = steps

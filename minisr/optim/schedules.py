@@ -1,0 +1,46 @@
+"""Learning-rate schedules: functions from the number of steps taken to a factor on the rate."""
+
+import math
+
+
+def constant():
+    """Return the schedule that never changes anything."""
+    return lambda step: 1.0
+
+
+def multi_step(milestones, gamma=0.5):
+    """Return the schedule that multiplies by ``gamma`` at each milestone: PyTorch's MultiStepLR.
+
+    Parameters
+    ----------
+    milestones : sequence of int
+        In steps.
+    gamma : float, optional
+    """
+    return lambda step: gamma ** sum(step >= milestone for milestone in milestones)
+
+
+def cosine(steps, warmup=0, final=0.0):
+    """Return the schedule of a straight rise, then half a cosine down to ``final``.
+
+    Parameters
+    ----------
+    steps : int
+        All of them, the warm-up included.
+    warmup : int, optional
+        Steps of the rise.
+    final : float, optional
+        The factor at the end.
+
+    References
+    ----------
+    Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
+    """
+
+    def factor(step):
+        if step < warmup:
+            return (step + 1) / warmup
+        done = (step - warmup) / max(1, steps - warmup)
+        return final + (1 - final) * (1 + math.cos(math.pi * min(1, done))) / 2
+
+    return factor
