@@ -74,6 +74,7 @@ def test_the_graph_says_its_activations(operations, activation, output_activatio
         ({"operations": ("Relu", "Relu", "Softmax")}, "expected Transpose, found 'Softmax'"),
         ({"operations": ("Softmax", "Relu", "Tanh")}, "expected Conv2D or DepthToSpace, found 'So"),
         ({"stride": 2}, "a convolution 'conv1' whose stride is not 1"),
+        ({"dilation": 2}, "a convolution 'conv1' whose dilation is not 1"),
         ({"padding": "VALID"}, "a convolution 'conv1' that is not SAME and NHWC"),
         ({"layout": "NCHW"}, "a convolution 'conv1' that is not SAME and NHWC"),
     ],
