@@ -86,6 +86,16 @@ def test_other_graphs_are_refused(changes, message, state, tmp_path):
         minisr.load(path)
 
 
+def test_graphs_of_rgb_are_refused(tmp_path, rng):
+    shapes = {"f1": (8, 3, 5, 5), "f2": (4, 8, 3, 3), "f3": (12, 4, 3, 3)}
+    state = {}
+    for number, (key, shape) in enumerate(shapes.items(), 1):
+        state |= {key: rng.random(shape, np.float32), f"b{number}": np.zeros(shape[0], np.float32)}
+    (tmp_path / "w.pb").write_bytes(graphdef.espcn(state, 2))
+    with pytest.raises(CheckpointError, match=r"w\.pb is a graph of 3 channels"):
+        minisr.load(tmp_path / "w.pb")
+
+
 def without(content, name):
     """Rename a constant, so that nobody finds it."""
     encoded = graphdef.field(1, name)

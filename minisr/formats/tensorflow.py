@@ -121,6 +121,10 @@ def read(content):
         take_affine(TO_FULL)
     if work:
         take("Transpose")  # to NCHW
+    channels = tensors[layers[0][0]].shape[1] if layers else 1
+    if channels != 1:
+        # Their DepthToSpace deals out channels in another order than ours, but for one channel.
+        raise CheckpointError(f"is a graph of {channels} channels; graphs of luma alone are read")
     if work or len(layers) < 2 or activations[-1] or len({*activations[:-1]}) != 1:
         raise CheckpointError("is no graph of ESPCN: its activations are not where they should be")
     return tensors, {
