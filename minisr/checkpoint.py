@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from minisr.atomic import atomic_path
-from minisr.errors import CheckpointError
+from minisr.errors import CheckpointError, short
 
 KEY = "minisr"  # safetensors allows a table of strings; all of ours is JSON under one name
 
@@ -92,7 +92,9 @@ def read(path):
             # onnx brings a library that adds such kinds to NumPy's own; networks take none of them.
             raise TypeError("a kind that is not NumPy's own")
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is no safetensors file or is damaged: {error}") from error
+        raise CheckpointError(
+            f"{path} is no safetensors file or is damaged: {short(error)}"  # it quotes the file
+        ) from error
     except (AttributeError, TypeError) as error:  # what the library makes of BF16, F8_E4M3 ...
         raise CheckpointError(
             f"{path} has numbers of a kind that NumPy lacks; save its tensors as float32"

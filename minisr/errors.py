@@ -27,3 +27,9 @@ class CheckpointError(MinisrError, ValueError):
 
 class DatasetError(MinisrError):
     """Pictures of a public set cannot be fetched, or are not the ones expected."""
+
+
+def short(error):
+    """Return an error's text, tamed where names in a strange file have made it long or odd."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in str(error)[:401])
+    return text if len(text) <= 400 else f"{text[:400]}..."

@@ -24,7 +24,8 @@ def read_recipe(path):
     Raises
     ------
     SettingsError
-        If it cannot be read, is no TOML, or has a key that is no setting.
+        If it cannot be read, is no TOML, or has a key that is no setting, or options that are no
+        table.
 
     Examples
     --------
@@ -43,4 +44,7 @@ def read_recipe(path):
         raise SettingsError(
             f"{path}: no such setting: {', '.join(unknown)}; there are {', '.join(known)}"
         )
+    options = recipe.get("options", {})
+    if not isinstance(options, dict):
+        raise SettingsError(f"{path}: options must be a table, got {options!r}")
     return recipe

@@ -38,9 +38,13 @@ def constant(name, array, packed=False):
     return node(name, "Const", (), attribute("dtype", field(6, kind)) + attribute("value", value))
 
 
-def convolution(name, source, weight, stride=1, padding="SAME", layout="NHWC"):
-    strides = field(1, field(3, b"".join(varint(s) for s in (1, stride, stride, 1))))
-    attributes = attribute("strides", strides) + attribute("padding", field(2, padding))
+def convolution(name, source, weight, stride=1, padding="SAME", layout="NHWC", dilation=None):
+    def along(step):
+        return field(1, field(3, b"".join(varint(s) for s in (1, step, step, 1))))
+
+    attributes = attribute("strides", along(stride)) + attribute("padding", field(2, padding))
+    if dilation:
+        attributes += attribute("dilations", along(dilation))
     return node(
         name, "Conv2D", (source, weight), attributes + attribute("data_format", field(2, layout))
     )

@@ -51,6 +51,13 @@ def test_it_says_that_minisr_trained_them(tmp_path, capsys):
     )
 
 
+def test_names_cannot_write_on_the_terminal(tmp_path, capsys):
+    name = "a\x1b[31m\nb.pth"
+    error = error_of(capsys, "convert", tmp_path / name, tmp_path / "out.pth")
+    assert error.isprintable()
+    assert "a?[31m b.pth: no such file" in error
+
+
 def test_every_kind_is_written(weights, tmp_path):
     pytest.importorskip("onnx", reason="needs onnx, of the extra `test`")
     for suffix in SUFFIXES:

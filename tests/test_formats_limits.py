@@ -78,6 +78,32 @@ def test_arrays_that_unpack_to_much(tmp_path):
     refused(tmp_path / "w.npz", "would unpack to 100 MiB")
 
 
+def test_a_member_that_unpacks_to_more_than_it_claims(tmp_path):
+    path, size = tmp_path / "w.npz", 600 << 20
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("a.npy", "w") as member,
+    ):
+        for _ in range(600):
+            member.write(bytes(1 << 20))
+    claims = struct.pack("<I", size)
+    assert path.read_bytes().count(claims) == 2  # before the member, and in the directory
+    path.write_bytes(path.read_bytes().replace(claims, struct.pack("<I", 99)))
+    refused(path, r"has a damaged member a\.npy: Bad CRC-32")
+
+
+def empty_array(shape):
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+
+
+@pytest.mark.parametrize("shape", [(1 << 70, 0), (1 << 39, 1 << 39, 0), (0, 1 << 31, 1 << 31)])
+def test_arrays_of_no_values_and_absurd_shape(shape, tmp_path):
+    with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:
+        archive.writestr("a.npy", empty_array(shape))
+    refused(tmp_path / "w.npz", "has 'a' of a shape that no network needs")
+
+
 def one_for_all(name, shape):
     lengths = b"".join(graphdef.field(2, graphdef.field(1, length)) for length in shape)
     tensor = graphdef.field(1, 1) + graphdef.field(2, lengths) + graphdef.field(5, b"\0" * 4)
@@ -93,7 +119,9 @@ def test_graphs_of_a_constant_and_thousands_of_convolutions(tmp_path):
     refused(tmp_path / "w.pb", "more than 8 convolutions")
 
 
-@pytest.mark.parametrize("shape", [(5, 5, 1, 1 << 20), (2**40, 2**40), (1,) * 1000])
+@pytest.mark.parametrize(
+    "shape", [(5, 5, 1, 1 << 20), (2**40, 2**40), (1,) * 1000, (1 << 63, 0, 1, 1)]
+)
 def test_graphs_of_constants_of_absurd_shape(shape, tmp_path):
     nodes = [one_for_all("f", shape), graphdef.convolution("c", "x", "f")]
     (tmp_path / "w.pb").write_bytes(b"".join(nodes))

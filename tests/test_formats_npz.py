@@ -1,6 +1,8 @@
 """NumPy's files, whose headers are believed only as far as there are bytes behind them."""
 
 import io
+import json
+import struct
 import zipfile
 
 import numpy as np
@@ -153,6 +155,16 @@ def test_names_in_a_file_cannot_write_on_the_terminal(tmp_path):
     with pytest.raises(CheckpointError, match=r"\?\[31m\?red is not in this network") as caught:
         minisr.load(tmp_path / "w")
     assert str(caught.value).isprintable()
+
+
+def test_what_the_safetensors_library_quotes_is_short_and_harmless(tmp_path):
+    entry = {"dtype": "\x1b[31m\n" + "F" * 100_000, "shape": [1], "data_offsets": [0, 4]}
+    text = json.dumps({"a": entry}).encode()
+    (tmp_path / "w").write_bytes(struct.pack("<Q", len(text)) + text + b"\0" * 4)
+    with pytest.raises(CheckpointError, match="w is no safetensors file or is damaged") as caught:
+        minisr.load(tmp_path / "w")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 1000
 
 
 def test_files_beyond_all_measure_are_not_read(tmp_path):

@@ -74,6 +74,7 @@ def test_the_graph_says_its_activations(operations, activation, output_activatio
         ({"operations": ("Relu", "Relu", "Softmax")}, "expected Transpose, found 'Softmax'"),
         ({"operations": ("Softmax", "Relu", "Tanh")}, "expected Conv2D or DepthToSpace, found 'So"),
         ({"stride": 2}, "a convolution 'conv1' whose stride is not 1"),
+        ({"dilation": 2}, "a convolution 'conv1' whose dilation is not 1"),
         ({"padding": "VALID"}, "a convolution 'conv1' that is not SAME and NHWC"),
         ({"layout": "NCHW"}, "a convolution 'conv1' that is not SAME and NHWC"),
     ],
@@ -83,6 +84,16 @@ def test_other_graphs_are_refused(changes, message, state, tmp_path):
     path.write_bytes(graphdef.espcn(state, 3, **changes))
     with pytest.raises(CheckpointError, match=rf"w\.pb .*{message}"):
         minisr.load(path)
+
+
+def test_graphs_of_rgb_are_refused(tmp_path, rng):
+    shapes = {"f1": (8, 3, 5, 5), "f2": (4, 8, 3, 3), "f3": (12, 4, 3, 3)}
+    state = {}
+    for number, (key, shape) in enumerate(shapes.items(), 1):
+        state |= {key: rng.random(shape, np.float32), f"b{number}": np.zeros(shape[0], np.float32)}
+    (tmp_path / "w.pb").write_bytes(graphdef.espcn(state, 2))
+    with pytest.raises(CheckpointError, match=r"w\.pb is a graph of 3 channels"):
+        minisr.load(tmp_path / "w.pb")
 
 
 def without(content, name):

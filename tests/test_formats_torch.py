@@ -245,6 +245,7 @@ NONSENSE = "makes no sense"
         (program(size=(2, 3), stride=(-3, 1)), NONSENSE),
         (program(size=(6, 10**9), stride=(1, 0)), "which no network needs"),
         (program(size=(10**11,), stride=(0,)), "which no network needs"),
+        (program(size=(2**39, 2**39, 0), stride=(0, 0, 0)), "which no network needs"),
         (program(size=(2**70,), stride=(0,)), NONSENSE),
         (program(size=(1,) * 9, stride=(1,) * 9), NONSENSE),
         (program(size=(6,), stride=()), NONSENSE),

@@ -257,10 +257,18 @@ def test_recipes_that_cannot_be_used_are_named(pictures, tmp_path, capsys):
     assert "milestones must be whole numbers" in error(
         "upscale_factor = 2\nmilestones = [1, 'b']", pictures
     )
+    assert "options must be a table, got 3" in error("upscale_factor = 2\noptions = 3", pictures)
+    assert "one recipe at a time" in error("upscale_factor = 2", pictures, recipe)
     assert "a setting is of the wrong kind" in error("upscale_factor = 2\nmilestones = 5", pictures)
     missing = error_of(capsys, "train", tmp_path / "no.toml", pictures, "-o", tmp_path / "run")
     assert f"no.toml cannot be read: {os.strerror(2)}" in missing
     assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_may_come_after_the_pictures(pictures, tmp_path, capsys):
+    (tmp_path / "recipe.toml").write_text("upscale_factor = 2\nepochs = 0")
+    words = (pictures, tmp_path / "recipe.toml", "-o", tmp_path / "run")
+    assert "epochs must be at least 1" in error_of(capsys, "train", *words)
 
 
 def test_flags_override_a_recipe(pictures, tmp_path):

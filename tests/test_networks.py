@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from minisr import kernels, models, optim
 from minisr.errors import SettingsError, ShapeError
 from minisr.layers import BatchNorm2d, Sequential
-from minisr.models import EDSR, SRCNN, SubPixelCNN
+from minisr.models import EDSR, ESPCN, SRCNN, SubPixelCNN
 from minisr.models.bands import run_in_bands
 from minisr.threads import Threads
 
@@ -320,7 +320,18 @@ def test_the_halo_is_no_wider_than_it_must_be(rng):
         (lambda: EDSR(2, batch_norm="no"), "batch_norm must be true or false, got 'no'"),
         (lambda: EDSR(2, residual_scaling=0), r"residual_scaling must be in \(0, 1\], got 0"),
         (lambda: SRCNN(2, kernel_sizes=(9, 1)), r"kernel_sizes must be one of \(9, 1, 5\), .* got"),
+        (lambda: EDSR(2, residual_scaling="x"), r"residual_scaling must be in \(0, 1\], got x"),
+        (
+            lambda: SRCNN(2, kernel_sizes=915),
+            "kernel_sizes must be one of .* got 915",
+        ),
         (lambda: SRCNN(2, channels=(64,)), "channels must be two positive numbers"),
+        (lambda: SRCNN(2, channels=64), "channels must be two positive numbers, got 64"),
+        (
+            lambda: ESPCN(2, activation=["tanh"]),
+            r"activation must be .*, got \['tanh",
+        ),
+        (lambda: models.build("edsr", {"upscale_factor": 2, "channels": 10**9}), "cannot be made"),
         (lambda: SubPixelCNN(2, in_channels=4), r"in_channels must be 1 \(luma\) or 3 \(RGB\)"),
     ],
 )

@@ -282,7 +282,8 @@ def test_moments_of_another_shape_are_refused(pictures, tmp_path):
     tensors, metadata = checkpoint.load(tmp_path / runs.CHECKPOINT)
     tensors["optimizer.first.0"] = np.zeros(1, np.float32)
     checkpoint.save(tmp_path / runs.CHECKPOINT, tensors, metadata)
-    with pytest.raises(CheckpointError, match=r"first.0 has shape \(1,\), not \(64, 1, 5, 5\)"):
+    message = r"checkpoint\.safetensors: .*first\.0 has shape \(1,\), not \(64"
+    with pytest.raises(CheckpointError, match=message):
         runs.train(tmp_path, resume=True, show_progress=False)
 
 
@@ -293,6 +294,12 @@ def test_moments_of_another_shape_are_refused(pictures, tmp_path):
         {"config": None},
         {"pictures": ...},
         {"steps": "many"},
+        {"steps": -1},
+        {"pictures": [1]},
+        {"validation": 5},
+        {"rows": [{}]},
+        {"round": [1.0]},
+        {"seconds": "a"},
         {"backend": ...},
     ],
     ids=str,

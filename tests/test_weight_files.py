@@ -177,3 +177,12 @@ def test_weights_that_do_not_come_along_are_refused():
         minisr.from_pretrained("espcn", 7)
     with pytest.raises(SettingsError, match="no weights of vdsr x3"):
         minisr.from_pretrained("vdsr", 3)
+
+
+def test_a_variance_below_zero_is_refused(tmp_path):
+    model = models.build("edsr", {"upscale_factor": 2, "channels": 2, "residual_blocks": 1})
+    state = model.state_dict()
+    state["body.0.norm.running_var"] *= -1
+    checkpoint.save(tmp_path / "w", state, models.describe(model))
+    with pytest.raises(CheckpointError, match=r"variance below zero in body\.0\.norm\.running_var"):
+        minisr.load(tmp_path / "w")

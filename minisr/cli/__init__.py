@@ -3,7 +3,7 @@
 import sys
 
 from minisr.cli import convert, data, demo, evaluate, train, upscale
-from minisr.cli.common import INTERRUPTED, Parser
+from minisr.cli.common import INTERRUPTED, Parser, one_line
 from minisr.errors import MinisrError
 from minisr.version import __version__
 
@@ -44,7 +44,7 @@ def main(argv=None):
 
 
 def _fail(message):
-    print(f"minisr: error: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"minisr: error: {one_line(message)}", file=sys.stderr)
     return 2
 
 

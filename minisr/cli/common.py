@@ -20,7 +20,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         """End the program with one line and status 2."""
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: error: {one_line(message)} (see {self.prog} --help)\n")
 
 
 def add_command(commands, name, run, summary):
@@ -51,9 +51,15 @@ def scale(text):
     return int(text)
 
 
+def one_line(message):
+    """Return a message without what breaks its line or commands a terminal, as names may."""
+    words = " ".join(str(message).split())
+    return "".join(letter if letter.isprintable() else "?" for letter in words)
+
+
 def note(message):
     """Print a line about something worth knowing, without breaking a progress bar."""
-    tqdm.write(f"minisr: {message}", file=sys.stderr)
+    tqdm.write(f"minisr: {one_line(message)}", file=sys.stderr)
 
 
 def _shipped():

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from minisr.cli.common import add_command
 from minisr.convert import KEY_STYLES, SUFFIXES, convert
-from minisr.formats import LAYOUTS, OPTIONS, short
+from minisr.errors import short
+from minisr.formats import LAYOUTS, OPTIONS
 
 ABOUT = """\
 Read weights of ESPCN from one kind of file and write another.

@@ -25,8 +25,12 @@ def train_command(arguments):
     """Train a network on pictures."""
     names = [field.name for field in dataclasses.fields(trainer.TrainConfig)]
     settings = {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
-    if arguments.pictures and arguments.pictures[0].suffix.lower() == ".toml":
-        recipe = read_recipe(arguments.pictures.pop(0))
+    recipes = [path for path in arguments.pictures if path.suffix.lower() == ".toml"]
+    if len(recipes) > 1:
+        raise SettingsError(f"one recipe at a time, got {', '.join(map(str, recipes))}")
+    if recipes:
+        arguments.pictures.remove(recipes[0])
+        recipe = read_recipe(recipes[0])
         if {"steps", "epochs"} & {*settings} or arguments.minutes is not None:
             recipe = {k: v for k, v in recipe.items() if k not in ("steps", "epochs")}
         options = recipe.get("options", {}) | settings.get("options", {})
@@ -94,7 +98,7 @@ def add_parser(commands):
         nargs="*",
         type=Path,
         metavar="PICTURES",
-        help="and folders; a recipe (RECIPE.toml) may come first",
+        help="and folders; one of them may be a recipe (RECIPE.toml)",
     )
     sub.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="a folder")
     sub.add_argument("--minutes", type=float, metavar="T", help="as many steps as take so long")

@@ -10,11 +10,11 @@ import json
 from pathlib import Path
 
 from minisr import checkpoint
-from minisr.errors import CheckpointError
+from minisr.errors import CheckpointError, short
 from minisr.formats.families import FAMILIES, OPTIONS, Family
 from minisr.formats.recognition import Recognised, recognise
 
-__all__ = ["FAMILIES", "LAYOUTS", "OPTIONS", "Family", "Recognised", "read", "recognise", "short"]
+__all__ = ["FAMILIES", "LAYOUTS", "OPTIONS", "Family", "Recognised", "read", "recognise"]
 
 LAYOUTS = ("nchw", "nhwc")  # of ONNX's input, see `onnx`
 # Bytes. All families of `families` are of some 100 kB; what minisr writes itself may be larger.
@@ -66,12 +66,6 @@ def read(path):
         raise CheckpointError(f"{path} {short(error)}") from error
     tensors, metadata = checkpoint.read(path)
     return tensors, {"container": kind} | _own(metadata)
-
-
-def short(error):
-    """Return an error's text, tamed where names in a strange file have made it long or odd."""
-    text = "".join(letter if letter.isprintable() else "?" for letter in str(error)[:401])
-    return text if len(text) <= 400 else f"{text[:400]}..."
 
 
 def _open(path):

@@ -12,8 +12,10 @@ import numpy as np
 
 from minisr.errors import CheckpointError
 from minisr.formats import zips
+from minisr.formats.shapes import room
 
 MAGIC = b"\x93NUMPY"
+MOST_VALUES = zips.MOST_BYTES  # there is no room for more
 HEADER = re.compile(
     r"\{'descr': '(?P<dtype>[<>|][fiub]\d{1,2})', 'fortran_order': (?P<fortran>True|False), "
     r"'shape': \((?P<shape>[\d, ]{0,100})\), \}\s*"
@@ -66,6 +68,8 @@ def _array(content, key):
         raise CheckpointError(
             f"is damaged: {key!a} has {len(content) - end} bytes of values for shape {shape}"
         )
+    if room(shape) > MOST_VALUES:
+        raise CheckpointError(f"has {key!a} of a shape that no network needs")
     order = "F" if header["fortran"] == "True" else "C"
     array = np.frombuffer(content, dtype, offset=end).reshape(shape, order=order)
     return np.array(array, dtype=dtype.newbyteorder("="), order="C")

@@ -146,6 +146,9 @@ def _own(tensors, metadata, given):
         key: tensor if tensor.dtype.kind in "iu" else _float32(tensor, key)  # some count something
         for key, tensor in tensors.items()
     }
+    for key, tensor in state.items():
+        if key.endswith("running_var") and (tensor < 0).any():
+            raise CheckpointError(f"has a variance below zero in {_shown(key)}")
     training = training if isinstance(training, dict) else {}
     return Recognised(metadata.get("model"), settings, state, training)
 

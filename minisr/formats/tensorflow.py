@@ -15,6 +15,7 @@ import numpy as np
 from minisr.errors import CheckpointError
 from minisr.formats import protobuf
 from minisr.formats.luma import TO_FULL, TO_STUDIO
+from minisr.formats.shapes import room
 
 FLOAT, INT32 = 1, 3  # DataType
 MOST_VALUES = 1 << 20  # of one constant, which may be one value for all
@@ -120,6 +121,10 @@ def read(content):
         take_affine(TO_FULL)
     if work:
         take("Transpose")  # to NCHW
+    channels = tensors[layers[0][0]].shape[1] if layers else 1
+    if channels != 1:
+        # Their DepthToSpace deals out channels in another order than ours, but for one channel.
+        raise CheckpointError(f"is a graph of {channels} channels; graphs of luma alone are read")
     if work or len(layers) < 2 or activations[-1] or len({*activations[:-1]}) != 1:
         raise CheckpointError("is no graph of ESPCN: its activations are not where they should be")
     return tensors, {
@@ -158,15 +163,17 @@ def _attribute(node, key, field):
 
 
 def _check_plain(convolution):
-    """Raise unless a convolution has stride one and keeps height and width."""
+    """Raise unless a convolution steps by one, looks at neighbours, keeps height and width."""
     padding = _attribute(convolution, "padding", 2)
-    strides = _attribute(convolution, "strides", 1)
-    strides = protobuf.varints(protobuf.nested(strides, protobuf.Budget()).get(3, []))
     layout = convolution.attributes.get("data_format", {}).get(2, [b"NHWC"])[-1]
     if protobuf.bytes_of(padding) != b"SAME" or protobuf.bytes_of(layout) != b"NHWC":
         raise CheckpointError(f"has a convolution {convolution.name!a} that is not SAME and NHWC")
-    if strides != [1, 1, 1, 1]:
-        raise CheckpointError(f"has a convolution {convolution.name!a} whose stride is not 1")
+    for key, word in (("strides", "stride"), ("dilations", "dilation")):
+        if key == "dilations" and key not in convolution.attributes:
+            continue  # TensorFlow leaves out what is as by default
+        steps = protobuf.nested(_attribute(convolution, key, 1), protobuf.Budget())
+        if protobuf.varints(steps.get(3, [])) != [1, 1, 1, 1]:
+            raise CheckpointError(f"has a convolution {convolution.name!a} whose {word} is not 1")
 
 
 def _constant(node):
@@ -179,9 +186,9 @@ def _constant(node):
     shape = []
     for axis in protobuf.nested(fields.get(2, [b""])[-1], budget).get(2, []):
         shape.append(protobuf.whole(protobuf.nested(axis, budget).get(1, [0])[-1]))
-    count = math.prod(shape) if len(shape) <= 4 else MOST_VALUES + 1
-    if count > MOST_VALUES:
+    if len(shape) > 4 or room(shape) > MOST_VALUES:
         raise CheckpointError(f"has {node.name!a} of a shape that no network needs")
+    count = math.prod(shape)
     if 4 in fields:
         content = protobuf.bytes_of(fields[4][-1])
         if len(content) != 4 * count:

@@ -7,6 +7,7 @@ import numpy as np
 
 from minisr.errors import CheckpointError
 from minisr.formats.pickles import Constructor
+from minisr.formats.shapes import room
 
 # The kinds of storage; None is bfloat16, which NumPy lacks.
 STORAGES = {
@@ -90,12 +91,11 @@ class Tensor:
             raise CheckpointError("has a tensor in its pickle that makes no sense")
         if not all(map(_is_count, (self.offset, *self.size, *self.stride))):
             raise CheckpointError("has a tensor in its pickle that makes no sense")
-        values = math.prod(self.size)
-        if values > MOST_VALUES:
+        if room(self.size) > MOST_VALUES:
             raise CheckpointError(f"has a tensor of shape {self.size}, which no network needs")
         steps = zip(self.size, self.stride, strict=True)
         last = self.offset + sum((size - 1) * stride for size, stride in steps)
-        if values and last >= self.storage.count:
+        if 0 not in self.size and last >= self.storage.count:
             raise CheckpointError(
                 f"has a tensor of shape {self.size} that goes beyond its storage of "
                 f"{self.storage.count} numbers"

@@ -48,7 +48,9 @@ class Archive:
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise CheckpointError(f"has {name} packed in a way that minisr does not read")
         try:
-            content = self.zip.read(member)
+            with self.zip.open(member) as file:
+                # Without a number zipfile unpacks up to 2 GiB before it cuts them to this size.
+                content = file.read(member.file_size)
         # RuntimeError: it wants a password. The others are what zipfile and zlib say of damage.
         except (
             zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError,

@@ -1,5 +1,6 @@
 """EDSR: residual blocks on the small picture, then shuffles that make it large."""
 
+import numbers
 from typing import ClassVar
 
 import numpy as np
@@ -90,7 +91,9 @@ class EDSR(Network, Sequential):
         for name, count in (("channels", channels), ("residual_blocks", residual_blocks)):
             require(is_count(count), name, "a whole number from 1 on", count)
         require(batch_norm in (True, False), "batch_norm", "true or false", repr(batch_norm))
-        require(0 < residual_scaling <= 1, "residual_scaling", "in (0, 1]", residual_scaling)
+        real = isinstance(residual_scaling, numbers.Real)
+        in_range = real and 0 < residual_scaling <= 1
+        require(in_range, "residual_scaling", "in (0, 1]", residual_scaling)
         self.channels = channels
         self.residual_blocks = residual_blocks
         self.batch_norm = bool(batch_norm)

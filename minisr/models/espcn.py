@@ -6,7 +6,7 @@ import numpy as np
 
 from minisr import kernels
 from minisr.layers import Conv2d, ConvStack, PixelShuffle, ReLU, Tanh
-from minisr.models.network import Network, is_count, require, require_one_of
+from minisr.models.network import Network, is_pair, require, require_one_of
 from minisr.models.output import OUTPUT_ACTIVATIONS, output_layer
 
 ACTIVATIONS = {"tanh": Tanh, "relu": ReLU}
@@ -75,8 +75,7 @@ class ESPCN(Network, ConvStack):
         self._take(upscale_factor, in_channels, luma_range)
         require_one_of(ACTIVATIONS, "activation", activation)
         require_one_of(OUTPUT_ACTIVATIONS, "output_activation", output_activation)
-        two = len(channels) == 2 and all(map(is_count, channels))
-        require(two, "channels", "two positive numbers", channels)
+        require(is_pair(channels), "channels", "two positive numbers", channels)
         self.channels = tuple(channels)
         self.activation = activation
         self.output_activation = output_activation

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from minisr import checkpoint, formats
-from minisr.errors import CheckpointError, SettingsError
+from minisr.errors import CheckpointError, SettingsError, short
 from minisr.models.edsr import EDSR
 from minisr.models.espcn import ESPCN
 from minisr.models.network import BLANK
@@ -46,7 +46,9 @@ def build(name, settings, **options):
         )
     try:
         return MODELS[name](**settings, **options)
-    except TypeError as error:
+    except SettingsError:
+        raise
+    except (TypeError, ValueError, OverflowError) as error:  # of arrays too large for NumPy, too
         raise SettingsError(f"{name} cannot be made with {settings}: {error}") from error
 
 
@@ -137,7 +139,7 @@ def load_with_origin(path, backend="cpu", **options):
     try:
         found = formats.recognise(tensors, hints, **options)
     except CheckpointError as error:
-        raise CheckpointError(f"{path} {formats.short(error)}") from error
+        raise CheckpointError(f"{path} {short(error)}") from error
     try:
         # Blank, the network of a file that lies about its size takes no memory before it is found
         # out; but for settings that no memory holds.
@@ -145,7 +147,7 @@ def load_with_origin(path, backend="cpu", **options):
         with np.errstate(invalid="ignore"):  # of a number too large for one that counts something
             model.load_state_dict(found.state)
     except (TypeError, SettingsError, CheckpointError) as error:
-        raise CheckpointError(f"{path} cannot be used: {formats.short(error)}") from error
+        raise CheckpointError(f"{path} cannot be used: {short(error)}") from error
     except (MemoryError, ValueError) as error:
         raise CheckpointError(
             f"{path} cannot be used: its settings, {found.settings}, are of no real network"

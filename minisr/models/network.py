@@ -88,6 +88,11 @@ def is_count(value):
     return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 1
 
 
+def is_pair(value):
+    """Return whether ``value`` is two counts."""
+    return isinstance(value, list | tuple) and len(value) == 2 and all(map(is_count, value))
+
+
 def require(holds, name, expected, got):
     """Raise SettingsError about the option ``name`` unless ``holds``."""
     if not holds:
@@ -96,4 +101,4 @@ def require(holds, name, expected, got):
 
 def require_one_of(choices, name, got):
     """Raise SettingsError unless ``got`` is one of the choices."""
-    require(got in choices, name, f"one of {', '.join(map(str, choices))}", repr(got))
+    require(got in tuple(choices), name, f"one of {', '.join(map(str, choices))}", repr(got))

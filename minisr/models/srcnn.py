@@ -6,7 +6,7 @@ import numpy as np
 
 from minisr import kernels
 from minisr.layers import Bicubic, Conv2d, ConvStack, ReLU
-from minisr.models.network import Network, is_count, require
+from minisr.models.network import Network, is_pair, require, require_one_of
 
 KERNEL_SIZES = ((9, 1, 5), (9, 3, 5), (9, 5, 5))  # the paper's, section 4.3.2
 
@@ -74,15 +74,11 @@ class SRCNN(Network, ConvStack):
         rng=None,
     ):
         self._take(upscale_factor, in_channels, luma_range)
-        require(
-            tuple(kernel_sizes) in KERNEL_SIZES,
-            "kernel_sizes",
-            f"one of {', '.join(map(str, KERNEL_SIZES))}",
-            tuple(kernel_sizes),
-        )
-        two = len(channels) == 2 and all(map(is_count, channels))
-        require(two, "channels", "two positive numbers", channels)
-        self.kernel_sizes = tuple(kernel_sizes)
+        if isinstance(kernel_sizes, list):
+            kernel_sizes = tuple(kernel_sizes)
+        require_one_of(KERNEL_SIZES, "kernel_sizes", kernel_sizes)
+        require(is_pair(channels), "channels", "two positive numbers", channels)
+        self.kernel_sizes = kernel_sizes
         self.channels = tuple(channels)
         backend = kernels.load(backend)
         k1, k2, k3 = self.kernel_sizes

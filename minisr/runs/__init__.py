@@ -14,7 +14,7 @@ from pathlib import Path
 
 from minisr import models
 from minisr.data import Patches, fingerprint
-from minisr.errors import CheckpointError, SettingsError
+from minisr.errors import CheckpointError, SettingsError, short
 from minisr.runs.folder import (
     CHECKPOINT,
     CURVES,
@@ -163,7 +163,10 @@ def train(
             config = dataclasses.replace(config, steps=steps)
         trainer = Trainer(config, patches, pool, backend)
         if saved:
-            trainer.load_state_dict(saved.tensors, saved.steps)
+            try:
+                trainer.load_state_dict(saved.tensors, saved.steps)
+            except CheckpointError as error:
+                raise CheckpointError(f"{folder / CHECKPOINT}: {short(error)}") from error
         about["config"] = dataclasses.asdict(config)
         run = Run(folder, trainer, held_out, about, say if show_progress else lambda line: None)
         make_folder(folder)

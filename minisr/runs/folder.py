@@ -23,6 +23,25 @@ COLUMNS = (  # of the log
 )
 
 
+def _are(kind):
+    """Return a function that says whether a value is a list of this kind."""
+    return lambda value: isinstance(value, list) and all(isinstance(v, kind) for v in value)
+
+
+# What a checkpoint says beside tensors and settings, and how it is told from a damaged one's.
+SOUND = {
+    "backend": lambda value: isinstance(value, str),
+    "fingerprint": lambda value: isinstance(value, str),
+    "validation_fingerprint": lambda value: isinstance(value, str),
+    "pictures": _are(str),
+    "validation": _are(str),
+    "rows": lambda value: _are(dict)(value) and all({*row} == {*COLUMNS} for row in value),
+    "round": lambda value: _are(int | float)(value) and len(value) == 2,
+    "seconds": lambda value: isinstance(value, int | float),
+    "steps": lambda value: isinstance(value, int) and value >= 0,
+}
+
+
 @dataclass(frozen=True)
 class Saved:
     """A run as its checkpoint has it."""
@@ -46,16 +65,17 @@ def saved_run(folder, resume):
     if about.get("format") != "training":
         raise CheckpointError(f"{path} holds {about.get('format')}, not the state of a run")
     names = {field.name for field in dataclasses.fields(TrainConfig)}
-    needed = {"backend", "pictures", "validation", "rows", "round", "seconds", "steps"}
-    needed |= {"fingerprint", "validation_fingerprint"}
     config = about.get("config")
-    if not isinstance(config, dict) or {*config} != names or needed - {*about}:
+    if not isinstance(config, dict) or {*config} != names or {*SOUND} - {*about}:
         raise CheckpointError(
             f"{path} is of version {about.get('version')}, whose runs this version, {__version__}, "
             "cannot resume; its weights can be used, but begin a new run in another folder"
         )
+    wrong = [name for name, is_sound in SOUND.items() if not is_sound(about[name])]
+    if wrong:
+        raise CheckpointError(f"{path} is damaged: its {', '.join(wrong)} make no sense")
     try:
-        return Saved(tensors, about, TrainConfig(**config), int(about["steps"]))
+        return Saved(tensors, about, TrainConfig(**config), about["steps"])
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from error
 
