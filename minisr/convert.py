@@ -50,9 +50,12 @@ def convert(source, target, *, layout="nchw", keys="minisr", **options):
     CheckpointError
         If the source cannot be read, or the target cannot be written.
     SettingsError
-        If an option, or the target's suffix, is unknown, or does not go with the network.
+        If an option, or the target's suffix, is unknown, or does not go with the network; if
+        the target is the source.
     """
     _kind(target)  # before any work
+    if Path(source).resolve() == Path(target).resolve():  # a checkpoint may hold more than weights
+        raise SettingsError(f"{target} would replace what it is made of; choose another name")
     model, origin = models.load_with_origin(source, **options)
     write(model, target, origin, layout=layout, keys=keys)
     return model, origin

@@ -121,12 +121,16 @@ def test_mistakes(weights, tmp_path, capsys):
     assert not [file for file in tmp_path.rglob("*") if file.name.endswith(".part")]
 
 
-def test_a_file_can_be_converted_onto_itself(tmp_path):
-    model = minisr.ESPCN(2, channels=(4, 3))
-    models.save(model, tmp_path / "w.safetensors")
-    before = (tmp_path / "w.safetensors").read_bytes()
-    assert run("convert", tmp_path / "w.safetensors", tmp_path / "w.safetensors") == 0
-    assert (tmp_path / "w.safetensors").read_bytes() == before
+def test_a_file_is_not_replaced_by_what_is_made_of_it(tmp_path, capsys):
+    source = tmp_path / "w.safetensors"
+    models.save(minisr.ESPCN(2, channels=(4, 3)), source)
+    before = source.read_bytes()
+    (tmp_path / "link.safetensors").symlink_to(source)
+    for target in (source, tmp_path / "." / ".." / tmp_path.name / source.name):
+        assert run("convert", source, target) == 2
+        assert "would replace what it is made of; choose another" in capsys.readouterr().err
+    assert run("convert", tmp_path / "link.safetensors", source) == 2
+    assert source.read_bytes() == before
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".pth", ".safetensors"])
