@@ -331,7 +331,10 @@ def test_the_halo_is_no_wider_than_it_must_be(rng):
             lambda: ESPCN(2, activation=["tanh"]),
             r"activation must be .*, got \['tanh",
         ),
-        (lambda: models.build("edsr", {"upscale_factor": 2, "channels": 10**9}), "cannot be made"),
+        (lambda: EDSR(2, channels=10**9), "of 288,000,000,027,000,000,000 weights cannot be made"),
+        (lambda: EDSR(2, residual_blocks=10**9), "weights cannot be made: minisr stops at 100,000"),
+        (lambda: ESPCN(2, channels=(10**9, 1)), "choose fewer channels or blocks"),
+        (lambda: SRCNN(2, channels=(1, 10**8)), "weights cannot be made"),
         (lambda: SubPixelCNN(2, in_channels=4), r"in_channels must be 1 \(luma\) or 3 \(RGB\)"),
     ],
 )

@@ -9,7 +9,7 @@ from minisr import kernels
 from minisr.errors import SettingsError
 from minisr.layers import BatchNorm2d, Conv2d, PixelShuffle, ReLU, Residual, Sequential
 from minisr.models.bands import run_in_bands
-from minisr.models.network import Network, is_count, require
+from minisr.models.network import Network, is_count, require, require_size
 
 
 class EDSR(Network, Sequential):
@@ -94,6 +94,7 @@ class EDSR(Network, Sequential):
         real = isinstance(residual_scaling, numbers.Real)
         in_range = real and 0 < residual_scaling <= 1
         require(in_range, "residual_scaling", "in (0, 1]", residual_scaling)
+        require_size(18 * channels**2 * residual_blocks + 9 * channels * in_channels)
         self.channels = channels
         self.residual_blocks = residual_blocks
         self.batch_norm = bool(batch_norm)

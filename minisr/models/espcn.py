@@ -6,7 +6,7 @@ import numpy as np
 
 from minisr import kernels
 from minisr.layers import Conv2d, ConvStack, PixelShuffle, ReLU, Tanh
-from minisr.models.network import Network, is_pair, require, require_one_of
+from minisr.models.network import Network, is_pair, require, require_one_of, require_size
 from minisr.models.output import OUTPUT_ACTIVATIONS, output_layer
 
 ACTIVATIONS = {"tanh": Tanh, "relu": ReLU}
@@ -76,7 +76,8 @@ class ESPCN(Network, ConvStack):
         require_one_of(ACTIVATIONS, "activation", activation)
         require_one_of(OUTPUT_ACTIVATIONS, "output_activation", output_activation)
         require(is_pair(channels), "channels", "two positive numbers", channels)
-        self.channels = tuple(channels)
+        self.channels = n1, n2 = tuple(channels)
+        require_size(25 * in_channels * n1 + 9 * n1 * n2 + 9 * n2 * in_channels * upscale_factor**2)
         self.activation = activation
         self.output_activation = output_activation
         backend = kernels.load(backend)
@@ -85,7 +86,6 @@ class ESPCN(Network, ConvStack):
             return Conv2d(in_channels, out_channels, kernel_size, backend, dtype)
 
         act = ACTIVATIONS[activation]
-        n1, n2 = self.channels
         super().__init__(
             {
                 "conv1": conv(in_channels, n1, 5),

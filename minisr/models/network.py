@@ -11,6 +11,8 @@ from minisr.models import initialization
 
 BLANK = "blank"  # instead of a generator: no first weights, since others are about to come
 
+MOST_WEIGHTS = 100_000_000  # twice those of the largest EDSR: 400 MB, and as much for gradients
+
 
 class Network:
     """A network by its name, its scale and what it takes in; each one is also a `Layer`.
@@ -91,6 +93,24 @@ def is_count(value):
 def is_pair(value):
     """Return whether ``value`` is two counts."""
     return isinstance(value, list | tuple) and len(value) == 2 and all(map(is_count, value))
+
+
+def require_size(weights):
+    """Raise SettingsError for a network of too many weights, before memory is asked for them.
+
+    Asking is no way to find out: a system may promise memory that it has not, and end whoever
+    then uses it.
+
+    Parameters
+    ----------
+    weights : int
+        About how many; biases do not matter.
+    """
+    if weights > MOST_WEIGHTS:
+        raise SettingsError(
+            f"a network of {weights:,} weights cannot be made: minisr stops at {MOST_WEIGHTS:,}; "
+            "choose fewer channels or blocks"
+        )
 
 
 def require(holds, name, expected, got):

@@ -6,7 +6,7 @@ import numpy as np
 
 from minisr import kernels
 from minisr.layers import Bicubic, Conv2d, ConvStack, ReLU
-from minisr.models.network import Network, is_pair, require, require_one_of
+from minisr.models.network import Network, is_pair, require, require_one_of, require_size
 
 KERNEL_SIZES = ((9, 1, 5), (9, 3, 5), (9, 5, 5))  # the paper's, section 4.3.2
 
@@ -79,10 +79,10 @@ class SRCNN(Network, ConvStack):
         require_one_of(KERNEL_SIZES, "kernel_sizes", kernel_sizes)
         require(is_pair(channels), "channels", "two positive numbers", channels)
         self.kernel_sizes = kernel_sizes
-        self.channels = tuple(channels)
+        self.channels = n1, n2 = tuple(channels)
         backend = kernels.load(backend)
         k1, k2, k3 = self.kernel_sizes
-        n1, n2 = self.channels
+        require_size(k1**2 * in_channels * n1 + k2**2 * n1 * n2 + k3**2 * n2 * in_channels)
         super().__init__(
             {
                 "bicubic": Bicubic(self.upscale_factor, backend),
