@@ -127,6 +127,8 @@ def test_a_comment_of_others_is_no_harm(comment, tmp_path):
         (b"PK\x05\x06", "is a damaged zip archive"),
         (b"\n", "ends in the middle"),
         (b"hello", "is no safetensors file or is damaged"),
+        (b"\x89PNG\r\n\x1a\n0123456789", "is a picture, not a file of weights"),
+        (b"\xff\xd8\xff\xe00123456789", "is a picture, not a file of weights"),
         (b"", "is no safetensors file or is damaged"),
     ],
 )

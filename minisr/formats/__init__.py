@@ -25,6 +25,8 @@ LARGEST_HEADER = 4 << 20  # of safetensors; it lists the tensors
 TORCH_LEGACY = b"\x80\x02\x8a\n" + 0x1950A86A20F9469CFC6C.to_bytes(10, "little") + b"."
 # What is not read, by its first bytes, and what to do about it.
 UNREAD = {
+    b"\x89PNG": "is a picture, not a file of weights",
+    b"\xff\xd8\xff": "is a picture, not a file of weights",
     b"\x89HDF": "is HDF5, as Keras writes it; save its arrays with numpy.savez, kernels as OIHW",
     b"\x1f\x8b": "is packed by gzip; unpack it first",
     b"\x08": "seems to be ONNX, which minisr writes but does not read",
