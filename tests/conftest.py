@@ -3,6 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from minisr import ESPCN, models
+from minisr.images import write_picture
+
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -17,3 +20,22 @@ def shared_data():
     if not SHARED_DATA.is_dir():
         pytest.skip("needs the pictures in ../shared/data, which this checkout lacks")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder of three small pictures in colour, 0.png to 2.png."""
+    folder = tmp_path_factory.mktemp("pictures")
+    y, x = np.mgrid[:66, :80]
+    for k in range(3):
+        waves = [128 + 90 * np.sin((k + 1) * x / 9 + c) * np.cos(y / 11) for c in range(3)]
+        write_picture(folder / f"{k}.png", np.uint8(np.stack(waves, axis=2)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Return a file of weights of a small untrained ESPCN x2."""
+    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
+    models.save(ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0)), path)
+    return path

@@ -9,26 +9,9 @@ import time
 import numpy as np
 import pytest
 
-from minisr import ESPCN, checkpoint, cli, models, runs
+from minisr import ESPCN, checkpoint, cli, runs
 from minisr.cli.common import Interruptible
 from minisr.images import read_picture, write_picture
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures")
-    y, x = np.mgrid[:66, :80]
-    for k in range(3):
-        waves = [128 + 90 * np.sin((k + 1) * x / 9 + c) * np.cos(y / 11) for c in range(3)]
-        write_picture(folder / f"{k}.png", np.uint8(np.stack(waves, axis=2)))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
-    models.save(ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0)), path)
-    return path
 
 
 def run(*words):
