@@ -154,19 +154,6 @@ class EDSR(Network, Sequential):
             return super().__call__(x)  # of the whole batch
         return run_in_bands(super().__call__, x, self.upscale_factor, self.halo, threads)
 
-    @property
-    def settings(self):
-        """The options that make a network of this shape, for files."""
-        return {
-            "upscale_factor": self.upscale_factor,
-            "in_channels": self.in_channels,
-            "channels": self.channels,
-            "residual_blocks": self.residual_blocks,
-            "batch_norm": self.batch_norm,
-            "residual_scaling": self.residual_scaling,
-            "luma_range": self.luma_range,
-        }
-
     def __str__(self):
         norm = ", batch norm" if self.batch_norm else ""
         scaling = f", scaling {self.residual_scaling:g}" if self.residual_scaling != 1 else ""

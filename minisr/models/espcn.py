@@ -100,18 +100,6 @@ class ESPCN(Network, ConvStack):
         )
         self._initialize(rng)
 
-    @property
-    def settings(self):
-        """The options that make a network of this shape, for files."""
-        return {
-            "upscale_factor": self.upscale_factor,
-            "in_channels": self.in_channels,
-            "channels": list(self.channels),
-            "activation": self.activation,
-            "output_activation": self.output_activation,
-            "luma_range": self.luma_range,
-        }
-
     def __str__(self):
         n1, n2 = self.channels
         end = f", {self.output_activation} at the end" if self.output_activation else ""

@@ -1,6 +1,5 @@
 """Networks to and from files, and those that come with minisr."""
 
-import inspect
 import re
 from pathlib import Path
 
@@ -38,8 +37,8 @@ def build(name, settings, **options):
     """
     if name not in MODELS:
         raise SettingsError(f"model must be one of {', '.join(MODELS)}, got {name!r}")
-    known = set(inspect.signature(MODELS[name]).parameters) - {"backend", "dtype", "rng"}
-    unknown = {*settings} - known
+    known = MODELS[name].option_names()
+    unknown = {*settings} - {*known}
     if unknown:
         raise SettingsError(
             f"{name} has no option {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}"

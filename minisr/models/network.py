@@ -1,5 +1,6 @@
 """What all networks share, so that nobody else need know one from another."""
 
+import inspect
 import numbers
 from typing import ClassVar
 
@@ -31,11 +32,10 @@ class Network:
         1 for luma, 3 for RGB; as many come out.
     luma_range : {"studio", "full"}
         Which luma it was trained on, see `minisr.images.colour`.
-    settings : dict
-        The options that make a network of this shape, all of which JSON can hold.
 
     Notes
     -----
+    A network keeps each option of its constructor under the option's name, see `settings`.
     ``model(x, threads=None)`` enlarges a batch of shape (N, in_channels, H, W), intensity in
     [0, 1], and `Layer` has the rest: ``learn``, ``state_dict``, ``load_state_dict``.
     """
@@ -46,7 +46,18 @@ class Network:
     upscale_factor: int
     in_channels: int
     luma_range: str
-    settings: dict
+
+    @classmethod
+    def option_names(cls):
+        """Return the options that make a network's shape, in the order of its constructor."""
+        names = list(inspect.signature(cls).parameters)
+        return [name for name in names if name not in ("backend", "dtype", "rng")]
+
+    @property
+    def settings(self):
+        """The options that make a network of this shape, for files: all that JSON can hold."""
+        values = {name: getattr(self, name) for name in self.option_names()}
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
     def _take(self, upscale_factor, in_channels, luma_range):
         """Check and keep what every network has; raise SettingsError."""

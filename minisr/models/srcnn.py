@@ -96,17 +96,6 @@ class SRCNN(Network, ConvStack):
         )
         self._initialize(rng)
 
-    @property
-    def settings(self):
-        """The options that make a network of this shape, for files."""
-        return {
-            "upscale_factor": self.upscale_factor,
-            "in_channels": self.in_channels,
-            "kernel_sizes": list(self.kernel_sizes),
-            "channels": list(self.channels),
-            "luma_range": self.luma_range,
-        }
-
     def __str__(self):
         sizes = "-".join(map(str, self.kernel_sizes))
         n1, n2 = self.channels

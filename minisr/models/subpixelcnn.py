@@ -82,16 +82,6 @@ class SubPixelCNN(Network, ConvStack):
         )
         self._initialize(rng)
 
-    @property
-    def settings(self):
-        """The options that make a network of this shape, for files."""
-        return {
-            "upscale_factor": self.upscale_factor,
-            "in_channels": self.in_channels,
-            "output_activation": self.output_activation,
-            "luma_range": self.luma_range,
-        }
-
     def __str__(self):
         end = f", {self.output_activation} at the end" if self.output_activation else ""
         return f"SubPixelCNN(x{self.upscale_factor}, {self.in_channels}-64-64-32{end})"
