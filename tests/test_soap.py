@@ -196,3 +196,20 @@ def test_a_state_of_other_shapes_is_refused(rng):
             trainer.load_state_dict(state, 1)
     with pytest.raises(SettingsError, match="optimizer must be one of adam, soap"):
         TrainConfig(2, steps=1, optimizer="sgd")
+
+
+def test_a_step_leaves_one_thread_to_blas_and_gives_the_others_back(monkeypatch):
+    import minisr.optim.blas as blas
+
+    if not blas._libraries():
+        pytest.skip("the BLAS behind NumPy is no OpenBLAS of its wheels")
+
+    def counts():
+        return [get_threads() for get_threads, _ in blas._libraries()]
+
+    before, seen = counts(), []
+    optimizer = optim.SOAP([Parameter(np.ones((3, 4)), np.zeros((3, 4)))], REFERENCE)
+    monkeypatch.setattr(optimizer.matrices[0], "begin", lambda: seen.append(counts()))
+    optimizer.step()
+    assert seen == [[1] * len(before)]
+    assert counts() == before

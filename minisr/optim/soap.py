@@ -26,6 +26,7 @@ import numpy as np
 
 from minisr.errors import CheckpointError
 from minisr.optim.adam import Adam
+from minisr.optim.blas import one_blas_thread
 
 
 class SOAP:
@@ -87,15 +88,19 @@ class SOAP:
         """Change every parameter's value by what its gradient says."""
         self.rest.learning_rate = self.learning_rate
         self.rest.step()
-        for matrix in self.matrices:
-            if self.steps == 0:
-                matrix.begin()
-                continue
-            matrix.step(self.learning_rate, self.betas, self.epsilon, self.steps)
-            matrix.remember(self.factor_decay)
-            if self.steps % self.renew_every == 0:
-                matrix.renew()
+        with one_blas_thread():
+            for matrix in self.matrices:
+                self._step(matrix)
         self.steps += 1
+
+    def _step(self, matrix):
+        if self.steps == 0:
+            matrix.begin()
+            return
+        matrix.step(self.learning_rate, self.betas, self.epsilon, self.steps)
+        matrix.remember(self.factor_decay)
+        if self.steps % self.renew_every == 0:
+            matrix.renew()
 
     def zero_grad(self):
         """Set every gradient to zero."""
