@@ -19,7 +19,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from minisr.kernels.cpu.microkernel import multiply
+from minisr.kernels.cpu.microkernel import PRELU, multiply
 from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.winograd import winograd
 
@@ -69,6 +69,17 @@ def clear(buffers, start, plane, planes, stride, top, bottom, left, right):
 
 
 @compiled(**EXACT)
+def add_repeated(planes, start, plane, stride, rows, columns, copies, x, top, left):
+    """Add each plane of ``x`` to `copies` planes, which the shuffle will make its pixels."""
+    for c in range(x.shape[0]):
+        for y in range(rows):
+            for copy in range(c * copies, (c + 1) * copies):
+                first = start + copy * plane + y * stride
+                for w in range(columns):
+                    planes[first + w] += x[c, top + y, left + w]
+
+
+@compiled(**EXACT)
 def shuffle_rows(planes, start, plane, stride, rows, columns, R, out, top, left):
     """Pixel shuffle of some rows: C' * R * R planes -> C' planes of the large picture."""
     for c in range(out.shape[0]):
@@ -98,7 +109,8 @@ def run_layer(
     taps = offsets[layer[TAPS] : layer[TAPS] + terms]
     direct = weights[layer[DIRECT] : layer[DIRECT] + groups * terms * block]
     direct = direct.reshape(groups, terms, block)
-    bias = weights[layer[BIAS] : layer[BIAS] + groups * block]
+    numbers = 2 if layer[ACTIVATION] == PRELU else 1  # for each output: bias and, perhaps, slope
+    bias = weights[layer[BIAS] : layer[BIAS] + numbers * groups * block]
     if layer[SQUARES] >= 0:
         squares = weights[layer[SQUARES] : layer[SQUARES] + 36 * groups * C * block]
         squares = squares.reshape(36, groups, C, block)
@@ -115,8 +127,9 @@ def run_layer(
 
 @compiled(**EXACT)
 def run_column(
-    x, out, R, x0, x1, y0, y1, table, weights, offsets, stride, plane, band, buffers, scratch
-):
+    x, out, R, skip, offset, x0, x1, y0, y1, table, weights, offsets, stride, plane, band,
+    buffers, scratch,
+):  # fmt: skip
     """Run the stack for columns x0 to x1 and rows y0 to y1 of ``x``, shape (C, H, W).
 
     ``x0`` and ``y0`` are multiples of 4. ``out`` has shape (C', H * R, W * R); nobody else writes
@@ -143,7 +156,7 @@ def run_column(
             for y in range(ready[0], bottom):
                 here = table[0, BUFFER] + c * plane + (y - top[0]) * stride - (x0 - reach)
                 for w in range(left, right):  # assigning a slice compiles for a second
-                    buffers[here + w] = x[c, y, w]
+                    buffers[here + w] = x[c, y, w] - offset
         ready[0] = bottom
         for index in range(count):
             layer = table[index]
@@ -172,6 +185,8 @@ def run_column(
             )  # fmt: skip
             if is_last:
                 kept = min(rows, y1 - made)
+                if skip:
+                    add_repeated(buffers, final, plane, stride, kept, x1 - x0, R * R, x, made, x0)
                 shuffle_rows(buffers, final, plane, stride, kept, x1 - x0, R, out, made, x0)
             elif x0 < layer[HALO]:  # left of the picture lies padding, not what a block found
                 clear(buffers, target, plane, layer[OUTPUTS], stride, 0, rows, 0, layer[HALO] - x0)

@@ -19,6 +19,7 @@ import numpy as np
 
 from minisr.kernels.cpu.microkernel import (
     NONE,
+    PRELU,
     RELU,
     SIGMOID,
     TANH,
@@ -37,7 +38,9 @@ from minisr.kernels.reference import CHARBONNIER_EPSILON
 
 # The fields of a layer in the table that `learn_group` follows. WEIGHT and BIAS are positions in
 # the parameters, FORWARD and BACKWARD in the packed weights, TAPS and BACK_TAPS in the offsets,
-# SOURCE (the layer's input) and GRADIENT (that of its output) in the buffers.
+# SOURCE (the layer's input), INCOMING and GRADIENT (those of its output, before and after the
+# activation's slope) in the buffers. They are one but for PReLU, where GRADIENT first keeps what
+# the convolution gave, which is not in the next layer's input; SLOPE is a position, too, or -1.
 (
     CHANNELS,
     OUTPUTS,
@@ -45,6 +48,7 @@ from minisr.kernels.reference import CHARBONNIER_EPSILON
     ACTIVATION,
     WEIGHT,
     BIAS,
+    SLOPE,
     FORWARD,
     FORWARD_BLOCK,
     BACKWARD,
@@ -52,9 +56,10 @@ from minisr.kernels.reference import CHARBONNIER_EPSILON
     TAPS,
     BACK_TAPS,
     SOURCE,
+    INCOMING,
     GRADIENT,
     FIELDS,
-) = range(15)
+) = range(17)
 
 MSE, L1, CHARBONNIER = range(3)
 LOSSES = {"mse": MSE, "l1": L1, "charbonnier": CHARBONNIER}
@@ -150,6 +155,43 @@ def through_activation(
 
 
 @compiled(**EXACT)
+def prelu_planes(buffers, source, target, plane, planes, pixels, slopes):
+    """Apply PReLU to `pixels` values of each plane."""
+    for c in range(planes):
+        x = buffers[source + c * plane : source + c * plane + pixels]
+        a = buffers[target + c * plane : target + c * plane + pixels]
+        slope = slopes[c]
+        for p in range(pixels):
+            a[p] = x[p] if x[p] > np.float32(0) else slope * x[p]
+
+
+@compiled(**EXACT)
+def through_prelu(buffers, incoming, gradient, plane, planes, pixels, slopes, dslope, dbias):
+    """Replace PReLU's input, at ``gradient``, by the gradient by it; use up the incoming one."""
+    for c in range(planes):
+        d = buffers[incoming + c * plane : incoming + c * plane + pixels]
+        x = buffers[gradient + c * plane : gradient + c * plane + pixels]
+        slope = slopes[c]
+        for p in range(pixels):
+            back, value = d[p], x[p]
+            x[p] = back if value > np.float32(0) else slope * back
+            d[p] = np.float32(0) if value > np.float32(0) else value * back
+        dslope[c] = sum_run(buffers, incoming + c * plane, pixels)
+        dbias[c] = sum_run(buffers, gradient + c * plane, pixels)
+
+
+@compiled(**EXACT)
+def add_skip(low, buffers, start, row, plane, copies):
+    """Add each plane of a sample to `copies` planes, which the shuffle would make its pixels."""
+    for c in range(low.shape[0]):
+        for copy in range(c * copies, (c + 1) * copies):
+            for y in range(low.shape[1]):
+                first = start + copy * plane + y * row
+                for x in range(low.shape[2]):
+                    buffers[first + x] += low[c, y, x]
+
+
+@compiled(**EXACT)
 def clear_gaps(buffer, start, plane, planes, row, height, samples, step, gap):
     """Put zeros into the gaps between samples side by side: a convolution has written there."""
     for c in range(planes):
@@ -162,7 +204,7 @@ def clear_gaps(buffer, start, plane, planes, row, height, samples, step, gap):
 
 @compiled(**EXACT)
 def learn_group(
-    low, wanted, R, kind, scale, table, parameters, packed, offsets, row, plane, gap,
+    low, wanted, R, skip, offset, kind, scale, table, parameters, packed, offsets, row, plane, gap,
     buffers, scratch, gradient,
 ):  # fmt: skip
     """Overwrite ``gradient`` with that of a few samples side by side, and return their loss.
@@ -180,7 +222,7 @@ def learn_group(
             for y in range(height):
                 first = table[0, SOURCE] + c * plane + origin + y * row + sample * step
                 for x in range(single):  # assigning a slice compiles for a second
-                    buffers[first + x] = low[sample, c, y, x]
+                    buffers[first + x] = low[sample, c, y, x] - offset
     for index in range(count):
         layer = table[index]
         outputs, K, block = layer[OUTPUTS], layer[KERNEL], layer[FORWARD_BLOCK]
@@ -190,11 +232,18 @@ def learn_group(
         target = layer[GRADIENT]
         if index + 1 < count:
             target = table[index + 1, SOURCE]
+        is_prelu = layer[ACTIVATION] == PRELU
         run_convolution(
-            buffers, layer[SOURCE] + origin, buffers, target + origin, layer[CHANNELS], outputs,
-            K, layer[ACTIVATION], packed[layer[FORWARD] :], block, bias,
+            buffers, layer[SOURCE] + origin, buffers,
+            (layer[GRADIENT] if is_prelu else target) + origin, layer[CHANNELS], outputs,
+            K, NONE if is_prelu else layer[ACTIVATION], packed[layer[FORWARD] :], block, bias,
             offsets[layer[TAPS] : layer[BACK_TAPS]], row, plane, height, width, scratch,
         )  # fmt: skip
+        if is_prelu:
+            prelu_planes(
+                buffers, layer[GRADIENT] + origin, target + origin, plane, outputs, pixels,
+                parameters[layer[SLOPE] : layer[SLOPE] + outputs],
+            )  # fmt: skip
         clear_gaps(buffers, target + origin, plane, outputs, row, height, samples, step, gap)
     last = table[count - 1]
     if last[ACTIVATION] != NONE:  # its slope is taken from a copy: the loss overwrites the output
@@ -203,6 +252,8 @@ def learn_group(
     loss = 0.0
     for sample in range(samples):
         start = last[GRADIENT] + origin + sample * step
+        if skip:
+            add_skip(low[sample], buffers, start, row, plane, R * R)
         loss += loss_of_sample(buffers, start, row, plane, R, single, wanted[sample], kind, scale)
     gradient[:] = np.float32(0)
     for index in range(count - 1, -1, -1):
@@ -214,9 +265,16 @@ def learn_group(
         if index + 1 < count:
             after = table[index + 1, SOURCE] + origin
         dbias = gradient[layer[BIAS] : layer[BIAS] + outputs]
-        through_activation(
-            buffers, own, buffers, after, plane, outputs, pixels, layer[ACTIVATION], dbias
-        )
+        if layer[ACTIVATION] == PRELU:
+            slopes = slice(layer[SLOPE], layer[SLOPE] + outputs)
+            through_prelu(
+                buffers, layer[INCOMING] + origin, own, plane, outputs, pixels,
+                parameters[slopes], gradient[slopes], dbias,
+            )  # fmt: skip
+        else:
+            through_activation(
+                buffers, own, buffers, after, plane, outputs, pixels, layer[ACTIVATION], dbias
+            )
         corner = layer[SOURCE] + origin - K // 2 * (row + 1)
         dweight = gradient[layer[WEIGHT] : layer[WEIGHT] + outputs * (back_taps - taps)]
         if K == 3 and outputs * channels >= WORTH_WINOGRAD:
@@ -232,7 +290,7 @@ def learn_group(
         if index > 0:
             block = layer[BACKWARD_BLOCK]
             nothing = np.zeros((channels + block - 1) // block * block, np.float32)
-            target = table[index - 1, GRADIENT] + origin
+            target = table[index - 1, INCOMING] + origin
             run_convolution(
                 buffers, own, buffers, target, outputs, channels, K, NONE,
                 packed[layer[BACKWARD] :], block, nothing,
@@ -250,13 +308,16 @@ class SamplePlan:
     ----------
     stages : list of minisr.kernels.Stage
     activations : list of int
-        NONE, TANH, RELU or SIGMOID.
+        NONE, TANH, RELU, SIGMOID or, but for the last one, PRELU.
+    skip : bool
+    offset : float32
     height, width : int
         Of a low-resolution patch.
     """
 
-    def __init__(self, stages, activations, height, width):
+    def __init__(self, stages, activations, skip, offset, height, width):
         self.stages = stages
+        self.skip, self.offset = skip, offset
         self.shape = height, width
         self.gap = max(stage.weight.value.shape[2] for stage in stages) // 2
         self.group = max(1, GROUP_WIDTH // (width + self.gap))  # samples side by side
@@ -279,15 +340,20 @@ class SamplePlan:
             offsets += [tap_offsets(c, K, self.plane, self.row) for c in (C, F)]
             row[CHANNELS], row[OUTPUTS], row[KERNEL], row[ACTIVATION] = C, F, K, activation
             row[WEIGHT], row[BIAS] = reserve("parameters", weight.size), reserve("parameters", F)
+            row[SLOPE] = -1 if stage.slope is None else reserve("parameters", F)
             row[FORWARD] = reserve("packed", whole_blocks(F) * C * taps)
             row[BACKWARD] = reserve("packed", whole_blocks(C) * F * taps)
             row[FORWARD_BLOCK], row[BACKWARD_BLOCK] = block_size(F), block_size(C)
             row[TAPS], row[BACK_TAPS] = reserve("offsets", C * K * K), reserve("offsets", F * K * K)
             row[SOURCE] = reserve("buffers", C * self.plane)
-            row[GRADIENT] = reserve("buffers", F * self.plane)
+            row[GRADIENT] = row[INCOMING] = reserve("buffers", F * self.plane)
             scratch = max(scratch, scratch_size(C, F), scratch_size(F, C))
             if K == 3:
                 scratch = max(scratch, gradient_scratch_size(C, F, height, across))
+        is_prelu = self.table[:, ACTIVATION] == PRELU
+        if is_prelu.any():  # used up at once, so one serves all
+            most = int(self.table[is_prelu, OUTPUTS].max())
+            self.table[is_prelu, INCOMING] = reserve("buffers", most * self.plane)
         if activations[-1] != NONE:
             reserve("buffers", stages[-1].weight.value.shape[0] * self.plane)
         self.offsets = np.concatenate(offsets)
@@ -299,7 +365,7 @@ class SamplePlan:
     def pack(self):
         """Take the parameters as they are now."""
         self.parameters = np.concatenate(
-            [p.value.reshape(-1) for stage in self.stages for p in (stage.weight, stage.bias)]
+            [p.value.reshape(-1) for stage in self.stages for p in stage.parameters]
         )
         for index, layer in enumerate(self.table):
             C, F, K = (int(layer[field]) for field in (CHANNELS, OUTPUTS, KERNEL))
@@ -337,8 +403,8 @@ class SamplePlan:
                     mine[0][:] = 0
                     mine[2] = len(low[samples])
                 losses[job] = learn_group(
-                    low[samples], high[samples], R, kind, scale, self.table, self.parameters,
-                    self.packed, self.offsets, self.row, self.plane, self.gap,
+                    low[samples], high[samples], R, self.skip, self.offset, kind, scale, self.table,
+                    self.parameters, self.packed, self.offsets, self.row, self.plane, self.gap,
                     mine[0], mine[1], gradients[job],
                 )  # fmt: skip
             self.buffers.append(mine)

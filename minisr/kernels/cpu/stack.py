@@ -15,6 +15,7 @@ import numpy as np
 from minisr.kernels.cpu import bands
 from minisr.kernels.cpu.microkernel import (
     NONE,
+    PRELU,
     RELU,
     SIGMOID,
     TANH,
@@ -27,22 +28,24 @@ from minisr.kernels.cpu.samples import SamplePlan
 from minisr.kernels.cpu.vectors import HAS_VECTORS
 from minisr.kernels.cpu.winograd import scratch_size, transform_weights
 
-ACTIVATIONS = {None: NONE, "tanh": TANH, "relu": RELU, "sigmoid": SIGMOID}
+ACTIVATIONS = {None: NONE, "tanh": TANH, "relu": RELU, "sigmoid": SIGMOID, "prelu": PRELU}
 
 # A column's width, a band's and a segment's height. All three are multiples of 4, and change no
 # bit of the result; measured best among columns of 60 to 188, bands of 4 to 12.
 COLUMN, BAND, SEGMENT = 124, 8, 128
 
 
-def stack(stages, upscale_factor):
+def stack(stages, upscale_factor, skip=False, offset=0.0):
     """See ``minisr.kernels``."""
-    possible = HAS_VECTORS and all(
+    # A last PReLU stays with the layers: backward, nothing would keep what it was applied to.
+    possible = HAS_VECTORS and [stage.activation for stage in stages[-1:]] != ["prelu"]
+    possible = possible and all(
         stage.weight.value.dtype == np.float32
         and stage.weight.value.shape[2] % 2 == 1
         and stage.activation in ACTIVATIONS
         for stage in stages
     )
-    return Stack(stages, upscale_factor) if possible else None
+    return Stack(stages, upscale_factor, skip, offset) if possible else None
 
 
 def share(threads, jobs, work):
@@ -89,17 +92,18 @@ class Weights:
             row[bands.ACTIVATION] = ACTIVATIONS[stage.activation]
             row[bands.GROUPS], row[bands.BLOCK] = direct.shape[0], direct.shape[2]
             row[bands.SQUARES] = -1
+            biases = pack_bias(*(parameter.value for parameter in stage.parameters[1:]))
             if K == 3:
                 row[bands.SQUARES] = put(transform_weights(weight))
                 wait = round_up(wait, 4)
-            row[bands.DIRECT], row[bands.BIAS] = put(direct), put(pack_bias(stage.bias.value))
+            row[bands.DIRECT], row[bands.BIAS] = put(direct), put(biases)
             row[bands.HALO], row[bands.WAIT] = halo, wait
         self.values = np.concatenate(parts)
 
 
 def version_of(stages):
     """Return the parameters' bytes: whoever packed other ones must pack again."""
-    return b"".join(p.value.tobytes() for stage in stages for p in (stage.weight, stage.bias))
+    return b"".join(p.value.tobytes() for stage in stages for p in stage.parameters)
 
 
 class Plan:
@@ -153,11 +157,14 @@ class Stack:
     ----------
     stages : list of minisr.kernels.Stage
     upscale_factor : int
+    skip : bool
+    offset : float
     """
 
-    def __init__(self, stages, upscale_factor):
+    def __init__(self, stages, upscale_factor, skip, offset):
         self.stages = stages
         self.upscale_factor = upscale_factor
+        self.skip, self.offset = skip, np.float32(offset)
         self._weights = None
         self._plans = {}
         self._samples = None
@@ -185,7 +192,7 @@ class Stack:
             buffers = plan.borrow()
             for n, x0, y0 in jobs:
                 bands.run_column(
-                    x[n], out[n], self.upscale_factor,
+                    x[n], out[n], self.upscale_factor, self.skip, self.offset,
                     x0, min(W, x0 + column), y0, min(H, y0 + rows),
                     plan.table, weights.values, plan.offsets, plan.stride, plan.plane, band,
                     *buffers,
@@ -202,10 +209,12 @@ class Stack:
         low, high = (np.ascontiguousarray(array) for array in (low, high))
         if self._samples is None or self._samples.shape != low.shape[2:]:
             activations = [ACTIVATIONS[stage.activation] for stage in self.stages]
-            self._samples = SamplePlan(self.stages, activations, *low.shape[2:])
+            self._samples = SamplePlan(
+                self.stages, activations, self.skip, self.offset, *low.shape[2:]
+            )
         mean, gradients = self._samples.learn(low, high, self.upscale_factor, loss, threads, share)
         total, start = np.add.reduce(gradients), 0  # row after row: always in the same order
-        for parameter in (p for stage in self.stages for p in (stage.weight, stage.bias)):
+        for parameter in (p for stage in self.stages for p in stage.parameters):
             grad = parameter.grad
             grad += total[start : start + grad.size].reshape(grad.shape)
             start += grad.size
