@@ -8,8 +8,8 @@ the layout N C H W (samples, channels, height, width). F counts a convolution's 
 ``kernel_size``, R the ``upscale_factor``. ``padding`` is ``(top, bottom, left, right)``:
 rows and columns of zeros put around the input. Kernels trust their caller: shapes are checked
 once, by the layers. Outputs come last, are allocated by the caller and overwritten, but for
-``dweight``, ``dbias`` and ``dslope``, to which gradients are *added*. A name ``dx`` means the gradient of
-the loss with respect to ``x``.
+``dweight``, ``dbias`` and ``dslope``, to which gradients are *added*. A name ``dx`` means the
+gradient of the loss with respect to ``x``.
 
 =======================================================  =======================================
 function                                                 shapes

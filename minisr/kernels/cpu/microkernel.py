@@ -263,8 +263,8 @@ def multiply(
 
     Arrays are flat, positions count floats.
 
-    weights: (blocks, terms, block), from pack_weights; bias: padded to a multiple of block; for PReLU,
-    the slopes, padded as well, follow.
+    weights: (blocks, terms, block), from pack_weights; bias: padded to a multiple of block, and
+    followed by PReLU's slopes, padded as well, if that is the activation.
     """
     blocks, _, block = weights.shape
     flat = weights.reshape(weights.size)
