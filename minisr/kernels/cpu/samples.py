@@ -66,7 +66,10 @@ LOSSES = {"mse": MSE, "l1": L1, "charbonnier": CHARBONNIER}
 CORNER = np.float32(CHARBONNIER_EPSILON**2)
 
 GROUP_WIDTH = 40  # narrow patches lie side by side up to this width
-WORTH_WINOGRAD = 1024  # outputs x channels below which the transforms cost more than they save
+# Outputs x channels below which the transforms of the gradient by weight cost more than they save.
+# That is nearer to the second number; the first stays, because with another one networks without
+# PReLU would not repeat, to the bit, the trainings that others have made with it.
+WORTH_WINOGRAD, WORTH_WINOGRAD_WITH_PRELU = 1024, 256
 
 
 @compiled(**EXACT)
@@ -277,7 +280,8 @@ def learn_group(
             )
         corner = layer[SOURCE] + origin - K // 2 * (row + 1)
         dweight = gradient[layer[WEIGHT] : layer[WEIGHT] + outputs * (back_taps - taps)]
-        if K == 3 and outputs * channels >= WORTH_WINOGRAD:
+        worth = WORTH_WINOGRAD_WITH_PRELU if layer[ACTIVATION] == PRELU else WORTH_WINOGRAD
+        if K == 3 and outputs * channels >= worth:
             winograd_weight_gradient(
                 buffers, own, plane, outputs, buffers, corner, plane, channels,
                 row, height, width, dweight, scratch,
