@@ -31,6 +31,7 @@ from minisr.kernels.cpu.microkernel import (
 )
 from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.packing import pack
+from minisr.kernels.cpu.prelu import prelu_planes, through_prelu
 from minisr.kernels.cpu.weight_gradient import sum_run, weight_gradient
 from minisr.kernels.cpu.winograd import scratch_size, winograd
 from minisr.kernels.cpu.winograd_gradient import gradient_scratch_size, winograd_weight_gradient
@@ -155,32 +156,6 @@ def through_activation(
             for p in range(pixels):
                 d[p] *= a[p] * (np.float32(1) - a[p])
         dbias[c] = sum_run(gradient, start + c * plane, pixels)
-
-
-@compiled(**EXACT)
-def prelu_planes(buffers, source, target, plane, planes, pixels, slopes):
-    """Apply PReLU to `pixels` values of each plane."""
-    for c in range(planes):
-        x = buffers[source + c * plane : source + c * plane + pixels]
-        a = buffers[target + c * plane : target + c * plane + pixels]
-        slope = slopes[c]
-        for p in range(pixels):
-            a[p] = x[p] if x[p] > np.float32(0) else slope * x[p]
-
-
-@compiled(**EXACT)
-def through_prelu(buffers, incoming, gradient, plane, planes, pixels, slopes, dslope, dbias):
-    """Replace PReLU's input, at ``gradient``, by the gradient by it; use up the incoming one."""
-    for c in range(planes):
-        d = buffers[incoming + c * plane : incoming + c * plane + pixels]
-        x = buffers[gradient + c * plane : gradient + c * plane + pixels]
-        slope = slopes[c]
-        for p in range(pixels):
-            back, value = d[p], x[p]
-            x[p] = back if value > np.float32(0) else slope * back
-            d[p] = np.float32(0) if value > np.float32(0) else value * back
-        dslope[c] = sum_run(buffers, incoming + c * plane, pixels)
-        dbias[c] = sum_run(buffers, gradient + c * plane, pixels)
 
 
 @compiled(**EXACT)
