@@ -25,8 +25,7 @@ from minisr.kernels.cpu.winograd import winograd
 
 # The fields of a layer in the table that `run_column` follows. SQUARES, DIRECT, BIAS and TAPS are
 # positions in arrays, BUFFER that of the layer's input. HALO counts the pixels that later layers
-# want beside a column, NEED the columns that this one makes, WAIT the rows by which its output
-# stays behind the picture's rows read so far.
+# want beside a column, NEED the columns that this one makes.
 (
     CHANNELS,
     OUTPUTS,
@@ -40,10 +39,9 @@ from minisr.kernels.cpu.winograd import winograd
     TAPS,
     HALO,
     NEED,
-    WAIT,
     BUFFER,
     FIELDS,
-) = range(15)
+) = range(14)
 
 
 @intrinsic
@@ -171,6 +169,7 @@ def run_column(
                 rows = max(0, ready[index] - pad - made)
                 if layer[SQUARES] >= 0:
                     rows = rows // 4 * 4
+            rows = min(rows, band)  # at the picture's end, several rounds do what is still owed
             if rows == 0:
                 continue
             is_last = index == count - 1
