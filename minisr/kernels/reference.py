@@ -140,12 +140,12 @@ def sigmoid_backward(dout, out, dx):
 
 def prelu_forward(x, slope, out):
     """Out = x where x > 0, slope * x elsewhere; a slope for each channel."""
-    out[...] = np.where(x > 0, x, slope[:, None, None] * x)
+    out[...] = np.where(x > 0, 1, slope[:, None, None]) * x
 
 
 def prelu_backward(dout, x, slope, dx, dslope):
     """Pass where x is positive; elsewhere x met the slope. At zero it does, too, as in PyTorch."""
-    dx[...] = np.where(x > 0, dout, slope[:, None, None] * dout)
+    dx[...] = np.where(x > 0, 1, slope[:, None, None]) * dout
     dslope += np.where(x > 0, 0, dout * x).sum(axis=(0, 2, 3))
 
 

@@ -67,7 +67,7 @@ class ThinSR(Network, ConvStack):
     ):
         self._take(upscale_factor, in_channels, luma_range)
         for option, value in {"channels": channels, "depth": depth}.items():
-            require(is_count(value), option, "a positive number", value)
+            require(is_count(value), option, "a whole number from 1 on", value)
         out_channels = in_channels * self.upscale_factor**2
         require_size(channels * (25 * in_channels + 9 * depth * channels + 9 * out_channels))
         self.channels, self.depth = channels, depth
