@@ -20,6 +20,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from minisr.kernels.cpu.microkernel import PRELU, multiply
+from minisr.kernels.cpu.nearest import add_repeated
 from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.winograd import winograd
 
@@ -64,17 +65,6 @@ def clear(buffers, start, plane, planes, stride, top, bottom, left, right):
         for y in range(top, bottom):
             first = start + c * plane + y * stride
             buffers[first + left : first + right] = np.float32(0)
-
-
-@compiled(**EXACT)
-def add_repeated(planes, start, plane, stride, rows, columns, copies, x, top, left):
-    """Add each plane of ``x`` to `copies` planes, which the shuffle will make its pixels."""
-    for c in range(x.shape[0]):
-        for y in range(rows):
-            for copy in range(c * copies, (c + 1) * copies):
-                first = start + copy * plane + y * stride
-                for w in range(columns):
-                    planes[first + w] += x[c, top + y, left + w]
 
 
 @compiled(**EXACT)

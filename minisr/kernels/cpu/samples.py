@@ -13,8 +13,6 @@ not depend on the number of threads. What it bought: a step of 16 patches of 32 
 where PyTorch takes 15 (two threads of an AVX-512 machine).
 """
 
-import math
-
 import numpy as np
 
 from minisr.kernels.cpu.microkernel import (
@@ -29,13 +27,14 @@ from minisr.kernels.cpu.microkernel import (
     tap_offsets,
     whole_blocks,
 )
+from minisr.kernels.cpu.nearest import add_repeated
 from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.packing import pack
 from minisr.kernels.cpu.prelu import prelu_planes, through_prelu
+from minisr.kernels.cpu.sample_loss import LOSSES, MSE, loss_of_sample
 from minisr.kernels.cpu.weight_gradient import sum_run, weight_gradient
 from minisr.kernels.cpu.winograd import scratch_size, winograd
 from minisr.kernels.cpu.winograd_gradient import gradient_scratch_size, winograd_weight_gradient
-from minisr.kernels.reference import CHARBONNIER_EPSILON
 
 # The fields of a layer in the table that `learn_group` follows. WEIGHT and BIAS are positions in
 # the parameters, FORWARD and BACKWARD in the packed weights, TAPS and BACK_TAPS in the offsets,
@@ -61,10 +60,6 @@ from minisr.kernels.reference import CHARBONNIER_EPSILON
     GRADIENT,
     FIELDS,
 ) = range(17)
-
-MSE, L1, CHARBONNIER = range(3)
-LOSSES = {"mse": MSE, "l1": L1, "charbonnier": CHARBONNIER}
-CORNER = np.float32(CHARBONNIER_EPSILON**2)
 
 GROUP_WIDTH = 40  # narrow patches lie side by side up to this width
 # Outputs x channels below which the transforms of the gradient by weight cost more than they save.
@@ -97,48 +92,6 @@ def run_convolution(
 
 
 @compiled(**EXACT)
-def loss_of_row(out, start, wanted, R, j, kind, scale, losses):
-    """Turn a row of outputs into the gradient by them, and return its part of the loss.
-
-    The output at ``start + x`` became the pixel ``wanted[x * R + j]``: here the shuffle is undone.
-    ``losses`` is room for a row.
-    """
-    row = out[start : start + losses.size]
-    if kind == MSE:
-        for x in range(losses.size):
-            error = row[x] - wanted[x * R + j]
-            losses[x] = error * error
-            row[x] = scale * error
-    elif kind == L1:
-        for x in range(losses.size):
-            error = row[x] - wanted[x * R + j]
-            losses[x] = abs(error)
-            row[x] = scale * np.sign(error)
-    else:
-        for x in range(losses.size):
-            error = row[x] - wanted[x * R + j]
-            root = math.sqrt(error * error + CORNER)
-            losses[x] = root
-            row[x] = scale * (error / root)
-    return sum_run(losses, 0, losses.size)
-
-
-@compiled(**EXACT)
-def loss_of_sample(out, start, row, plane, R, width, wanted, kind, scale):
-    """Do `loss_of_row` for a sample; ``wanted`` has shape (C', H * R, W * R)."""
-    losses = np.empty(width, np.float32)
-    total = 0.0  # float64: rows are short enough for float32, samples are not
-    for c in range(wanted.shape[0]):
-        for i in range(R):
-            for j in range(R):
-                base = start + ((c * R + i) * R + j) * plane
-                for y in range(wanted.shape[1] // R):
-                    pixels = wanted[c, y * R + i]
-                    total += loss_of_row(out, base + y * row, pixels, R, j, kind, scale, losses)
-    return total
-
-
-@compiled(**EXACT)
 def through_activation(
     gradient, start, values, value_start, plane, planes, pixels, activation, dbias
 ):
@@ -156,17 +109,6 @@ def through_activation(
             for p in range(pixels):
                 d[p] *= a[p] * (np.float32(1) - a[p])
         dbias[c] = sum_run(gradient, start + c * plane, pixels)
-
-
-@compiled(**EXACT)
-def add_skip(low, buffers, start, row, plane, copies):
-    """Add each plane of a sample to `copies` planes, which the shuffle would make its pixels."""
-    for c in range(low.shape[0]):
-        for copy in range(c * copies, (c + 1) * copies):
-            for y in range(low.shape[1]):
-                first = start + copy * plane + y * row
-                for x in range(low.shape[2]):
-                    buffers[first + x] += low[c, y, x]
 
 
 @compiled(**EXACT)
@@ -210,16 +152,17 @@ def learn_group(
         target = layer[GRADIENT]
         if index + 1 < count:
             target = table[index + 1, SOURCE]
-        is_prelu = layer[ACTIVATION] == PRELU
+        made, activation = target, layer[ACTIVATION]
+        if activation == PRELU:  # what it is applied to is kept
+            made, activation = layer[GRADIENT], NONE
         run_convolution(
-            buffers, layer[SOURCE] + origin, buffers,
-            (layer[GRADIENT] if is_prelu else target) + origin, layer[CHANNELS], outputs,
-            K, NONE if is_prelu else layer[ACTIVATION], packed[layer[FORWARD] :], block, bias,
+            buffers, layer[SOURCE] + origin, buffers, made + origin, layer[CHANNELS], outputs,
+            K, activation, packed[layer[FORWARD] :], block, bias,
             offsets[layer[TAPS] : layer[BACK_TAPS]], row, plane, height, width, scratch,
         )  # fmt: skip
-        if is_prelu:
+        if made != target:
             prelu_planes(
-                buffers, layer[GRADIENT] + origin, target + origin, plane, outputs, pixels,
+                buffers, made + origin, target + origin, plane, outputs, pixels,
                 parameters[layer[SLOPE] : layer[SLOPE] + outputs],
             )  # fmt: skip
         clear_gaps(buffers, target + origin, plane, outputs, row, height, samples, step, gap)
@@ -231,7 +174,7 @@ def learn_group(
     for sample in range(samples):
         start = last[GRADIENT] + origin + sample * step
         if skip:
-            add_skip(low[sample], buffers, start, row, plane, R * R)
+            add_repeated(buffers, start, plane, row, height, single, R * R, low[sample], 0, 0)
         loss += loss_of_sample(buffers, start, row, plane, R, single, wanted[sample], kind, scale)
     gradient[:] = np.float32(0)
     for index in range(count - 1, -1, -1):

@@ -127,9 +127,9 @@ class Plan:
             need = round_up(need, 4) if row[bands.SQUARES] >= 0 else need
             row[bands.NEED] = need
             need += row[bands.KERNEL] - 1
-            # A band comes in while rows above wait for their neighbours below, or for a whole block
-            # of four; at the picture's end there is padding below.
-            pad, rest = row[bands.KERNEL] // 2, 3 if row[bands.SQUARES] >= 0 else 0
+            # A band comes in while rows above it wait for those below (or for a block of four to be
+            # whole), up to three lie before the first, and below the picture there is padding.
+            pad, rest = row[bands.KERNEL] // 2, 6 if row[bands.SQUARES] >= 0 else 3
             rows = max(rows, band + 2 * pad + rest + max(pad, 4))
         self.stride = int(round_up(need + 8, 16))
         self.plane = int(rows) * self.stride
@@ -168,7 +168,7 @@ class Stack:
     def __init__(self, stages, upscale_factor, skip, offset):
         self.stages = stages
         self.upscale_factor = upscale_factor
-        self.skip, self.offset = skip, np.float32(offset)
+        self.skip, self.offset = bool(skip), np.float32(offset)
         self._weights = None
         self._plans = {}
         self._samples = None
