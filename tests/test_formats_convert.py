@@ -140,6 +140,7 @@ def test_a_file_is_not_replaced_by_what_is_made_of_it(tmp_path, capsys):
         ("edsr", {"upscale_factor": 2, "channels": 4, "residual_blocks": 2}),
         ("srcnn", {"upscale_factor": 3, "channels": [4, 3]}),
         ("subpixelcnn", {"upscale_factor": 4, "output_activation": "sigmoid"}),
+        ("thinsr", {"upscale_factor": 3, "channels": 5, "depth": 9}),
         ("espcn", {"upscale_factor": 8, "in_channels": 3, "channels": [4, 3]}),
     ],
 )

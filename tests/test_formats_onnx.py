@@ -13,7 +13,7 @@ from minisr.errors import SettingsError
 from minisr.formats import onnx as formats_onnx
 from minisr.images import rgb_to_ycbcr
 from minisr.layers import Layer
-from minisr.models import EDSR, SRCNN
+from minisr.models import EDSR, SRCNN, ThinSR
 
 onnx = pytest.importorskip("onnx", reason="needs onnx, of the extra `test`")
 
@@ -28,6 +28,10 @@ def networks():
         yield ESPCN(3, channels=(8, 5), rng=np.random.default_rng(1), **options)
     yield models.build("subpixelcnn", {"upscale_factor": 3, "luma_range": "full"})
     yield SRCNN(3, channels=(6, 5))
+    thin = ThinSR(3, channels=6, depth=2, rng=np.random.default_rng(1))
+    thin.layers["conv4"].weight.value[...] *= 100  # or it is hardly more than its skip
+    thin.layers["prelu2"].weight.value[:3] = (-0.5, 0, 1.5)
+    yield thin
     for scale, options in ((4, {}), (3, {"batch_norm": False, "residual_scaling": 0.5})):
         yield awake(EDSR(scale, in_channels=1, channels=6, residual_blocks=2, **options))
 
@@ -94,6 +98,15 @@ def test_opencv_gives_the_same_at_any_size(model, layout, tmp_path, rng):
 def test_colours_keep_their_place(tmp_path, rng):
     onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime, of `test`")
     model = ESPCN(2, in_channels=3, channels=(5, 4), rng=rng)
+    write(model, tmp_path / "w.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "w.onnx", providers=["CPUExecutionProvider"])
+    low = rng.random((2, 3, 6, 9)).astype(np.float32)
+    assert_allclose(session.run(None, {"low": low})[0], model(low), rtol=0, atol=1e-5)
+
+
+def test_the_skip_keeps_colours_in_their_place(tmp_path, rng):
+    onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime, of `test`")
+    model = ThinSR(2, in_channels=3, channels=5, depth=1, rng=rng)
     write(model, tmp_path / "w.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "w.onnx", providers=["CPUExecutionProvider"])
     low = rng.random((2, 3, 6, 9)).astype(np.float32)

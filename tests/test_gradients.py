@@ -12,14 +12,16 @@ from minisr.layers import (
     BatchNorm2d,
     Bicubic,
     Conv2d,
+    ConvStack,
     PixelShuffle,
+    PReLU,
     ReLU,
     Residual,
     Sequential,
     Sigmoid,
     Tanh,
 )
-from minisr.models import EDSR, SRCNN, initialization
+from minisr.models import EDSR, SRCNN, ThinSR, initialization
 
 STEP = 1e-5
 
@@ -60,6 +62,10 @@ def layers_of(backend):
     )  # fmt: skip
     # Its own first weights are so small that a step of the differences would cross ReLU's corner.
     initialization.initialize(paper, np.random.default_rng(3), "uniform")
+    prelu = PReLU(3, module, np.float64)
+    prelu.weight.value[...] = (-0.7, 0, 1.6)
+    thin = ThinSR(2, in_channels=3, channels=3, depth=2, **small)
+    initialization.initialize(thin, np.random.default_rng(3), "uniform")
     shared = norm(True)
     seeded = np.random.default_rng(2)
     lopsided = conv(2, 3, 3)
@@ -72,6 +78,17 @@ def layers_of(backend):
         "conv 3x3, padded unevenly": (lopsided, 2),
         "tanh": (Tanh(module), 2),
         "relu": (ReLU(module), 2),
+        "prelu": (prelu, 3),
+        "prelu after the shuffle, and a skip": (
+            ConvStack(
+                {"a": conv(3, 12, 3), "b": PixelShuffle(2, module), "c": prelu},
+                module,
+                skip=True,
+                offset=0.3,
+            ),
+            3,
+        ),
+        "thinsr": (thin, 3),
         "batch norm in training": (norm(True), 2),
         "batch norm in use": (norm(False), 2),
         "one batch norm met twice": (

@@ -124,6 +124,23 @@ def test_activations(fast, dtype, name, rng):
         assert_allclose(got, expected, rtol=1e-6, atol=1e-6 if dtype == np.float32 else 1e-14)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_prelu(fast, dtype, rng):
+    x = rng.standard_normal((2, 6, 9, 23)).astype(dtype)
+    x[0, :, 0, :5] = (0, -0.0, np.inf, -np.inf, np.nan)
+    slope = np.array([0.25, 0, -0.7, 1, 1.8, -2], dtype)
+    dout = rng.standard_normal(x.shape).astype(dtype)
+    results = []
+    for module in (reference, fast):
+        out, dx, dslope = np.empty_like(x), np.empty_like(x), np.arange(6).astype(dtype)
+        with np.errstate(invalid="ignore"):  # minus infinity times a slope of zero
+            module.prelu_forward(x, slope, out)
+        module.prelu_backward(dout, np.nan_to_num(x, posinf=1, neginf=-1), slope, dx, dslope)
+        results.append((out, dx, dslope))
+    for got, expected in zip(results[1], results[0], strict=True):
+        assert_allclose(got, expected, rtol=1e-6, atol=1e-5 if dtype == np.float32 else 1e-13)
+
+
 @given(
     shape=st.tuples(*(st.integers(1, n) for n in (2, 3, 6, 7))),
     R=st.integers(1, 4),

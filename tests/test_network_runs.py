@@ -27,6 +27,7 @@ NETWORKS = [
     ("edsr", SMALL_EDSR),
     ("edsr", {**SMALL_EDSR, "batch_norm": False, "residual_scaling": 0.1}),
     ("srcnn", {"channels": [6, 4]}),
+    ("thinsr", {"channels": 12, "depth": 1}),
 ]
 
 

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from minisr import kernels, models, optim
 from minisr.errors import SettingsError, ShapeError
 from minisr.layers import BatchNorm2d, Sequential
-from minisr.models import EDSR, ESPCN, SRCNN, SubPixelCNN
+from minisr.models import EDSR, ESPCN, SRCNN, SubPixelCNN, ThinSR
 from minisr.models.bands import run_in_bands
 from minisr.threads import Threads
 
@@ -107,7 +107,31 @@ class TorchSRCNN(nn.Module):
         return self.conv3(torch.relu(self.conv2(torch.relu(self.conv1(x)))))
 
 
-TWINS = {"subpixelcnn": TorchSubPixelCNN, "edsr": TorchEDSR, "srcnn": TorchSRCNN}
+class TorchThinSR(nn.Module):
+    def __init__(self, upscale_factor, in_channels=1, channels=22, depth=5):
+        super().__init__()
+        for k in range(1, depth + 2):
+            sizes = (in_channels, channels, 5) if k == 1 else (channels, channels, 3)
+            self.add_module(f"conv{k}", nn.Conv2d(*sizes, padding=sizes[2] // 2))
+            self.add_module(f"prelu{k}", nn.PReLU(channels))
+        last = nn.Conv2d(channels, in_channels * upscale_factor**2, 3, padding=1)
+        self.add_module(f"conv{depth + 2}", last)
+        self.upscale_factor = upscale_factor
+
+    def forward(self, x):
+        high = x - 0.5
+        for layer in self.children():
+            high = layer(high)
+        high = nn.functional.pixel_shuffle(high, self.upscale_factor)
+        return high + nn.functional.interpolate(x, scale_factor=self.upscale_factor, mode="nearest")
+
+
+TWINS = {
+    "subpixelcnn": TorchSubPixelCNN,
+    "edsr": TorchEDSR,
+    "srcnn": TorchSRCNN,
+    "thinsr": TorchThinSR,
+}
 SMALL = {"channels": 8, "residual_blocks": 2}
 PAPER = {"batch_norm": False, "residual_scaling": 0.1}
 NETWORKS = [
@@ -119,6 +143,9 @@ NETWORKS = [
     ("srcnn", {"upscale_factor": 2, "in_channels": 3, "channels": (6, 4)}),
     ("subpixelcnn", {"upscale_factor": 3}),
     ("subpixelcnn", {"upscale_factor": 2, "in_channels": 3, "output_activation": "tanh"}),
+    ("thinsr", {"upscale_factor": 3}),
+    ("thinsr", {"upscale_factor": 2, "in_channels": 3, "channels": 7, "depth": 2}),
+    ("thinsr", {"upscale_factor": 4, "channels": 16, "depth": 3}),
 ]
 
 # EDSR alone trains otherwise than it is used.
@@ -335,6 +362,10 @@ def test_the_halo_is_no_wider_than_it_must_be(rng):
         (lambda: EDSR(2, residual_blocks=10**9), "weights cannot be made: minisr stops at 100,000"),
         (lambda: ESPCN(2, channels=(10**9, 1)), "choose fewer channels or blocks"),
         (lambda: SRCNN(2, channels=(1, 10**8)), "weights cannot be made"),
+        (lambda: ThinSR(2, channels=0), "channels must be a whole number from 1 on, got 0"),
+        (lambda: ThinSR(2, depth=2.5), "depth must be a whole number from 1 on, got 2.5"),
+        (lambda: ThinSR(2, depth=10**9), "weights cannot be made"),
+        (lambda: ThinSR(1), "upscale_factor must be an integer from 2 to 8, got 1"),
         (lambda: SubPixelCNN(2, in_channels=4), r"in_channels must be 1 \(luma\) or 3 \(RGB\)"),
     ],
 )
@@ -360,3 +391,26 @@ def test_subpixelcnn_starts_orthogonal_with_the_gain_of_relu():
         gram = rows @ rows.T if rows.shape[0] <= rows.shape[1] else rows.T @ rows
         assert_allclose(gram, gain * np.eye(len(gram)), atol=1e-5)
         assert not layer.bias.value.any()
+
+
+def test_thinsr_starts_near_its_skip_and_keeps_the_size_of_values(rng):
+    model = ThinSR(3, channels=64, rng=np.random.default_rng(0))
+    x = rng.random((1, 1, 40, 40), np.float32)
+    nearest = np.repeat(np.repeat(x, 3, axis=2), 3, axis=3)
+    assert 1e-4 < np.abs(model(x) - nearest).max() < 0.1
+    sizes, values = [], x - np.float32(0.5)
+    for name, layer in model.layers.items():
+        values = layer(values)
+        if name.startswith("prelu"):
+            sizes.append(np.square(values[..., 8:-8, 8:-8]).mean())
+    ratios = np.divide(sizes[1:], sizes[:-1])
+    assert 0.6 < ratios.min() < ratios.max() < 1.6
+
+
+def test_thinsrs_padding_is_grey(rng):
+    """Without biases, mid-grey comes out as it is, up to the border."""
+    model = ThinSR(2, channels=5, depth=1, rng=rng)
+    model.layers["conv3"].weight.value[...] *= 100
+    grey = np.full((1, 1, 9, 8), 0.5, np.float32)
+    assert_array_equal(model(grey), np.full((1, 1, 18, 16), 0.5, np.float32))
+    assert (model(grey + np.float32(0.1)) != np.float32(0.6)).any()

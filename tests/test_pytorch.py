@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from minisr import ESPCN, kernels, optim
 from minisr.data import Pair, Patches
+from minisr.layers import PReLU
 from minisr.models import initialization
 from minisr.threads import Threads
 from minisr.trainer import TrainConfig, Trainer
@@ -95,6 +96,28 @@ def test_pixel_shuffle_is_pytorchs_for_any_number_of_channels(backend, rng):
         assert_array_equal(out, torch.nn.PixelShuffle(R)(torch.from_numpy(x)).numpy())
         module.pixel_unshuffle(out, R, back)
         assert_array_equal(back, torch.nn.PixelUnshuffle(R)(torch.from_numpy(out)).numpy())
+
+
+@pytest.mark.parametrize("backend", kernels.BACKENDS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_prelu_is_pytorchs_for_every_slope(backend, dtype, rng):
+    """Where x is zero, too: there the slope counts, in both."""
+    ours = PReLU(5, kernels.load(backend), dtype)
+    theirs = torch.nn.PReLU(5, dtype=getattr(torch, np.dtype(dtype).name))
+    assert_array_equal(ours.weight.value, theirs.weight.detach().numpy())
+    ours.weight.value[...] = (-1.3, -0.2, 0, 0.6, 2)
+    theirs.load_state_dict({k: torch.from_numpy(v) for k, v in ours.state_dict().items()})
+    x, dout = rng.standard_normal((2, 3, 5, 6, 7)).astype(dtype)
+    x[:, :, 2] = 0
+    out, cache = ours.forward(x)
+    dx = ours.backward(dout, cache)
+    torch_x = torch.from_numpy(x).requires_grad_()
+    torch_out = theirs(torch_x)
+    torch_out.backward(torch.from_numpy(dout))
+    tolerance = 1e-5 if dtype == np.float32 else 1e-14
+    assert_array_equal(out, torch_out.detach().numpy())
+    assert_array_equal(dx, torch_x.grad.numpy())
+    assert_allclose(ours.weight.grad, theirs.weight.grad.numpy(), rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("backend", kernels.BACKENDS)

@@ -119,6 +119,19 @@ def test_activations_by_hand():
     assert_allclose(dx[:4], [0, 0.5, 3 * 0.1875, 0], rtol=1e-15)
 
 
+def test_prelu_by_hand():
+    """A slope for each channel: zero and negative ones are slopes like others."""
+    x = np.array([[[[2.0, 0, -4]], [[-1, 3, np.inf]], [[-2, np.nan, -0.0]]]])
+    slope = np.array([0.25, -3, 0])
+    out, dx, dslope = np.empty_like(x), np.empty_like(x), np.array([10.0, 20, 30])
+    reference.prelu_forward(x, slope, out)
+    assert_array_equal(out, [[[[2, 0, -1]], [[3, 3, np.inf]], [[0, np.nan, 0]]]])
+    dout = np.array([[[[1.0, 2, 3]], [[4, 5, 6]], [[7, 8, 9]]]])
+    reference.prelu_backward(dout, np.nan_to_num(x, posinf=1), slope, dx, dslope)
+    assert_array_equal(dx, [[[[1, 0.5, 0.75]], [[-12, 5, 6]], [[0, 0, 0]]]])
+    assert_array_equal(dslope, [10 - 12, 20 - 4, 30 - 14])
+
+
 def test_losses_by_hand():
     prediction, target = np.array([1.0, 2, 3]), np.array([1.0, 0, 4])
     d = np.empty(3)

@@ -13,7 +13,9 @@ from minisr.layers import (
     BatchNorm2d,
     Bicubic,
     Conv2d,
+    ConvStack,
     PixelShuffle,
+    PReLU,
     ReLU,
     Residual,
     Sequential,
@@ -71,7 +73,7 @@ def to_bytes(model, metadata, layout="nchw", shape=(None, None, None)):
         graph.add("Transpose", perm=[0, 3, 1, 2])
         if model.luma_range == "studio":
             graph.add_affine("to_studio", *TO_STUDIO)
-    graph.add_layers("", model)
+    graph.add_network(model)
     if layout == "nhwc" and model.luma_range == "studio":
         graph.add_affine("to_full", *TO_FULL)
     graph.nodes[-1].output[0] = "high"
@@ -133,6 +135,19 @@ class _Graph:
         self.add("Mul", self.constant(f"{name}.factor", factor))
         self.add("Add", self.constant(f"{name}.offset", offset))
 
+    def add_network(self, model):
+        """Add all layers, and what a stack has besides: an offset before them, a skip past them."""
+        start, is_stack = self.last, isinstance(model, ConvStack)
+        if is_stack and model.offset:
+            self.add("Sub", self.constant("offset", model.offset))
+        self.add_layers("", model)
+        if is_stack and model.skip:
+            made, self.last = self.last, start
+            scales = self.constant("skip.scales", [1, 1, model.factor, model.factor])
+            how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+            self.add("Resize", "", scales, mode="nearest", **how)
+            self.add("Add", made, name="skip")
+
     def add_layers(self, prefix, sequence):
         """Add the layers of a sequence; ``prefix`` comes before their names."""
         for name, layer in sequence.layers.items():
@@ -147,6 +162,9 @@ class _Graph:
             self.add("Conv", weight, bias, name=name, pads=[top, left, bottom, right])
         elif isinstance(layer, PixelShuffle):
             self.add("DepthToSpace", name=name, blocksize=layer.upscale_factor, mode="CRD")
+        elif isinstance(layer, PReLU):
+            slope = layer.weight.value[:, None, None]
+            self.add("PRelu", self.constant(f"{name}.weight", slope), name=name)
         elif type(layer) in ACTIVATIONS:
             self.add(ACTIVATIONS[type(layer)], name=name)
         elif isinstance(layer, BatchNorm2d):

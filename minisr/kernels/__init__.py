@@ -8,8 +8,8 @@ the layout N C H W (samples, channels, height, width). F counts a convolution's 
 ``kernel_size``, R the ``upscale_factor``. ``padding`` is ``(top, bottom, left, right)``:
 rows and columns of zeros put around the input. Kernels trust their caller: shapes are checked
 once, by the layers. Outputs come last, are allocated by the caller and overwritten, but for
-``dweight`` and ``dbias``, to which gradients are *added*. A name ``dx`` means the gradient of
-the loss with respect to ``x``.
+``dweight``, ``dbias`` and ``dslope``, to which gradients are *added*. A name ``dx`` means the
+gradient of the loss with respect to ``x``.
 
 =======================================================  =======================================
 function                                                 shapes
@@ -29,6 +29,8 @@ tanh_forward(x, out), relu_forward(x, out)               any shape
 tanh_backward(dout, out, dx), relu_backward(same)        any shape; ``out`` is the forward result
 sigmoid_forward(x, out), sigmoid_backward(dout, out,     the same
 dx)
+prelu_forward(x, slope, out)                             (N,C,H,W) (C,) -> (N,C,H,W)
+prelu_backward(dout, x, slope, dx, dslope)               (N,C,H,W) twice, (C,); adds to ``dslope``
 pixel_shuffle(x, upscale_factor, out)                    (N,C*R*R,H,W) -> (N,C,H*R,W*R)
 pixel_unshuffle(x, downscale_factor, out)                (N,C,H*R,W*R) -> (N,C*R*R,H,W)
 nearest_upsample(x, upscale_factor, out)                 (N,C,H,W) -> (N,C,H*R,W*R)
@@ -52,7 +54,7 @@ adam_step(value, grad, first_moment, second_moment,      updates value and both 
 learning_rate, beta1, beta2, epsilon, step)
 lerp(average, value, fraction)                           average += fraction * (value - average)
 add(total, part)                                         total += part
-stack(stages, upscale_factor)                            a stack that is run as one, see below
+stack(stages, upscale_factor, skip, offset)              a stack that is run as one, see below
 =======================================================  =======================================
 
 H' = H + top + bottom - K + 1 and W' = W + left + right - K + 1. A loss is a sum divided by
@@ -62,6 +64,10 @@ a batch's samples, computed apart with the batch's ``count``, add up to those of
 A transposed convolution stamps its K x K taps onto the output, ``stride`` further for each input
 pixel. Its ``padding`` is cut *off* that: H" = (H - 1) * stride + K - top - bottom, and W" the same
 with left and right. A negative bottom or right adds what has only the bias.
+
+PReLU is x where x is positive and slope * x elsewhere, a slope for each channel. Its gradient is
+made from ``x``: slopes may be learnt down to zero and below, and the result then no longer tells
+where ``x`` was positive.
 
 ``indices``, int64, say where in its plane, row after row, each maximum was: the first of equals;
 NaN counts as the largest. Those of one plane are all different. Unpooling puts values there, and
@@ -78,6 +84,8 @@ shuffle at their end, with two methods:
 - ``learn(low, high, loss, threads)`` adds to every ``grad`` the gradient of the mean of a loss
   ("mse", "l1" or "charbonnier") over a batch, and returns that mean.
 
+The convolutions see ``x - offset``, so that their padding, zero, means a pixel of ``offset``. With
+``skip``, ``x`` itself, each pixel repeated R x R times, is added to what comes out of the shuffle.
 Both see the parameters' values as they are when called, and give the same bits whatever the number
 of threads (a `minisr.threads.Threads`).
 """
@@ -100,12 +108,20 @@ class Stage(NamedTuple):
     ----------
     weight, bias : Parameter
         With ``value`` and ``grad``, shapes (F, C, K, K) and (F,).
-    activation : {"tanh", "relu", "sigmoid", None}
+    activation : {"tanh", "relu", "sigmoid", "prelu", None}
+    slope : Parameter, optional
+        Of "prelu", shape (F,).
     """
 
     weight: Any
     bias: Any
     activation: str | None
+    slope: Any = None
+
+    @property
+    def parameters(self):
+        """All that is learnt, in the order in which a network lists it."""
+        return [self.weight, self.bias] + ([] if self.slope is None else [self.slope])
 
 
 def load(name):

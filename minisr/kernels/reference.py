@@ -138,6 +138,17 @@ def sigmoid_backward(dout, out, dx):
     dx[...] = dout * (out * (1 - out))
 
 
+def prelu_forward(x, slope, out):
+    """Out = x where x > 0, slope * x elsewhere; a slope for each channel."""
+    out[...] = np.where(x > 0, 1, slope[:, None, None]) * x
+
+
+def prelu_backward(dout, x, slope, dx, dslope):
+    """Pass where x is positive; elsewhere x met the slope. At zero it does, too, as in PyTorch."""
+    dx[...] = np.where(x > 0, 1, slope[:, None, None]) * dout
+    dslope += np.where(x > 0, 0, dout * x).sum(axis=(0, 2, 3))
+
+
 def pixel_shuffle(x, upscale_factor, out):
     """Spread R*R channels over R x R pixels: the paper's periodic shuffle, equation 4.
 
@@ -302,5 +313,5 @@ def residual_backward(dout, scaling, dbranch):
     dbranch[...] = scaling * dout
 
 
-def stack(stages, upscale_factor):
+def stack(stages, upscale_factor, skip=False, offset=0.0):
     """Return None: called layer by layer, this backend is easiest to follow."""

@@ -3,7 +3,7 @@
 Read `base` first: the protocol that all of them follow.
 """
 
-from minisr.layers.activations import ReLU, Sigmoid, Tanh
+from minisr.layers.activations import PReLU, ReLU, Sigmoid, Tanh
 from minisr.layers.base import Layer, Parameter, Sequential
 from minisr.layers.bicubic import Bicubic
 from minisr.layers.convolution import Conv2d
@@ -25,6 +25,7 @@ __all__ = [
     "MaxPool2d",
     "MaxUnpool2d",
     "NearestUpsample",
+    "PReLU",
     "Parameter",
     "PixelShuffle",
     "ReLU",

@@ -2,14 +2,16 @@
 
 import itertools
 
+from minisr.errors import SettingsError
 from minisr.kernels import Stage
-from minisr.layers.activations import ReLU, Sigmoid, Tanh
+from minisr.layers.activations import PReLU, ReLU, Sigmoid, Tanh
 from minisr.layers.base import Sequential
 from minisr.layers.convolution import Conv2d
+from minisr.layers.nearest import NearestUpsample
 from minisr.layers.shuffle import PixelShuffle
 from minisr.threads import default_threads
 
-NAMES = {Tanh: "tanh", ReLU: "relu", Sigmoid: "sigmoid"}
+NAMES = {Tanh: "tanh", ReLU: "relu", Sigmoid: "sigmoid", PReLU: "prelu"}
 
 
 class ConvStack(Sequential):
@@ -27,23 +29,61 @@ class ConvStack(Sequential):
     ----------
     layers : dict of str to Layer
     kernels : module
+    skip : bool, optional
+        Whether the input, enlarged by repeating its pixels, is added to what the layers make of it.
+    offset : float, optional
+        Subtracted from what the layers, not the skip, take in: padding then means this intensity.
+
+    Raises
+    ------
+    SettingsError
+        If there is a skip or an offset, and not a convolution first.
     """
 
-    def __init__(self, layers, kernels):
+    def __init__(self, layers, kernels, skip=False, offset=0.0):
         super().__init__(layers)
         self.kernels = kernels
+        self.skip, self.offset = skip, offset
         steps = list(layers.values())
         shuffles = [layer for layer in steps if isinstance(layer, PixelShuffle)]
         steps = [layer for layer in steps if layer not in shuffles]
         self.factor = shuffles[0].upscale_factor if shuffles else 1
         self.convolutions = [layer for layer in steps if isinstance(layer, Conv2d)]
         self.before = steps[: steps.index(self.convolutions[0])]
+        if self.before and (skip or offset):
+            raise SettingsError("a stack with a skip or an offset must begin with a convolution")
+        self.enlarge = NearestUpsample(self.factor, kernels)
         stages = [
-            Stage(layer.weight, layer.bias, NAMES.get(type(following)))
+            Stage(
+                layer.weight,
+                layer.bias,
+                NAMES.get(type(following)),
+                following.weight if isinstance(following, PReLU) else None,
+            )
             for layer, following in itertools.pairwise([*steps, None])
             if isinstance(layer, Conv2d)
         ]
-        self.stack = kernels.stack(stages, self.factor)
+        self.stack = kernels.stack(stages, self.factor, skip, offset)
+
+    def forward(self, x):
+        """Run all layers; the caches are theirs."""
+        out, caches = super().forward(self._shifted(x))
+        return self._with_skip(x, out), caches
+
+    def backward(self, dout, caches):
+        """Send the gradient through the layers, and past them."""
+        dx = super().backward(dout, caches)
+        if self.skip:
+            self.kernels.add(dx, self.enlarge.backward(dout, None))
+        return dx
+
+    def _shifted(self, x):
+        return x - self.offset if self.offset else x
+
+    def _with_skip(self, x, out):
+        if self.skip:
+            self.kernels.add(out, self.enlarge(x))
+        return out
 
     def __call__(self, x, threads=None):
         """Run the stack on a batch of pictures.
@@ -59,7 +99,7 @@ class ConvStack(Sequential):
         ndarray, shape (N, C', H * upscale_factor, W * upscale_factor)
         """
         if self.stack is None:
-            return super().__call__(x)
+            return self._with_skip(x, super().__call__(self._shifted(x)))
         x = self._prepared(x)
         self.convolutions[0].check(x)
         R = self.factor

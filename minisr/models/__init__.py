@@ -15,6 +15,7 @@ from minisr.models.files import (
 from minisr.models.network import Network
 from minisr.models.srcnn import SRCNN
 from minisr.models.subpixelcnn import SubPixelCNN
+from minisr.models.thinsr import ThinSR
 
 __all__ = [
     "EDSR",
@@ -23,6 +24,7 @@ __all__ = [
     "SRCNN",
     "Network",
     "SubPixelCNN",
+    "ThinSR",
     "build",
     "describe",
     "from_pretrained",

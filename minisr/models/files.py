@@ -12,9 +12,10 @@ from minisr.models.espcn import ESPCN
 from minisr.models.network import BLANK
 from minisr.models.srcnn import SRCNN
 from minisr.models.subpixelcnn import SubPixelCNN
+from minisr.models.thinsr import ThinSR
 from minisr.version import __version__
 
-MODELS = {network.name: network for network in (ESPCN, SubPixelCNN, EDSR, SRCNN)}
+MODELS = {network.name: network for network in (ESPCN, SubPixelCNN, EDSR, SRCNN, ThinSR)}
 SHIPPED = Path(__file__).parent.parent / "weights"
 
 

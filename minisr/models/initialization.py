@@ -63,6 +63,23 @@ def normal(conv, rng, deviation=0.02):
     conv.bias.value[...] = 0
 
 
+def he_normal(conv, rng, slope=0.25, scale=1.0):
+    """Fill the weight so that values keep their size through a layer and PReLU; no bias.
+
+    Parameters
+    ----------
+    conv : Conv2d
+        Overwritten.
+    rng : numpy.random.Generator
+    slope : float, optional
+        Of PReLU. He et al., "Delving deep into rectifiers", ICCV 2015, equation 15.
+    scale : float, optional
+        Multiplies the weight.
+    """
+    deviation = np.sqrt(2 / ((1 + slope**2) * conv.weight.value[0].size))
+    normal(conv, rng, scale * deviation)
+
+
 def icnr(conv, upscale_factor):
     """Give the R*R filters that make one output channel's pixels the weights of the first of them.
 
@@ -113,7 +130,7 @@ def balance_ends(first, last):
     last.bias.value[...] = 0.4
 
 
-METHODS = ("uniform", "orthogonal", "balanced", "normal")
+METHODS = ("uniform", "orthogonal", "balanced", "normal", "residual")
 
 
 def initialize(model, rng, method=None, with_icnr=False):
@@ -125,7 +142,9 @@ def initialize(model, rng, method=None, with_icnr=False):
     rng : numpy.random.Generator
     method : str, optional
         One of ``METHODS``; by default the network's own. "orthogonal" has gain sqrt(2) before
-        ReLU and 1 elsewhere; "balanced" is "uniform" and then `balance_ends`.
+        ReLU and 1 elsewhere; "balanced" is "uniform" and then `balance_ends`;
+        "residual" is `he_normal` with a last layer near zero, for networks that begin as their
+        skip.
     with_icnr : bool, optional
         Whether the filters of convolutions before a shuffle start as copies, see `icnr`.
 
@@ -147,6 +166,8 @@ def initialize(model, rng, method=None, with_icnr=False):
             orthogonal(layer, rng, np.sqrt(2) if isinstance(following, ReLU) else 1.0)
         elif method == "normal":
             normal(layer, rng)
+        elif method == "residual":
+            he_normal(layer, rng, scale=0.01 if layer is convolutions[-1] else 1.0)
         else:
             uniform(layer, rng)
         if with_icnr and isinstance(following, PixelShuffle):

@@ -5,6 +5,8 @@ samples or tiles over a pool of threads and the result cannot depend on how many
 """
 
 from minisr.kernels.cpu.activations import (
+    prelu_backward,
+    prelu_forward,
     relu_backward,
     relu_forward,
     sigmoid_backward,
@@ -61,6 +63,8 @@ __all__ = [
     "nearest_upsample_backward",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "prelu_backward",
+    "prelu_forward",
     "relu_backward",
     "relu_forward",
     "resample_backward",

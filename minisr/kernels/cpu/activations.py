@@ -1,4 +1,4 @@
-"""tanh, ReLU, sigmoid and their gradients, in one pass over the values each."""
+"""tanh, ReLU, sigmoid, PReLU and their gradients, in one pass over the values each."""
 
 import numpy as np
 
@@ -76,3 +76,32 @@ def _sigmoid_backward(dout, out, dx):
 def sigmoid_backward(dout, out, dx):
     """See ``minisr.kernels``."""
     _sigmoid_backward(dout.reshape(-1), out.reshape(-1), dx.reshape(-1))
+
+
+@compiled(**OPTIONS)
+def prelu_forward(x, slope, out):
+    """See ``minisr.kernels``."""
+    zero = x.dtype.type(0)
+    for n in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            for h in range(x.shape[2]):
+                source, target = x[n, c, h], out[n, c, h]
+                for w in range(x.shape[3]):
+                    target[w] = source[w] if source[w] > zero else slope[c] * source[w]
+
+
+@compiled(**OPTIONS)
+def prelu_backward(dout, x, slope, dx, dslope):
+    """See ``minisr.kernels``. Sums of rows are short enough for float32, that of all is not."""
+    zero = x.dtype.type(0)
+    for c in range(x.shape[1]):
+        total = 0.0
+        for n in range(x.shape[0]):
+            for h in range(x.shape[2]):
+                d, source, target = dout[n, c, h], x[n, c, h], dx[n, c, h]
+                part = zero
+                for w in range(x.shape[3]):
+                    target[w] = d[w] if source[w] > zero else slope[c] * d[w]
+                    part += zero if source[w] > zero else d[w] * source[w]
+                total += part
+        dslope[c] += x.dtype.type(total)

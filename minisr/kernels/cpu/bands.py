@@ -19,14 +19,14 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from minisr.kernels.cpu.microkernel import multiply
+from minisr.kernels.cpu.microkernel import PRELU, multiply
+from minisr.kernels.cpu.nearest import add_repeated
 from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.winograd import winograd
 
 # The fields of a layer in the table that `run_column` follows. SQUARES, DIRECT, BIAS and TAPS are
 # positions in arrays, BUFFER that of the layer's input. HALO counts the pixels that later layers
-# want beside a column, NEED the columns that this one makes, WAIT the rows by which its output
-# stays behind the picture's rows read so far.
+# want beside a column, NEED the columns that this one makes.
 (
     CHANNELS,
     OUTPUTS,
@@ -40,10 +40,9 @@ from minisr.kernels.cpu.winograd import winograd
     TAPS,
     HALO,
     NEED,
-    WAIT,
     BUFFER,
     FIELDS,
-) = range(15)
+) = range(14)
 
 
 @intrinsic
@@ -98,7 +97,8 @@ def run_layer(
     taps = offsets[layer[TAPS] : layer[TAPS] + terms]
     direct = weights[layer[DIRECT] : layer[DIRECT] + groups * terms * block]
     direct = direct.reshape(groups, terms, block)
-    bias = weights[layer[BIAS] : layer[BIAS] + groups * block]
+    numbers = 2 if layer[ACTIVATION] == PRELU else 1  # for each output: bias and, perhaps, slope
+    bias = weights[layer[BIAS] : layer[BIAS] + numbers * groups * block]
     if layer[SQUARES] >= 0:
         squares = weights[layer[SQUARES] : layer[SQUARES] + 36 * groups * C * block]
         squares = squares.reshape(36, groups, C, block)
@@ -115,8 +115,9 @@ def run_layer(
 
 @compiled(**EXACT)
 def run_column(
-    x, out, R, x0, x1, y0, y1, table, weights, offsets, stride, plane, band, buffers, scratch
-):
+    x, out, R, skip, offset, x0, x1, y0, y1, table, weights, offsets, stride, plane, band,
+    buffers, scratch,
+):  # fmt: skip
     """Run the stack for columns x0 to x1 and rows y0 to y1 of ``x``, shape (C, H, W).
 
     ``x0`` and ``y0`` are multiples of 4. ``out`` has shape (C', H * R, W * R); nobody else writes
@@ -143,7 +144,7 @@ def run_column(
             for y in range(ready[0], bottom):
                 here = table[0, BUFFER] + c * plane + (y - top[0]) * stride - (x0 - reach)
                 for w in range(left, right):  # assigning a slice compiles for a second
-                    buffers[here + w] = x[c, y, w]
+                    buffers[here + w] = x[c, y, w] - offset
         ready[0] = bottom
         for index in range(count):
             layer = table[index]
@@ -158,6 +159,7 @@ def run_column(
                 rows = max(0, ready[index] - pad - made)
                 if layer[SQUARES] >= 0:
                     rows = rows // 4 * 4
+            rows = min(rows, band)  # at the picture's end, several rounds do what is still owed
             if rows == 0:
                 continue
             is_last = index == count - 1
@@ -172,6 +174,8 @@ def run_column(
             )  # fmt: skip
             if is_last:
                 kept = min(rows, y1 - made)
+                if skip:
+                    add_repeated(buffers, final, plane, stride, kept, x1 - x0, R * R, x, made, x0)
                 shuffle_rows(buffers, final, plane, stride, kept, x1 - x0, R, out, made, x0)
             elif x0 < layer[HALO]:  # left of the picture lies padding, not what a block found
                 clear(buffers, target, plane, layer[OUTPUTS], stride, 0, rows, 0, layer[HALO] - x0)

@@ -28,7 +28,7 @@ from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.vector_tanh import emit_tanh
 from minisr.kernels.cpu.vectors import LANES, REGISTERS, VECTOR, Emitter, integer, splat
 
-NONE, TANH, RELU, SIGMOID = range(4)
+NONE, TANH, RELU, SIGMOID, PRELU = range(5)
 PIXELS = 3  # vectors of pixels in a block
 BLOCK = 8 if REGISTERS == 32 else 4  # outputs in a block: BLOCK * PIXELS sums, and a few to spare
 WIDE_BLOCK = BLOCK + 1  # 9 outputs (x3 shuffle) in one block instead of 8 + 1
@@ -54,10 +54,11 @@ def emit_block(
     valid_outputs,
     valid_pixels,
     activation,
+    slopes,
 ):
     """Write the code of a block of rows outputs x columns vectors of pixels.
 
-    Only the valid sums are stored.
+    Only the valid sums are stored. ``slopes`` says how far behind its bias an output's slope lies.
     """
     builder = emitter.builder
     sums = []
@@ -119,7 +120,10 @@ def emit_block(
                         integer(column * LANES),
                     )
                     value = emit_activation(
-                        emitter, builder.load(builder.gep(slot, [index])), activation
+                        emitter,
+                        builder.load(builder.gep(slot, [index])),
+                        activation,
+                        emitter.address(bias, bias_start, slopes, output.index),
                     )
                     left = builder.sub(valid_pixels, integer(column * LANES))
                     emit_store(emitter, value, where, left)
@@ -135,8 +139,8 @@ def emit_store(emitter, value, where, left):
             emitter.masked_store(value, where, emitter.first_lanes(left))
 
 
-def emit_activation(emitter, value, activation):
-    """Write the code that chooses and applies an activation."""
+def emit_activation(emitter, value, activation, slope):
+    """Write the code that chooses and applies an activation; ``slope`` is where PReLU's lies."""
     builder = emitter.builder
     result = emitter.variable(value)
     with builder.if_then(builder.icmp_signed("==", activation, integer(TANH))):
@@ -149,7 +153,17 @@ def emit_activation(emitter, value, activation):
     with builder.if_then(builder.icmp_signed("==", activation, integer(SIGMOID))):
         half = emit_tanh(emitter, builder.fmul(splat(0.5), value))
         builder.store(emitter.fma(splat(0.5), half, splat(0.5)), result)
+    with builder.if_then(builder.icmp_signed("==", activation, integer(PRELU))):
+        positive = builder.fcmp_ordered(">", value, splat(0))
+        product = builder.fmul(emitter.broadcast(slope), value)
+        builder.store(builder.select(positive, value, product), result)
     return builder.load(result)
+
+
+def half_size(context, builder, array_type, array):
+    """Return half of the length of an array that holds biases and, behind them, slopes."""
+    size = context.make_array(array_type)(context, builder, array).nitems
+    return builder.lshr(size, integer(1))
 
 
 @intrinsic
@@ -180,6 +194,7 @@ def multiply_block(
             emitter.data(signature.args[i], args[i]) for i in (2, 4, 5, 8, 10)
         )
         terms = context.make_array(signature.args[4])(context, builder, args[4]).nitems
+        slopes = half_size(context, builder, signature.args[8], args[8])
         for rows in (BLOCK, WIDE_BLOCK):
             for columns in range(1, PIXELS + 1):
                 chosen = builder.and_(
@@ -202,6 +217,7 @@ def multiply_block(
                         args[9],
                         target,
                         *args[11:],
+                        slopes,
                     )
         return context.get_dummy_value()
 
@@ -247,7 +263,8 @@ def multiply(
 
     Arrays are flat, positions count floats.
 
-    weights: (blocks, terms, block), from pack_weights; bias: padded to a multiple of block.
+    weights: (blocks, terms, block), from pack_weights; bias: padded to a multiple of block, and
+    followed by PReLU's slopes, padded as well, if that is the activation.
     """
     blocks, _, block = weights.shape
     flat = weights.reshape(weights.size)
@@ -301,10 +318,11 @@ def pack_weights(matrix):
     return np.ascontiguousarray(packed.reshape(blocks, block, terms).transpose(0, 2, 1))
 
 
-def pack_bias(bias):
-    """Pad the bias with zeros to whole blocks."""
-    packed = np.zeros(whole_blocks(bias.size), np.float32)
-    packed[: bias.size] = bias
+def pack_bias(bias, slope=None):
+    """Pad the bias with zeros to whole blocks, and put PReLU's slopes, padded too, behind it."""
+    rows = [bias] if slope is None else [bias, slope]
+    packed = np.zeros((len(rows), whole_blocks(bias.size)), np.float32)
+    packed[:, : bias.size] = rows
     return packed
 
 

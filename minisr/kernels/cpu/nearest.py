@@ -1,6 +1,6 @@
 """Enlarging by repetition, and its transpose: each row is widened once and copied R - 1 times."""
 
-from minisr.kernels.cpu.options import OPTIONS, compiled
+from minisr.kernels.cpu.options import EXACT, OPTIONS, compiled
 
 
 @compiled(**OPTIONS)
@@ -40,3 +40,17 @@ def _gather(dout, R, dx):
 def nearest_upsample_backward(dout, upscale_factor, dx):
     """See ``minisr.kernels``."""
     _gather(dout.reshape(-1, *dout.shape[2:]), upscale_factor, dx.reshape(-1, *dx.shape[2:]))
+
+
+@compiled(**EXACT)
+def add_repeated(planes, start, plane, stride, rows, columns, copies, x, top, left):
+    """Add rows and columns of ``x``, from (top, left) on, to planes that a shuffle is to enlarge.
+
+    Each plane goes to `copies` planes: R * R, which will be the pixels that it is repeated to.
+    """
+    for c in range(x.shape[0]):
+        for y in range(rows):
+            for copy in range(c * copies, (c + 1) * copies):
+                first = start + copy * plane + y * stride
+                for w in range(columns):
+                    planes[first + w] += x[c, top + y, left + w]

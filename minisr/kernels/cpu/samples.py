@@ -13,12 +13,11 @@ not depend on the number of threads. What it bought: a step of 16 patches of 32 
 where PyTorch takes 15 (two threads of an AVX-512 machine).
 """
 
-import math
-
 import numpy as np
 
 from minisr.kernels.cpu.microkernel import (
     NONE,
+    PRELU,
     RELU,
     SIGMOID,
     TANH,
@@ -28,16 +27,20 @@ from minisr.kernels.cpu.microkernel import (
     tap_offsets,
     whole_blocks,
 )
+from minisr.kernels.cpu.nearest import add_repeated
 from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.packing import pack
+from minisr.kernels.cpu.prelu import prelu_planes, through_prelu
+from minisr.kernels.cpu.sample_loss import LOSSES, MSE, loss_of_sample
 from minisr.kernels.cpu.weight_gradient import sum_run, weight_gradient
 from minisr.kernels.cpu.winograd import scratch_size, winograd
 from minisr.kernels.cpu.winograd_gradient import gradient_scratch_size, winograd_weight_gradient
-from minisr.kernels.reference import CHARBONNIER_EPSILON
 
 # The fields of a layer in the table that `learn_group` follows. WEIGHT and BIAS are positions in
 # the parameters, FORWARD and BACKWARD in the packed weights, TAPS and BACK_TAPS in the offsets,
-# SOURCE (the layer's input) and GRADIENT (that of its output) in the buffers.
+# SOURCE (the layer's input), INCOMING and GRADIENT (those of its output, before and after the
+# activation's slope) in the buffers. They are one but for PReLU, where GRADIENT first keeps what
+# the convolution gave, which is not in the next layer's input; SLOPE is a position, too, or -1.
 (
     CHANNELS,
     OUTPUTS,
@@ -45,6 +48,7 @@ from minisr.kernels.reference import CHARBONNIER_EPSILON
     ACTIVATION,
     WEIGHT,
     BIAS,
+    SLOPE,
     FORWARD,
     FORWARD_BLOCK,
     BACKWARD,
@@ -52,16 +56,16 @@ from minisr.kernels.reference import CHARBONNIER_EPSILON
     TAPS,
     BACK_TAPS,
     SOURCE,
+    INCOMING,
     GRADIENT,
     FIELDS,
-) = range(15)
-
-MSE, L1, CHARBONNIER = range(3)
-LOSSES = {"mse": MSE, "l1": L1, "charbonnier": CHARBONNIER}
-CORNER = np.float32(CHARBONNIER_EPSILON**2)
+) = range(17)
 
 GROUP_WIDTH = 40  # narrow patches lie side by side up to this width
-WORTH_WINOGRAD = 1024  # outputs x channels below which the transforms cost more than they save
+# Outputs x channels below which the transforms of the gradient by weight cost more than they save.
+# That is nearer to the second number; the first stays, because with another one networks without
+# PReLU would not repeat, to the bit, the trainings that others have made with it.
+WORTH_WINOGRAD, WORTH_WINOGRAD_WITH_PRELU = 1024, 256
 
 
 @compiled(**EXACT)
@@ -85,48 +89,6 @@ def run_convolution(
             source, corner, row, offsets, direct, bias,
             target, target_start, row, plane, height, width, outputs, activation,
         )  # fmt: skip
-
-
-@compiled(**EXACT)
-def loss_of_row(out, start, wanted, R, j, kind, scale, losses):
-    """Turn a row of outputs into the gradient by them, and return its part of the loss.
-
-    The output at ``start + x`` became the pixel ``wanted[x * R + j]``: here the shuffle is undone.
-    ``losses`` is room for a row.
-    """
-    row = out[start : start + losses.size]
-    if kind == MSE:
-        for x in range(losses.size):
-            error = row[x] - wanted[x * R + j]
-            losses[x] = error * error
-            row[x] = scale * error
-    elif kind == L1:
-        for x in range(losses.size):
-            error = row[x] - wanted[x * R + j]
-            losses[x] = abs(error)
-            row[x] = scale * np.sign(error)
-    else:
-        for x in range(losses.size):
-            error = row[x] - wanted[x * R + j]
-            root = math.sqrt(error * error + CORNER)
-            losses[x] = root
-            row[x] = scale * (error / root)
-    return sum_run(losses, 0, losses.size)
-
-
-@compiled(**EXACT)
-def loss_of_sample(out, start, row, plane, R, width, wanted, kind, scale):
-    """Do `loss_of_row` for a sample; ``wanted`` has shape (C', H * R, W * R)."""
-    losses = np.empty(width, np.float32)
-    total = 0.0  # float64: rows are short enough for float32, samples are not
-    for c in range(wanted.shape[0]):
-        for i in range(R):
-            for j in range(R):
-                base = start + ((c * R + i) * R + j) * plane
-                for y in range(wanted.shape[1] // R):
-                    pixels = wanted[c, y * R + i]
-                    total += loss_of_row(out, base + y * row, pixels, R, j, kind, scale, losses)
-    return total
 
 
 @compiled(**EXACT)
@@ -162,7 +124,7 @@ def clear_gaps(buffer, start, plane, planes, row, height, samples, step, gap):
 
 @compiled(**EXACT)
 def learn_group(
-    low, wanted, R, kind, scale, table, parameters, packed, offsets, row, plane, gap,
+    low, wanted, R, skip, offset, kind, scale, table, parameters, packed, offsets, row, plane, gap,
     buffers, scratch, gradient,
 ):  # fmt: skip
     """Overwrite ``gradient`` with that of a few samples side by side, and return their loss.
@@ -180,7 +142,7 @@ def learn_group(
             for y in range(height):
                 first = table[0, SOURCE] + c * plane + origin + y * row + sample * step
                 for x in range(single):  # assigning a slice compiles for a second
-                    buffers[first + x] = low[sample, c, y, x]
+                    buffers[first + x] = low[sample, c, y, x] - offset
     for index in range(count):
         layer = table[index]
         outputs, K, block = layer[OUTPUTS], layer[KERNEL], layer[FORWARD_BLOCK]
@@ -190,11 +152,19 @@ def learn_group(
         target = layer[GRADIENT]
         if index + 1 < count:
             target = table[index + 1, SOURCE]
+        made, activation = target, layer[ACTIVATION]
+        if activation == PRELU:  # what it is applied to is kept
+            made, activation = layer[GRADIENT], NONE
         run_convolution(
-            buffers, layer[SOURCE] + origin, buffers, target + origin, layer[CHANNELS], outputs,
-            K, layer[ACTIVATION], packed[layer[FORWARD] :], block, bias,
+            buffers, layer[SOURCE] + origin, buffers, made + origin, layer[CHANNELS], outputs,
+            K, activation, packed[layer[FORWARD] :], block, bias,
             offsets[layer[TAPS] : layer[BACK_TAPS]], row, plane, height, width, scratch,
         )  # fmt: skip
+        if made != target:
+            prelu_planes(
+                buffers, made + origin, target + origin, plane, outputs, pixels,
+                parameters[layer[SLOPE] : layer[SLOPE] + outputs],
+            )  # fmt: skip
         clear_gaps(buffers, target + origin, plane, outputs, row, height, samples, step, gap)
     last = table[count - 1]
     if last[ACTIVATION] != NONE:  # its slope is taken from a copy: the loss overwrites the output
@@ -203,6 +173,8 @@ def learn_group(
     loss = 0.0
     for sample in range(samples):
         start = last[GRADIENT] + origin + sample * step
+        if skip:
+            add_repeated(buffers, start, plane, row, height, single, R * R, low[sample], 0, 0)
         loss += loss_of_sample(buffers, start, row, plane, R, single, wanted[sample], kind, scale)
     gradient[:] = np.float32(0)
     for index in range(count - 1, -1, -1):
@@ -214,12 +186,20 @@ def learn_group(
         if index + 1 < count:
             after = table[index + 1, SOURCE] + origin
         dbias = gradient[layer[BIAS] : layer[BIAS] + outputs]
-        through_activation(
-            buffers, own, buffers, after, plane, outputs, pixels, layer[ACTIVATION], dbias
-        )
+        if layer[ACTIVATION] == PRELU:
+            slopes = slice(layer[SLOPE], layer[SLOPE] + outputs)
+            through_prelu(
+                buffers, layer[INCOMING] + origin, own, plane, outputs, pixels,
+                parameters[slopes], gradient[slopes], dbias,
+            )  # fmt: skip
+        else:
+            through_activation(
+                buffers, own, buffers, after, plane, outputs, pixels, layer[ACTIVATION], dbias
+            )
         corner = layer[SOURCE] + origin - K // 2 * (row + 1)
         dweight = gradient[layer[WEIGHT] : layer[WEIGHT] + outputs * (back_taps - taps)]
-        if K == 3 and outputs * channels >= WORTH_WINOGRAD:
+        worth = WORTH_WINOGRAD_WITH_PRELU if layer[ACTIVATION] == PRELU else WORTH_WINOGRAD
+        if K == 3 and outputs * channels >= worth:
             winograd_weight_gradient(
                 buffers, own, plane, outputs, buffers, corner, plane, channels,
                 row, height, width, dweight, scratch,
@@ -232,7 +212,7 @@ def learn_group(
         if index > 0:
             block = layer[BACKWARD_BLOCK]
             nothing = np.zeros((channels + block - 1) // block * block, np.float32)
-            target = table[index - 1, GRADIENT] + origin
+            target = table[index - 1, INCOMING] + origin
             run_convolution(
                 buffers, own, buffers, target, outputs, channels, K, NONE,
                 packed[layer[BACKWARD] :], block, nothing,
@@ -250,13 +230,16 @@ class SamplePlan:
     ----------
     stages : list of minisr.kernels.Stage
     activations : list of int
-        NONE, TANH, RELU or SIGMOID.
+        NONE, TANH, RELU, SIGMOID or, but for the last one, PRELU.
+    skip : bool
+    offset : float32
     height, width : int
         Of a low-resolution patch.
     """
 
-    def __init__(self, stages, activations, height, width):
+    def __init__(self, stages, activations, skip, offset, height, width):
         self.stages = stages
+        self.skip, self.offset = skip, offset
         self.shape = height, width
         self.gap = max(stage.weight.value.shape[2] for stage in stages) // 2
         self.group = max(1, GROUP_WIDTH // (width + self.gap))  # samples side by side
@@ -279,15 +262,20 @@ class SamplePlan:
             offsets += [tap_offsets(c, K, self.plane, self.row) for c in (C, F)]
             row[CHANNELS], row[OUTPUTS], row[KERNEL], row[ACTIVATION] = C, F, K, activation
             row[WEIGHT], row[BIAS] = reserve("parameters", weight.size), reserve("parameters", F)
+            row[SLOPE] = -1 if stage.slope is None else reserve("parameters", F)
             row[FORWARD] = reserve("packed", whole_blocks(F) * C * taps)
             row[BACKWARD] = reserve("packed", whole_blocks(C) * F * taps)
             row[FORWARD_BLOCK], row[BACKWARD_BLOCK] = block_size(F), block_size(C)
             row[TAPS], row[BACK_TAPS] = reserve("offsets", C * K * K), reserve("offsets", F * K * K)
             row[SOURCE] = reserve("buffers", C * self.plane)
-            row[GRADIENT] = reserve("buffers", F * self.plane)
+            row[GRADIENT] = row[INCOMING] = reserve("buffers", F * self.plane)
             scratch = max(scratch, scratch_size(C, F), scratch_size(F, C))
             if K == 3:
                 scratch = max(scratch, gradient_scratch_size(C, F, height, across))
+        is_prelu = self.table[:, ACTIVATION] == PRELU
+        if is_prelu.any():  # used up at once, so one serves all
+            most = int(self.table[is_prelu, OUTPUTS].max())
+            self.table[is_prelu, INCOMING] = reserve("buffers", most * self.plane)
         if activations[-1] != NONE:
             reserve("buffers", stages[-1].weight.value.shape[0] * self.plane)
         self.offsets = np.concatenate(offsets)
@@ -299,7 +287,7 @@ class SamplePlan:
     def pack(self):
         """Take the parameters as they are now."""
         self.parameters = np.concatenate(
-            [p.value.reshape(-1) for stage in self.stages for p in (stage.weight, stage.bias)]
+            [p.value.reshape(-1) for stage in self.stages for p in stage.parameters]
         )
         for index, layer in enumerate(self.table):
             C, F, K = (int(layer[field]) for field in (CHANNELS, OUTPUTS, KERNEL))
@@ -337,8 +325,8 @@ class SamplePlan:
                     mine[0][:] = 0
                     mine[2] = len(low[samples])
                 losses[job] = learn_group(
-                    low[samples], high[samples], R, kind, scale, self.table, self.parameters,
-                    self.packed, self.offsets, self.row, self.plane, self.gap,
+                    low[samples], high[samples], R, self.skip, self.offset, kind, scale, self.table,
+                    self.parameters, self.packed, self.offsets, self.row, self.plane, self.gap,
                     mine[0], mine[1], gradients[job],
                 )  # fmt: skip
             self.buffers.append(mine)

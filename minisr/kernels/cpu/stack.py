@@ -15,6 +15,7 @@ import numpy as np
 from minisr.kernels.cpu import bands
 from minisr.kernels.cpu.microkernel import (
     NONE,
+    PRELU,
     RELU,
     SIGMOID,
     TANH,
@@ -27,22 +28,25 @@ from minisr.kernels.cpu.samples import SamplePlan
 from minisr.kernels.cpu.vectors import HAS_VECTORS
 from minisr.kernels.cpu.winograd import scratch_size, transform_weights
 
-ACTIVATIONS = {None: NONE, "tanh": TANH, "relu": RELU, "sigmoid": SIGMOID}
+ACTIVATIONS = {None: NONE, "tanh": TANH, "relu": RELU, "sigmoid": SIGMOID, "prelu": PRELU}
 
 # A column's width, a band's and a segment's height. All three are multiples of 4, and change no
-# bit of the result; measured best among columns of 60 to 188, bands of 4 to 12.
+# bit of the result; measured best for ESPCN among columns of 60 to 188, bands of 4 to 12.
 COLUMN, BAND, SEGMENT = 124, 8, 128
+REACH = 4  # how far ESPCN sees; columns and segments of a stack that sees further may grow with it
 
 
-def stack(stages, upscale_factor):
+def stack(stages, upscale_factor, skip=False, offset=0.0):
     """See ``minisr.kernels``."""
-    possible = HAS_VECTORS and all(
+    # A last PReLU stays with the layers: backward, nothing would keep what it was applied to.
+    possible = HAS_VECTORS and [stage.activation for stage in stages[-1:]] != ["prelu"]
+    possible = possible and all(
         stage.weight.value.dtype == np.float32
         and stage.weight.value.shape[2] % 2 == 1
         and stage.activation in ACTIVATIONS
         for stage in stages
     )
-    return Stack(stages, upscale_factor) if possible else None
+    return Stack(stages, upscale_factor, skip, offset) if possible else None
 
 
 def share(threads, jobs, work):
@@ -56,6 +60,11 @@ def share(threads, jobs, work):
 def round_up(number, step):
     """Return the smallest multiple of ``step`` that is not below ``number``."""
     return -(-number // step) * step
+
+
+def halo_of(stages):
+    """Return how many pixels away a result still sees the input."""
+    return sum(stage.weight.value.shape[2] // 2 for stage in stages)
 
 
 class Weights:
@@ -77,29 +86,27 @@ class Weights:
             size += array.size
             return size - array.size
 
-        halo = sum(stage.weight.value.shape[2] // 2 for stage in stages)
-        wait = 0
+        halo = halo_of(stages)
         for row, stage in zip(self.table, stages, strict=True):
             weight = stage.weight.value
             F, C, K, _ = weight.shape
             direct = pack_weights(weight.reshape(F, -1))
             halo -= K // 2
-            wait += K // 2
             row[bands.CHANNELS], row[bands.OUTPUTS], row[bands.KERNEL] = C, F, K
             row[bands.ACTIVATION] = ACTIVATIONS[stage.activation]
             row[bands.GROUPS], row[bands.BLOCK] = direct.shape[0], direct.shape[2]
             row[bands.SQUARES] = -1
+            biases = pack_bias(*(parameter.value for parameter in stage.parameters[1:]))
             if K == 3:
                 row[bands.SQUARES] = put(transform_weights(weight))
-                wait = round_up(wait, 4)
-            row[bands.DIRECT], row[bands.BIAS] = put(direct), put(pack_bias(stage.bias.value))
-            row[bands.HALO], row[bands.WAIT] = halo, wait
+            row[bands.DIRECT], row[bands.BIAS] = put(direct), put(biases)
+            row[bands.HALO] = halo
         self.values = np.concatenate(parts)
 
 
 def version_of(stages):
     """Return the parameters' bytes: whoever packed other ones must pack again."""
-    return b"".join(p.value.tobytes() for stage in stages for p in (stage.weight, stage.bias))
+    return b"".join(p.value.tobytes() for stage in stages for p in stage.parameters)
 
 
 class Plan:
@@ -120,9 +127,10 @@ class Plan:
             need = round_up(need, 4) if row[bands.SQUARES] >= 0 else need
             row[bands.NEED] = need
             need += row[bands.KERNEL] - 1
-            # At the picture's end a layer makes all that it still owes, and sees padding below.
-            pad = row[bands.KERNEL] // 2
-            rows = max(rows, band + max(row[bands.WAIT], 3) + pad + max(pad, 4))
+            # A band comes in while rows above it wait for those below (or for a block of four to be
+            # whole), up to three lie before the first, and below the picture there is padding.
+            pad, rest = row[bands.KERNEL] // 2, 6 if row[bands.SQUARES] >= 0 else 3
+            rows = max(rows, band + 2 * pad + rest + max(pad, 4))
         self.stride = int(round_up(need + 8, 16))
         self.plane = int(rows) * self.stride
         offsets, taps, size = [], 0, 0
@@ -153,20 +161,30 @@ class Stack:
     ----------
     stages : list of minisr.kernels.Stage
     upscale_factor : int
+    skip : bool
+    offset : float
     """
 
-    def __init__(self, stages, upscale_factor):
+    def __init__(self, stages, upscale_factor, skip, offset):
         self.stages = stages
         self.upscale_factor = upscale_factor
+        self.skip, self.offset = bool(skip), np.float32(offset)
         self._weights = None
         self._plans = {}
         self._samples = None
 
     def forward(self, x, out, threads):
         """See ``minisr.kernels``."""
-        self._forward(x, out, threads)
+        N, _, H, W = x.shape
+        reach = max(1, halo_of(self.stages) / REACH)
+        column = round_up(int(COLUMN * reach), 4)
+        # High segments compute few rows twice, but there must be jobs for all threads.
+        columns = N * -(-W // column)
+        count = max(round(H / (SEGMENT * reach)), -(-2 * threads.count // columns))
+        count = max(1, min(count, round(H / SEGMENT)))
+        self._forward(x, out, threads, column, BAND, round_up(-(-H // count), 4))
 
-    def _forward(self, x, out, threads, column=COLUMN, band=BAND, segment=SEGMENT):
+    def _forward(self, x, out, threads, column, band, segment):
         """Fill ``out`` in columns, bands and segments of these sizes, multiples of 4."""
         x = np.ascontiguousarray(x)
         if not x.flags.writeable:
@@ -179,21 +197,23 @@ class Stack:
         if size not in self._plans:
             self._plans[size] = Plan(weights.table, *size)
         plan = self._plans[size]
-        rows = round_up(-(-H // max(1, round(H / segment))), 4)
 
         def work(jobs):
             buffers = plan.borrow()
             for n, x0, y0 in jobs:
                 bands.run_column(
-                    x[n], out[n], self.upscale_factor,
-                    x0, min(W, x0 + column), y0, min(H, y0 + rows),
+                    x[n], out[n], self.upscale_factor, self.skip, self.offset,
+                    x0, min(W, x0 + column), y0, min(H, y0 + segment),
                     plan.table, weights.values, plan.offsets, plan.stride, plan.plane, band,
                     *buffers,
                 )  # fmt: skip
             plan.buffers.append(buffers)
 
         jobs = [
-            (n, x0, y0) for n in range(N) for x0 in range(0, W, column) for y0 in range(0, H, rows)
+            (n, x0, y0)
+            for n in range(N)
+            for x0 in range(0, W, column)
+            for y0 in range(0, H, segment)
         ]
         share(threads, jobs, work)
 
@@ -202,10 +222,12 @@ class Stack:
         low, high = (np.ascontiguousarray(array) for array in (low, high))
         if self._samples is None or self._samples.shape != low.shape[2:]:
             activations = [ACTIVATIONS[stage.activation] for stage in self.stages]
-            self._samples = SamplePlan(self.stages, activations, *low.shape[2:])
+            self._samples = SamplePlan(
+                self.stages, activations, self.skip, self.offset, *low.shape[2:]
+            )
         mean, gradients = self._samples.learn(low, high, self.upscale_factor, loss, threads, share)
         total, start = np.add.reduce(gradients), 0  # row after row: always in the same order
-        for parameter in (p for stage in self.stages for p in (stage.weight, stage.bias)):
+        for parameter in (p for stage in self.stages for p in stage.parameters):
             grad = parameter.grad
             grad += total[start : start + grad.size].reshape(grad.shape)
             start += grad.size

@@ -34,6 +34,7 @@ from minisr.kernels.cpu.microkernel import (
     PIXELS,
     emit_activation,
     emit_store,
+    half_size,
     multiply,
     multiply_block,
     pack_weights,
@@ -222,6 +223,8 @@ def transform_output(
             )
             for i in range(6)
         ]
+        slopes = half_size(context, builder, signature.args[3], args[3])
+        slope = emitter.address(bias, output, slopes)
         addend = emitter.broadcast(emitter.address(bias, output))
         columns = [
             [
@@ -257,7 +260,7 @@ def transform_output(
                 )
                 emit_store(
                     emitter,
-                    emit_activation(emitter, value, activation),
+                    emit_activation(emitter, value, activation, slope),
                     where,
                     builder.sub(valid_columns, integer(piece * LANES)),
                 )

@@ -10,6 +10,8 @@ patch and gradient are first transposed to channels-last. Then every transform i
 arithmetic, whatever the patch's width, and the product is the micro-kernel once more.
 """
 
+import functools
+
 import numpy as np
 from numba import types
 from numba.extending import intrinsic
@@ -146,24 +148,40 @@ def channels_last(
                 )
 
 
-@compiled(**EXACT)
-def combine(source, first, step, tap, target):
-    """One row of G^T: target = the sum of six vectors, weighted for one tap."""
-    a, b, c = (
-        source[first : first + target.size],
-        source[first + step :],
-        source[first + 2 * step :],
-    )
-    d, e, f = source[first + 3 * step :], source[first + 4 * step :], source[first + 5 * step :]
-    for k in range(target.size):
-        target[k] = (
-            G[0, tap] * a[k]
-            + G[1, tap] * b[k]
-            + G[2, tap] * c[k]
-            + G[3, tap] * d[k]
-            + G[4, tap] * e[k]
-            + G[5, tap] * f[k]
-        )
+def emit_taps(emitter, m):
+    """One axis of G^T: 6 vectors -> 3."""
+    mul, add = emitter.builder.fmul, emitter.builder.fadd
+    return [
+        functools.reduce(add, [mul(splat(g), value) for g, value in zip(row, m, strict=True) if g])
+        for row in G.T
+    ]
+
+
+@intrinsic
+def transform_taps(typing, source, start, point, target):
+    """Carry the sums of LANES channels back: 36 vectors -> 9, one a tap."""
+
+    def generate(context, builder, signature, args):
+        emitter = Emitter(context, builder)
+        source, target = (emitter.data(signature.args[i], args[i]) for i in (0, 3))
+        columns = [
+            emit_taps(
+                emitter,
+                [
+                    emitter.load(
+                        emitter.address(source, args[1], builder.mul(integer(6 * u + v), args[2]))
+                    )
+                    for u in range(6)
+                ],
+            )
+            for v in range(6)
+        ]
+        for i in range(3):
+            for j, value in enumerate(emit_taps(emitter, [column[i] for column in columns])):
+                emitter.store(value, emitter.address(target, integer((3 * i + j) * LANES)))
+        return context.get_dummy_value()
+
+    return types.void(source, types.intp, types.intp, target), generate
 
 
 def gradient_scratch_size(channels, outputs, height, width):
@@ -291,18 +309,11 @@ def winograd_weight_gradient(
                     NONE,
                 )
             c += step * LANES
-    # Slices: with computed positions, Numba's test for negative ones keeps LLVM from vectorising.
-    lines = np.zeros((3, 6, wide_c), np.float32)
-    taps = np.zeros((9, wide_c), np.float32)
+    taps = np.empty(9 * LANES, np.float32)
     for f in range(outputs):
-        for v in range(6):
-            first = sums + v * sums_point + f * wide_c
-            for i in range(3):
-                combine(scratch, first, 6 * sums_point, i, lines[i, v])
-        for i in range(3):
-            for j in range(3):
-                combine(lines.reshape(lines.size), 6 * i * wide_c, wide_c, j, taps[3 * i + j])
-        first = f * channels * 9
-        for c in range(channels):
-            for tap in range(9):
-                target[first + 9 * c + tap] += taps[tap, c]
+        for first in range(0, channels, LANES):
+            transform_taps(scratch, sums + f * wide_c + first, sums_point, taps)
+            here = (f * channels + first) * 9
+            for c in range(min(LANES, channels - first)):
+                for tap in range(9):
+                    target[here + 9 * c + tap] += taps[tap * LANES + c]

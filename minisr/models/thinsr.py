@@ -1,0 +1,87 @@
+"""ThinSR: many thin convolutions on the small picture, which learn only what repetition lacks."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from minisr import kernels
+from minisr.layers import Conv2d, ConvStack, PixelShuffle, PReLU
+from minisr.models.network import Network, is_count, require, require_size
+
+
+class ThinSR(Network, ConvStack):
+    """A deep and thin network on the small picture, untrained.
+
+    A convolution of 5 x 5, ``depth`` of 3 x 3 and as many filters, each followed by PReLU; then one
+    of 3 x 3 before the pixel shuffle. The input, enlarged by repeating its pixels, is added to
+    the result. The convolutions see intensities around zero, and padding is mid-grey to them.
+
+    Parameters
+    ----------
+    upscale_factor : int
+        From 2 to 8.
+    in_channels : int, optional
+        1 for luma, 3 for RGB.
+    channels : int, optional
+        Filters of each convolution but the last.
+    depth : int, optional
+        How many convolutions lie between the first and the last.
+    luma_range : {"studio", "full"}, optional
+        Which luma goes in and comes out, see `minisr.images.colour`; of no effect on RGB.
+    backend : str, optional
+        See `minisr.kernels.load`.
+    dtype : numpy dtype, optional
+        float32, or float64 for checks.
+    rng : numpy.random.Generator, optional
+        Where the first weights come from; two networks made with equal ones are equal.
+
+    Raises
+    ------
+    SettingsError
+        If an option is not one of these.
+
+    Examples
+    --------
+    >>> model = ThinSR(upscale_factor=3)
+    >>> model.parameter_count
+    24385
+    >>> model(np.zeros((1, 1, 5, 4), np.float32)).shape
+    (1, 1, 15, 12)
+    """
+
+    name = "thinsr"
+    initialization = "residual"
+    training_defaults: ClassVar = {"in_channels": 1, "initialization": "residual", "icnr": False}
+
+    def __init__(
+        self,
+        upscale_factor,
+        *,
+        in_channels=1,
+        channels=22,
+        depth=5,
+        luma_range="studio",
+        backend="cpu",
+        dtype=np.float32,
+        rng=None,
+    ):
+        self._take(upscale_factor, in_channels, luma_range)
+        for option, value in {"channels": channels, "depth": depth}.items():
+            require(is_count(value), option, "a whole number from 1 on", value)
+        out_channels = in_channels * self.upscale_factor**2
+        require_size(channels * (25 * in_channels + 9 * depth * channels + 9 * out_channels))
+        self.channels, self.depth = channels, depth
+        backend = kernels.load(backend)
+        layers = {}
+        for number in range(1, depth + 2):
+            shape = (in_channels, channels, 5) if number == 1 else (channels, channels, 3)
+            layers[f"conv{number}"] = Conv2d(*shape, backend, dtype)
+            layers[f"prelu{number}"] = PReLU(channels, backend, dtype)
+        layers[f"conv{depth + 2}"] = Conv2d(channels, out_channels, 3, backend, dtype)
+        layers["pixel_shuffle"] = PixelShuffle(self.upscale_factor, backend)
+        super().__init__(layers, backend, skip=True, offset=0.5)
+        self._initialize(rng)
+
+    def __str__(self):
+        shape = f"{self.in_channels}-{self.channels}x{self.depth + 1}"
+        return f"ThinSR(x{self.upscale_factor}, {shape})"
