@@ -46,7 +46,7 @@ ALLOWED = {
     "figures": {"atomic", "evaluation", "version"},
     "trainer": {"errors", "data", "kernels", "layers", "models", "optim", "threads"},
 }
-ALLOWED["recipes"] = {"errors", "trainer"}
+ALLOWED["recipes"] = {"errors", "data", "trainer"}
 ALLOWED["runs"] = {*ALLOWED} - {
     *("upscale", "comparison", "convert", "figures", "report", "datasets", "recipes")
 }

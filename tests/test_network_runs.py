@@ -202,7 +202,7 @@ def test_the_recipe_trains_as_subpixelcnns_users_do(pictures, tmp_path, capsys):
     assert run("train", RECIPE, pictures, "-o", out, *words) == 0
     said = capsys.readouterr().err.splitlines()
     config = TrainConfig(**checkpoint.load(out / runs.CHECKPOINT)[1]["config"])
-    recipe = read_recipe(RECIPE)
+    recipe = read_recipe(RECIPE).settings
     kept = {*recipe} - {"epochs", "patch_size", "batch_size", "milestones"}
     assert all(getattr(config, name) == recipe[name] for name in kept)
     assert config.milestones == (50, 75, 100)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minisr import checkpoint
+from minisr.data import PictureSet
 from minisr.errors import CheckpointError, SettingsError
 from minisr.trainer import TrainConfig
 from minisr.version import __version__
@@ -28,13 +29,24 @@ def _are(kind):
     return lambda value: isinstance(value, list) and all(isinstance(v, kind) for v in value)
 
 
+def _are_sets(value):
+    """Return whether a value is a list of what `dataclasses.asdict` makes of sets of pictures."""
+    kinds = {field.name: field.type for field in dataclasses.fields(PictureSet)}
+    return _are(dict)(value) and all(
+        {*each} == {*kinds} and all(isinstance(each[name], kinds[name]) for name in kinds)
+        for each in value
+    )
+
+
 # What a checkpoint says beside tensors and settings, and how it is told from a damaged one's.
 SOUND = {
     "backend": lambda value: isinstance(value, str),
     "fingerprint": lambda value: isinstance(value, str),
     "validation_fingerprint": lambda value: isinstance(value, str),
-    "pictures": _are(str),
-    "validation": _are(str),
+    "recipe": lambda value: value is None or isinstance(value, str),
+    "pictures": _are_sets,
+    "validation": _are_sets,
+    "exclude": _are_sets,
     "rows": lambda value: _are(dict)(value) and all({*row} == {*COLUMNS} for row in value),
     "round": lambda value: _are(int | float)(value) and len(value) == 2,
     "seconds": lambda value: isinstance(value, int | float),

@@ -3,7 +3,6 @@
 import csv
 import math
 import time
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -121,11 +120,17 @@ class Run:
         if not all(np.isfinite(array).all() for array in state.values()):
             self._fell_apart("finite, weights not")  # a good checkpoint must not be replaced by it
         checkpoint.save(self.folder / CHECKPOINT, state, self.about | {"steps": trainer.steps})
-        training = {
-            "config": self.about["config"],
+        about = self.about
+        training = {  # neither paths nor times: the same run gives the same file anywhere
+            "recipe": about["recipe"],
+            "config": about["config"],
             "steps": trainer.steps,
-            "pictures": sorted({Path(path).name for path in self.about["pictures"]}),
-            "fingerprint": self.about["fingerprint"],
+            "pictures": sorted({each["name"] for each in about["pictures"]}),
+            "sets": about["sets"],
+            "excluded": [each["name"] for each in about["exclude"]],
+            "fingerprint": about["fingerprint"],
+            "validation": about["held_out"],
+            "validation_fingerprint": about["validation_fingerprint"],
         }
         models.save(trainer.averaged, self.folder / MODEL, training)
         with (
