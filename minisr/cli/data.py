@@ -9,7 +9,7 @@ from minisr.cli.common import Parser, add_command, note
 
 def list_command(arguments):
     """List the sets."""
-    row = "{:<11}{:>8}{:>9}  {:<10}{}"
+    row = "{:<19}{:>8}{:>9}  {:<10}{}"
     print(row.format("set", "pictures", "MB", "for", "checked by"))
     for dataset in datasets.DATASETS.values():
         size = "unknown" if dataset.megabytes is None else f"{dataset.megabytes:.1f}"
