@@ -83,7 +83,8 @@ def test_stopping_and_resuming_changes_no_bit(name, options, pictures, tmp_path)
     for key, value in states[0].items():
         assert_array_equal(value, states[1][key], err_msg=key)
     for ours, theirs in zip(whole.rows, resumed.rows, strict=True):
-        assert {**ours, "seconds": 0} == {**theirs, "seconds": 0}
+        there = {"seconds": 0, "processor": ""}  # how long it took, and where
+        assert ours | there == theirs | there
     again = models.load(tmp_path / "part" / runs.MODEL)
     assert repr(again) == repr(whole.model)
     x = np.random.default_rng(1).random((1, again.in_channels, 11, 9), np.float32)

@@ -1,15 +1,18 @@
 """Recipes that name their pictures: what is learnt from, what is held out, and what is recorded."""
 
+import hashlib
 import shutil
 
 import numpy as np
 import pytest
 
-from minisr import checkpoint, cli, runs
+from minisr import checkpoint, cli, models, runs
 from minisr.data import PictureSet, fingerprint, make_pair
 from minisr.errors import SettingsError
 from minisr.images import imresize, read_picture, write_picture
+from minisr.models import ESPCN, SRCNN
 from minisr.recipes import read_recipe
+from minisr.trainer import TrainConfig
 
 RECIPE = """\
 upscale_factor = 2
@@ -207,3 +210,96 @@ def test_a_set_shrinks_the_large_ones_alone():
     assert half.smaller(picture(0, 20, 59)).shape == (20, 59)
     assert half.smaller(picture(0, 60, 21)).shape == (30, 11)
     assert PictureSet("x", "x").smaller(picture(0, 60, 21)).shape == (60, 21)
+
+
+# First weights from others
+
+
+LAST = ["conv3.bias", "conv3.weight"]
+
+
+def start(data, out, weights, *words):
+    """Train an ESPCN x3 of few channels for two steps from other weights."""
+    words = ("-s", 3, "--steps", 2, "--patch-size", 6, "--start", weights, "-q", *words)
+    return ("train", data / "small", "-o", out, "--set", "channels=[3, 2]", *words)
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """Return weights of an ESPCN x2 of as many channels."""
+    path = tmp_path_factory.mktemp("weights") / "body.safetensors"
+    models.save(ESPCN(2, channels=(3, 2), rng=np.random.default_rng(9)), path)
+    return path
+
+
+def test_a_start_gives_the_body_and_chance_the_rest(data, other, tmp_path, monkeypatch, capsys):
+    first = {}
+
+    def step(self):
+        first.update(model=self.model.state_dict(), average=self.averaged.state_dict())
+        return original(self)
+
+    original = runs.Trainer.step
+    monkeypatch.setattr(runs.Trainer, "step", step)
+    assert run(*start(data, tmp_path / "run", other, "--steps", 1)) == 0
+    said = capsys.readouterr().err
+    assert "the first weights are those of body.safetensors, but for conv3.bias, conv3" in said
+    body = models.load(other)
+    fresh = TrainConfig(3, 1, options={"channels": [3, 2]}).make_model("cpu")
+    for state in first.values():
+        for name, array in state.items():
+            source = fresh if name in LAST else body
+            np.testing.assert_array_equal(array, source.state_dict()[name])
+
+
+def test_the_weights_say_what_they_began_with_and_a_resumed_run_does_not_need_it(
+    data, other, tmp_path
+):
+    copy = tmp_path / "mine.safetensors"
+    shutil.copy(other, copy)
+    assert run(*start(data, tmp_path / "whole", copy)) == 0
+    whole = (tmp_path / "whole" / runs.MODEL).read_bytes()
+    training = checkpoint.load(tmp_path / "whole" / runs.MODEL)[1]["training"]
+    assert training["config"]["start"] == "mine.safetensors"  # and not where it lay
+    assert training["start"]["weights"] == "mine.safetensors"
+    assert training["start"]["sha256"] == hashlib.sha256(other.read_bytes()).hexdigest()
+    assert training["start"]["left"] == LAST
+    body = ["conv1.bias", "conv1.weight", "conv2.bias", "conv2.weight"]
+    assert training["start"]["taken"] == body
+    settings = {"options": {"channels": [3, 2]}, "patch_size": 6, "start": str(copy)}
+    asked = iter(range(9))
+    runs.train(
+        tmp_path / "part",
+        [data / "small"],
+        upscale_factor=3,
+        steps=2,
+        should_stop=lambda: next(asked) >= 1,
+        show_progress=False,
+        **settings,
+    )
+    copy.unlink()
+    assert run("train", "--resume", "-o", tmp_path / "part", "-q") == 0
+    assert (tmp_path / "part" / runs.MODEL).read_bytes() == whole
+
+
+def test_what_is_no_start(data, other, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert "start must be a file of weights or one of espcn_x2, " in error_of(
+        capsys, *start(data, out, "espcn_x7")
+    )
+    models.save(SRCNN(3), tmp_path / "srcnn.safetensors")
+    line = error_of(capsys, *start(data, out, tmp_path / "srcnn.safetensors"))
+    assert line.endswith("srcnn.safetensors is weights of srcnn, not of espcn")
+    line = error_of(capsys, *start(data, out, other, "--set", "channels=[5, 4]"))
+    assert "body.safetensors fits" in line
+    (tmp_path / "half").write_bytes(b"half")
+    assert "half" in error_of(capsys, *start(data, out, tmp_path / "half"))
+    assert not out.exists()
+
+
+def test_weights_that_come_along_are_a_start_by_their_name():
+    found = models.read_start("espcn_x2", ESPCN(4))
+    assert found.about["weights"] == "espcn_x2"
+    assert found.about["left"] == LAST
+    same = models.read_start("espcn_x2", ESPCN(2))
+    assert same.about["left"] == []

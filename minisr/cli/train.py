@@ -182,6 +182,13 @@ def add_parser(commands):
     setting(("--beta2",), "beta2", "decay of the second moment", type=float)
     setting(("--schedule",), "schedule", "how the learning rate falls", choices=trainer.SCHEDULES)
     setting(("--warmup",), "warmup", "steps of its rise, for cosine", type=int)
+    setting(
+        ("--decay-start",),
+        "decay_start",
+        "part of the steps before it falls, for cosine",
+        type=float,
+    )
+    setting(("--final",), "final", "part of it that is left at the end, for cosine", type=float)
     setting(("--milestones",), "milestones", "epochs, for multistep", type=int, nargs="+")
     setting(("--gamma",), "gamma", "factor at a milestone, for multistep", type=float)
     setting(("--batch-size",), "batch_size", "patches a step", type=int)
@@ -192,6 +199,12 @@ def add_parser(commands):
         "luma_range",
         "luma to learn: studio as MATLAB has it, full as OpenCV and Pillow do",
         choices=LUMA_RANGES,
+    )
+    setting(
+        ("--start",),
+        "start",
+        "first weights: a file's, or those of a network that comes along, as espcn_x3",
+        metavar="WEIGHTS",
     )
     setting(("--initialization",), "initialization", "of the weights", choices=METHODS)
     setting(

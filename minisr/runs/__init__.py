@@ -141,6 +141,10 @@ def train(
         raise SettingsError(f"there is no run in {folder} to resume; give pictures and a scale")
     else:
         config = new_config(settings, minutes)
+    start = None
+    if not saved and config.start is not None:  # a bad one is better known before the pictures
+        start = models.read_start(config.start, config.make_model("reference"))
+        say(_taken(start.about))
     pictures = [PictureSet.at(path) for path in pictures]
     validation = [PictureSet.at(path) for path in validation]
     exclude = [PictureSet.at(path) for path in exclude]
@@ -162,6 +166,7 @@ def train(
             "sets": sets,
             "held_out": [each.name for each in validation]
             or [Path(pair.name).name for pair in held_out],
+            "start": start and start.about,
             "rows": [],
             "round": [0.0, 0],
             "seconds": 0.0,
@@ -173,7 +178,7 @@ def train(
                         f"the run in {folder} had other pictures than these; "
                         "give it the same ones, or begin a new run in another folder"
                     )
-            about |= {name: saved.about[name] for name in ("rows", "round", "seconds")}
+            about |= {name: saved.about[name] for name in ("start", "rows", "round", "seconds")}
         elif minutes is not None:
             steps = steps_in(60 * minutes, config, patches, pool, backend, should_stop)
             config = dataclasses.replace(config, steps=steps)
@@ -186,6 +191,8 @@ def train(
                 trainer.load_state_dict(saved.tensors, saved.steps)
             except CheckpointError as error:
                 raise CheckpointError(f"{folder / CHECKPOINT}: {short(error)}") from error
+        elif start:
+            trainer.start_from(start.state)
         about["config"] = dataclasses.asdict(config)
         run = Run(folder, trainer, held_out, about, say if show_progress else lambda line: None)
         make_folder(folder)
@@ -193,3 +200,9 @@ def train(
         if run.about["rows"] and not run.draw():
             say("matplotlib is not installed, so no curves were drawn: pip install minisr[demo]")
         return Result(trainer.averaged, run.about["rows"], trainer.steps == config.steps)
+
+
+def _taken(start):
+    """Say what a network begins with."""
+    left = f", but for {', '.join(start['left'])}" if start["left"] else ""
+    return f"the first weights are those of {start['weights']}{left}"

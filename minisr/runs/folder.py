@@ -21,6 +21,7 @@ CHECKPOINT, MODEL, LOG, CURVES = (
 COLUMNS = (  # of the log
     *("step", "epoch", "seconds", "learning_rate"),
     *("loss", "training_psnr", "psnr", "bicubic_psnr"),
+    "processor",
 )
 
 
@@ -47,6 +48,7 @@ SOUND = {
     "pictures": _are_sets,
     "validation": _are_sets,
     "exclude": _are_sets,
+    "start": lambda value: value is None or (isinstance(value, dict) and "weights" in value),
     "rows": lambda value: _are(dict)(value) and all({*row} == {*COLUMNS} for row in value),
     "round": lambda value: _are(int | float)(value) and len(value) == 2,
     "seconds": lambda value: isinstance(value, int | float),
@@ -114,13 +116,16 @@ def read_log(folder):
         return []
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            rows = [
-                {name: float(row[name]) if row[name] else None for name in COLUMNS}
-                for row in csv.DictReader(file)
-            ]
-        return [row | {"step": int(row["step"])} for row in rows]
+            return [_row(words) for words in csv.DictReader(file)]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is not the log of a run: {error}") from error
+
+
+def _row(words):
+    """Return a row of a log, numbers as numbers; those of earlier versions name no processor."""
+    numbers = [name for name in COLUMNS if name != "processor"]
+    row = {name: float(words[name]) if words[name] else None for name in numbers}
+    return row | {"step": int(row["step"]), "processor": words.get("processor")}
 
 
 def discard(folder):

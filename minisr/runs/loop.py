@@ -15,7 +15,7 @@ from minisr.plots import plot_curves
 from minisr.protocols import PROTOCOLS
 from minisr.runs.folder import CHECKPOINT, COLUMNS, CURVES, LOG, MODEL
 from minisr.runs.pictures import hidden
-from minisr.threads import Threads
+from minisr.threads import Threads, processor
 from minisr.trainer import Trainer
 
 ROUNDS = 40  # rows in the log: after each round the network is validated
@@ -102,6 +102,7 @@ class Run:
             "training_psnr": 10 * math.log10(1 / loss) if is_mse else None,
             "psnr": psnr,
             "bicubic_psnr": self.bicubic,
+            "processor": f"{processor()}, {self.trainer.threads.count} threads",
         }
         self.about["rows"].append(row)
         text = f"loss {loss:.3g}"
@@ -123,7 +124,8 @@ class Run:
         about = self.about
         training = {  # neither paths nor times: the same run gives the same file anywhere
             "recipe": about["recipe"],
-            "config": about["config"],
+            "config": about["config"] | {"start": about["start"] and about["start"]["weights"]},
+            "start": about["start"],
             "steps": trainer.steps,
             "pictures": sorted({each["name"] for each in about["pictures"]}),
             "sets": about["sets"],
