@@ -2,12 +2,14 @@
 
 import hashlib
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from minisr import checkpoint, cli, models, runs
 from minisr.data import PictureSet, fingerprint, make_pair
+from minisr.datasets import DATASETS
 from minisr.errors import SettingsError
 from minisr.images import imresize, read_picture, write_picture
 from minisr.models import ESPCN, SRCNN
@@ -303,3 +305,26 @@ def test_weights_that_come_along_are_a_start_by_their_name():
     assert found.about["left"] == LAST
     same = models.read_start("espcn_x2", ESPCN(2))
     assert same.about["left"] == []
+
+
+# Those that make the weights that come along
+
+RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_the_recipes_of_this_repository_can_be_used(path):
+    recipe = read_recipe(path)
+    if recipe.settings["model"] not in models.MODELS:
+        pytest.skip(f"needs the network {recipe.settings['model']}, which minisr has not yet")
+    TrainConfig(**{"steps": 1} | recipe.settings).make_model("reference")
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_no_recipe_learns_from_what_it_measures_or_from_a_set_for_tests(path):
+    recipe = read_recipe(path)
+    for each in recipe.pictures:
+        assert DATASETS[each.path.split("/")[0]].purpose == "training"
+    if recipe.pictures:
+        tests = [f for f in DATASETS["BSDS500"].files if f.startswith("test/")]
+        assert [name.removeprefix("BSDS500/") for name in recipe.validation] == tests[::10]
