@@ -328,3 +328,4 @@ def test_no_recipe_learns_from_what_it_measures_or_from_a_set_for_tests(path):
     if recipe.pictures:
         tests = [f for f in DATASETS["BSDS500"].files if f.startswith("test/")]
         assert [name.removeprefix("BSDS500/") for name in recipe.validation] == tests[::10]
+        assert "BSDS500/train/302003.jpg" in recipe.exclude  # the woman of Set5, larger
