@@ -22,7 +22,7 @@ ALLOWED = {
     "metrics": {"errors"},
     "protocols": {"errors", "images", "metrics"},
     "data": {"errors", "images"},
-    "datasets": {"errors", "atomic", "images"},
+    "datasets": {"errors", "atomic", "images", "threads"},
     "comparison": {"images"},
     "report": {"errors", "version", "atomic", "comparison"},
     "plots": {"atomic"},
