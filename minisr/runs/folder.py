@@ -95,11 +95,12 @@ def saved_run(folder, resume):
 
 
 def read_log(folder):
-    """Return the rows of a run's log, numbers as numbers; none if the folder has no log.
+    """Return the rows of a run's log, numbers as numbers; none if there is no log.
 
     Parameters
     ----------
     folder : path-like
+        Or the log itself, wherever it is kept.
 
     Returns
     -------
@@ -111,7 +112,8 @@ def read_log(folder):
     CheckpointError
         If the file is there but is no such log.
     """
-    path = Path(folder) / LOG
+    path = Path(folder)
+    path = path / LOG if path.is_dir() else path
     if not path.is_file():
         return []
     try:
