@@ -1,7 +1,9 @@
 """From pictures to what a network learns from: (low, high) pairs, and patches cut out of them."""
 
 import hashlib
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -72,7 +74,43 @@ def _channels_first(pixels):
     return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
-def read_pairs(paths, scale, in_channels, threads, progress, luma_range="studio"):
+@dataclass(frozen=True)
+class PictureSet:
+    """Pictures by name, and how they are made smaller before they are used.
+
+    Attributes
+    ----------
+    path : str
+        A folder or a file.
+    name : str
+        What files of weights call it: they tell nothing of where it lay on somebody's machine.
+    shrink : int, optional
+        How many times smaller a picture is made, by MATLAB's bicubic: what JPEG has left in
+        a large one goes with it.
+    above : int, optional
+        Those whose longer side is shorter than this, in pixels, stay as they are.
+    """
+
+    path: str
+    name: str
+    shrink: int = 1
+    above: int = 0
+
+    @classmethod
+    def at(cls, path):
+        """Return what ``path`` is the place of: a set as it is, or a path-like by its last name."""
+        return path if isinstance(path, cls) else cls(os.path.abspath(path), Path(path).name)
+
+    def smaller(self, pixels):
+        """Return a picture as it is to be used."""
+        if self.shrink == 1 or max(pixels.shape[:2]) < self.above:
+            return pixels
+        return imresize(pixels, 1 / self.shrink)
+
+
+def read_pairs(
+    paths, scale, in_channels, threads, progress, luma_range="studio", prepare=lambda path, x: x
+):
     """Read pictures and shrink them.
 
     Parameters
@@ -85,6 +123,8 @@ def read_pairs(paths, scale, in_channels, threads, progress, luma_range="studio"
     progress : callable
         Wraps the list of paths to show how far it is; ``tqdm`` or ``iter``.
     luma_range : {"studio", "full"}, optional
+    prepare : callable, optional
+        From a path and the pixels in that file to those to be used.
 
     Returns
     -------
@@ -98,7 +138,8 @@ def read_pairs(paths, scale, in_channels, threads, progress, luma_range="studio"
     """
 
     def read(path):
-        return make_pair(read_picture(path).pixels, scale, in_channels, str(path), luma_range)
+        pixels = prepare(path, read_picture(path).pixels)
+        return make_pair(pixels, scale, in_channels, str(path), luma_range)
 
     paths = list(paths)
     step = 4 * threads.count  # so that the bar moves

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import platform
 from concurrent.futures import ThreadPoolExecutor
 
 from minisr.errors import SettingsError
@@ -12,6 +13,17 @@ def available():
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@functools.cache
+def processor():
+    """Return what the processor calls itself."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.partition(":")[2].strip() for line in file if "model name" in line]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 class Threads:

@@ -49,16 +49,23 @@ class TrainConfig:
         How long Adam remembers squared gradients. PyTorch's 0.999 reacts too slowly here: with it,
         and a learning rate of 3e-3, runs fell apart after some thousand steps.
     schedule : str
-        One of ``SCHEDULES``: "cosine" falls to a hundredth after the warm-up; "multistep"
+        One of ``SCHEDULES``: "cosine" falls to ``final`` after the warm-up; "multistep"
         multiplies by ``gamma`` at each milestone.
     warmup : int
         Steps of the rise, for "cosine"; at most a tenth of all.
+    decay_start : float
+        The part of all steps after which "cosine" begins to fall, if the warm-up is over then.
+    final : float
+        What "cosine" falls to, as a part of ``learning_rate``.
     milestones : tuple of int
         In epochs, for "multistep". An epoch has seen as many pixels as there are.
     gamma : float
         For "multistep".
     average_decay : float
         Of the moving average of the weights, which is what is saved and used; 0 is none.
+    start : str or None
+        Weights that the first ones come from, see `minisr.models.read_start`; what does not fit
+        starts as always.
     initialization : str
         One of `minisr.models.initialization.METHODS`, or None.
     icnr : bool
@@ -81,9 +88,12 @@ class TrainConfig:
     beta2: float = 0.99
     schedule: str = "cosine"
     warmup: int = 200
+    decay_start: float = 0.0
+    final: float = 0.01
     milestones: tuple = (50, 75, 100)
     gamma: float = 0.5
     average_decay: float = 0.999
+    start: str | None = None
     initialization: str | None = None
     icnr: bool | None = None
     seed: int = 0
@@ -102,6 +112,8 @@ class TrainConfig:
         self._require(0 < self.gamma <= 1, "gamma", "in (0, 1]")
         self._require(0 <= self.beta2 < 1, "beta2", "in [0, 1)")
         self._require(0 <= self.average_decay < 1, "average_decay", "in [0, 1)")
+        self._require(0 <= self.decay_start < 1, "decay_start", "in [0, 1)")
+        self._require(0 <= self.final <= 1, "final", "in [0, 1]")
         self._require(self.warmup >= 0, "warmup", "at least 0")
         self._require(self.seed >= 0, "seed", "at least 0")
         self._require(self.loss in LOSSES, "loss", f"one of {', '.join(LOSSES)}")
@@ -147,7 +159,9 @@ class TrainConfig:
     def make_schedule(self, steps_per_epoch):
         """Return the function from the number of steps taken to the learning rate's factor."""
         if self.schedule == "cosine":
-            return optim.cosine(self.steps, min(self.warmup, self.steps // 10), final=0.01)
+            warmup = min(self.warmup, self.steps // 10)
+            begin = round(self.decay_start * self.steps)
+            return optim.cosine(self.steps, warmup, self.final, begin)
         if self.schedule == "multistep":
             return optim.multi_step([m * steps_per_epoch for m in self.milestones], self.gamma)
         return optim.constant()
@@ -177,6 +191,11 @@ class Trainer:
         )
         self.schedule = config.make_schedule(patches.steps_per_epoch)
         self.steps = 0
+
+    def start_from(self, state):
+        """Begin with the arrays of ``state``, by name; those that it lacks stay as they are."""
+        for network in (self.model, self.averaged):
+            network.load_state_dict(network.state_dict() | state)
 
     def step(self):
         """Draw a batch, take one Adam step on it, and return its loss."""

@@ -163,7 +163,7 @@ def test_the_catalogue_makes_sense():
     counts = {name: len(dataset.files) for name, dataset in DATASETS.items()}
     assert counts == {
         **{"Set5": 5, "Set14": 14, "BSD100": 100, "BSD100-x3": 100, "Urban100": 100},
-        **{"T91": 91, "BSDS500": 400},
+        **{"T91": 91, "BSDS500": 400, "ImageNet1k-sample": 1000},
     }
     for name, dataset in DATASETS.items():
         assert dataset.name == name
@@ -196,6 +196,11 @@ def test_addresses():
         "8f6dd8c1d20cb7e8792a7177b4f6fd677633f598/data/Urban100/image_SRF_2/img_007_SRF_2_HR.png"
     )
     assert bsds.sources[0].url("train/100075.jpg").endswith("/images/train/100075.jpg")
+    sample = DATASETS["ImageNet1k-sample"]  # its pictures lie in no folder
+    assert sample.sources[0].url("n01440764_tench.JPEG") == (
+        "https://raw.githubusercontent.com/EliSchwartz/imagenet-sample-images/"
+        "bc69043e2862758a1906c6a24a792bb28c6bb2ff/n01440764_tench.JPEG"
+    )
 
 
 def test_nothing_to_train_on_is_bsd100():
@@ -208,13 +213,14 @@ def test_nothing_to_train_on_is_bsd100():
     assert len(names | stems) == 500
 
 
-@pytest.mark.parametrize("name", ["Set5", "Set14", "T91", "BSDS500"])
+@pytest.mark.parametrize("name", ["Set5", "Set14", "T91", "BSDS500", "ImageNet1k-sample"])
 def test_pinned_hashes_are_those_of_the_pictures(shared_data, name):
     dataset = DATASETS[name]
+    jpeg = ("BSDS500", "ImageNet1k-sample")
     lines = []
     for file in dataset.files:
         path = shared_data / name / (file.replace(".bmp", ".png") if name == "T91" else file)
-        lines.append(hashes.lines_of(path, file, name != "T91", name != "BSDS500"))
+        lines.append(hashes.lines_of(path, file, name != "T91", name not in jpeg))
     assert "".join(lines) == (hashes.PINNED / f"{name.lower()}.txt").read_text()
     assert datasets.verify(shared_data / name) == [
         datasets.Report(name, shared_data / name, len(dataset.files), True, [])
@@ -622,7 +628,8 @@ def test_list_names_everything(capsys):
         assert ("first download" in line) == (not dataset.pinned)
         assert f"{dataset.name}: {dataset.terms}\n" in out
         for source in dataset.sources:
-            assert f"{source.repository} @ {source.commit[:8]} : {source.folder}\n" in out
+            folder = f" : {source.folder}" if source.folder else ""
+            assert f"{source.repository} @ {source.commit[:8]}{folder}\n" in out
 
 
 def test_terms_come_before_the_pictures(tiny, pictures, capsys):

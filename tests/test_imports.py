@@ -22,7 +22,7 @@ ALLOWED = {
     "metrics": {"errors"},
     "protocols": {"errors", "images", "metrics"},
     "data": {"errors", "images"},
-    "datasets": {"errors", "atomic", "images"},
+    "datasets": {"errors", "atomic", "images", "threads"},
     "comparison": {"images"},
     "report": {"errors", "version", "atomic", "comparison"},
     "plots": {"atomic"},
@@ -46,7 +46,7 @@ ALLOWED = {
     "figures": {"atomic", "evaluation", "version"},
     "trainer": {"errors", "data", "kernels", "layers", "models", "optim", "threads"},
 }
-ALLOWED["recipes"] = {"errors", "trainer"}
+ALLOWED["recipes"] = {"errors", "data", "trainer"}
 ALLOWED["runs"] = {*ALLOWED} - {
     *("upscale", "comparison", "convert", "figures", "report", "datasets", "recipes")
 }

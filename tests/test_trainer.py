@@ -121,10 +121,14 @@ def test_schedules_by_hand():
     assert [cosine(step) for step in (0, 4, 9, 10)] == pytest.approx([0.1, 0.5, 1, 1])
     assert cosine(60) == pytest.approx(0.55)
     assert cosine(110) == cosine(500) == pytest.approx(0.1)
+    late = optim.cosine(110, warmup=10, final=0.1, decay_start=60)
+    assert [late(step) for step in (0, 10, 60, 85, 110)] == pytest.approx([0.1, 1, 1, 0.55, 0.1])
     steps = optim.multi_step([2, 4], gamma=0.5)
     assert [steps(k) for k in range(6)] == [1, 1, 0.5, 0.5, 0.25, 0.25]
     assert optim.constant()(10**9) == 1
     config = dataclasses.replace(CONFIG, schedule="multistep", milestones=(1, 3), gamma=0.1)
+    late = dataclasses.replace(CONFIG, steps=40, decay_start=0.5, final=0.2).make_schedule(1)
+    assert [late(step) for step in (0, 4, 20, 30, 40)] == pytest.approx([0.25, 1, 1, 0.6, 0.2])
     factor = config.make_schedule(steps_per_epoch=5)
     assert [factor(k) for k in (4, 5, 15)] == pytest.approx([1, 0.1, 0.01])
 
@@ -140,6 +144,9 @@ def test_schedules_by_hand():
         ({"upscale_factor": 9}, "upscale_factor must be an integer from 2 to 8, got 9"),
         ({"beta2": 1.0}, r"beta2 must be in \[0, 1\)"),
         ({"average_decay": 1.0}, r"average_decay must be in \[0, 1\)"),
+        ({"final": 1.5}, r"final must be in \[0, 1\], got 1.5"),
+        ({"decay_start": 1.0}, r"decay_start must be in \[0, 1\), got 1.0"),
+        ({"start": 3}, "start must be of kind str"),
         ({"warmup": -1}, "warmup must be at least 0"),
         ({"seed": -1}, "seed must be at least 0"),
         ({"loss": "huber"}, "loss must be one of mse, l1, charbonnier, got 'huber'"),

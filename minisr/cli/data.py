@@ -4,12 +4,14 @@ import sys
 from pathlib import Path
 
 from minisr import datasets
-from minisr.cli.common import Parser, add_command, note
+from minisr.cli.common import Parser, add_command, add_threads, note
+
+NEAREST = 10  # rows that are shown though nothing is found
 
 
 def list_command(arguments):
     """List the sets."""
-    row = "{:<11}{:>8}{:>9}  {:<10}{}"
+    row = "{:<19}{:>8}{:>9}  {:<10}{}"
     print(row.format("set", "pictures", "MB", "for", "checked by"))
     for dataset in datasets.DATASETS.values():
         size = "unknown" if dataset.megabytes is None else f"{dataset.megabytes:.1f}"
@@ -57,6 +59,24 @@ def verify_command(arguments):
     return 1 if any(report.problems for report in reports) else 0
 
 
+def overlap_command(arguments):
+    """Look for pictures of test sets among those to learn from."""
+    result = datasets.overlap(
+        arguments.learn, arguments.test, arguments.threads, sys.stderr.isatty()
+    )
+    found = result.found
+    print("correlation  found  picture to learn from, and the nearest one of the tests")
+    for match in result.nearest[: max(NEAREST, len(found))]:
+        verdict = "same" if match.same else "near" if match.is_found else ""
+        mirrored = ", mirrored" if match.mirrored else ""
+        print(f"{match.correlation:11.3f}  {verdict:5}  {match.learn}  {match.test}{mirrored}")
+    for path in result.bsd100:
+        print(f"{path}: called as a picture of BSD100, a test set")
+    count = len({*result.bsd100} | {match.learn for match in found})
+    print(f"{count} of {len(result.nearest)} pictures are not to be learnt from")
+    return 1 if count else 0
+
+
 def add_parser(commands):
     """Describe the command to argparse."""
     summary = "Fetch and check public sets of pictures."
@@ -80,3 +100,10 @@ def add_parser(commands):
         actions, "verify", verify_command, "Say which pictures are missing, different or unknown."
     )
     sub.add_argument("folder", type=Path, metavar="DIR", help="one set, or a folder of sets")
+    summary = "Say which pictures to learn from are those of a test set, or nearly."
+    sub = add_command(actions, "overlap", overlap_command, summary)
+    add_threads(sub)
+    sub.add_argument("learn", nargs="+", type=Path, metavar="LEARN", help="pictures and folders")
+    sub.add_argument(
+        "--test", nargs="+", type=Path, required=True, metavar="TEST", help="pictures and folders"
+    )

@@ -25,30 +25,24 @@ def train_command(arguments):
     """Train a network on pictures."""
     names = [field.name for field in dataclasses.fields(trainer.TrainConfig)]
     settings = {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
-    recipes = [path for path in arguments.pictures if path.suffix.lower() == ".toml"]
-    if len(recipes) > 1:
-        raise SettingsError(f"one recipe at a time, got {', '.join(map(str, recipes))}")
-    if recipes:
-        arguments.pictures.remove(recipes[0])
-        recipe = read_recipe(recipes[0])
-        if {"steps", "epochs"} & {*settings} or arguments.minutes is not None:
-            recipe = {k: v for k, v in recipe.items() if k not in ("steps", "epochs")}
-        options = recipe.get("options", {}) | settings.get("options", {})
-        settings = recipe | settings | ({"options": options} if options else {})
-    if settings and not arguments.resume and not arguments.pictures:
+    recipe = _take_recipe(arguments)
+    if recipe is not None:
+        settings = _overridden(recipe.settings, settings, arguments.minutes)
+    chosen = _pictures(arguments, recipe)
+    if settings and not arguments.resume and not chosen["pictures"]:
         raise SettingsError("train on what? name folders or pictures")
     with Interruptible() as interrupted:
         result = runs.train(
             arguments.output,
-            arguments.pictures,
             minutes=arguments.minutes,
-            validation=arguments.validation or (),
+            recipe=recipe and recipe.name,
             resume=arguments.resume,
             threads=arguments.threads,
             backend=arguments.device,
             show_progress=not arguments.quiet,
             say=note,
             should_stop=interrupted,
+            **chosen,
             **settings,
         )
     if not result.finished:
@@ -66,6 +60,46 @@ def train_command(arguments):
         )
     print(f"weights: {arguments.output / runs.MODEL}")
     return 0
+
+
+def _take_recipe(arguments):
+    """Take the recipe out of the pictures that were named, and return it; None if there is none."""
+    recipes = [path for path in arguments.pictures if path.suffix.lower() == ".toml"]
+    if len(recipes) > 1:
+        raise SettingsError(f"one recipe at a time, got {', '.join(map(str, recipes))}")
+    if not recipes:
+        return None
+    arguments.pictures.remove(recipes[0])
+    return read_recipe(recipes[0])
+
+
+def _overridden(recipe, settings, minutes):
+    """Return the settings of a recipe with those of the command line instead."""
+    if {"steps", "epochs"} & {*settings} or minutes is not None:
+        recipe = {k: v for k, v in recipe.items() if k not in ("steps", "epochs")}
+    options = recipe.get("options", {}) | settings.get("options", {})
+    return recipe | settings | ({"options": options} if options else {})
+
+
+def _pictures(arguments, recipe):
+    """Return what to learn from, to measure and to exclude; named pictures replace a recipe's."""
+    data = arguments.data
+    has_pictures = recipe is not None and bool(recipe.pictures)
+    chosen = {"pictures": arguments.pictures, "validation": (), "exclude": ()}
+    if data is not None:
+        if arguments.pictures or not has_pictures:
+            raise SettingsError(
+                "--data is where the pictures of a recipe lie: "
+                "give it with a recipe that names them, and name no others"
+            )
+        found = recipe.find(data)
+        chosen = {name: getattr(found, name) for name in chosen}
+    elif has_pictures and not arguments.pictures and not arguments.resume:
+        names = ", ".join(each.name for each in recipe.pictures)
+        raise SettingsError(f"where are the pictures of {recipe.name} ({names})? give --data DIR")
+    if arguments.validation:
+        chosen["validation"] = arguments.validation
+    return chosen
 
 
 def _measure(model):
@@ -101,6 +135,12 @@ def add_parser(commands):
         help="and folders; one of them may be a recipe (RECIPE.toml)",
     )
     sub.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="a folder")
+    sub.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="where the sets of pictures lie that a recipe names, see `minisr data get`",
+    )
     sub.add_argument("--minutes", type=float, metavar="T", help="as many steps as take so long")
     sub.add_argument(
         "--resume", action="store_true", help="go on with the run in RUN, whose settings stay"
@@ -142,6 +182,13 @@ def add_parser(commands):
     setting(("--beta2",), "beta2", "decay of the second moment", type=float)
     setting(("--schedule",), "schedule", "how the learning rate falls", choices=trainer.SCHEDULES)
     setting(("--warmup",), "warmup", "steps of its rise, for cosine", type=int)
+    setting(
+        ("--decay-start",),
+        "decay_start",
+        "part of the steps before it falls, for cosine",
+        type=float,
+    )
+    setting(("--final",), "final", "part of it that is left at the end, for cosine", type=float)
     setting(("--milestones",), "milestones", "epochs, for multistep", type=int, nargs="+")
     setting(("--gamma",), "gamma", "factor at a milestone, for multistep", type=float)
     setting(("--batch-size",), "batch_size", "patches a step", type=int)
@@ -152,6 +199,12 @@ def add_parser(commands):
         "luma_range",
         "luma to learn: studio as MATLAB has it, full as OpenCV and Pillow do",
         choices=LUMA_RANGES,
+    )
+    setting(
+        ("--start",),
+        "start",
+        "first weights: a file's, or those of a network that comes along, as espcn_x3",
+        metavar="WEIGHTS",
     )
     setting(("--initialization",), "initialization", "of the weights", choices=METHODS)
     setting(

@@ -7,16 +7,20 @@
 
 from minisr.datasets.catalogue import DATASETS, Dataset, Source, select
 from minisr.datasets.fetch import Fetched, get
+from minisr.datasets.overlap import Match, Overlap, overlap
 from minisr.datasets.verify import Problem, Report, verify
 
 __all__ = [
     "DATASETS",
     "Dataset",
     "Fetched",
+    "Match",
+    "Overlap",
     "Problem",
     "Report",
     "Source",
     "get",
+    "overlap",
     "select",
     "verify",
 ]

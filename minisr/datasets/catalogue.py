@@ -9,6 +9,9 @@ rows or columns larger, so BSD100-x3 is a set of its own; there is no Urban100 f
 DCSCN's copies say nothing of a scale, but its Set14 is cut to even sizes, as those for x2 are.
 
 BSDS500 without its `val` folder: those 100 pictures are BSD100, a test set.
+
+ImageNet1k-sample is one picture of each of ImageNet's thousand classes, as JPEG of whatever quality
+they were found with: shrink the large ones before learning from them.
 """
 
 from dataclasses import dataclass
@@ -31,6 +34,7 @@ class Source:
     commit : str
         40 hexadecimal digits.
     folder : str
+        Empty if the pictures lie beside its README.
     pattern : str
         The name there of a file that is called ``{stem}.png`` here; empty if it has the same name.
     """
@@ -46,10 +50,12 @@ class Source:
 
     def url(self, file):
         """Return the address of a file of the set."""
-        return f"{HOST}/{self.repository}/{self.commit}/{self.folder}/{self.name(file)}"
+        parts = (HOST, self.repository, self.commit, self.folder, self.name(file))
+        return "/".join(part for part in parts if part)
 
     def __str__(self):
-        return f"github.com/{self.repository} @ {self.commit[:8]} : {self.folder}"
+        folder = f" : {self.folder}" if self.folder else ""
+        return f"github.com/{self.repository} @ {self.commit[:8]}{folder}"
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,7 @@ _DCSCN = ("jiny2001/dcscn-super-resolution", "27d8f11cd8b5d58de0b91128b4b6c72375
 _SELFEX = ("jbhuang0604/SelfExSR", "8f6dd8c1d20cb7e8792a7177b4f6fd677633f598")
 _YANG = ("JYEDU/CV_Super_Resolution", "6cd8b1a0d49f7d2fcd9eae6eda06dcf089f864c8")
 _BSDS = ("BIDS/BSDS500", "a04b7c6c3a9f0ace74bf205c72a43d32e1c72722")
+_SAMPLE = ("EliSchwartz/imagenet-sample-images", "bc69043e2862758a1906c6a24a792bb28c6bb2ff")
 _BERKELEY = "Berkeley: non-commercial research and education only; cite Martin et al. 2001"
 
 
@@ -148,6 +155,13 @@ _ALL = (
         "Berkeley: non-commercial research and education only; cite Arbelaez et al. 2011",
         (Source(*_BSDS, "BSDS500/data/images"),),
         megabytes=29.3,
+    ),
+    Dataset(
+        "ImageNet1k-sample",
+        "training",
+        "ImageNet: non-commercial research and education only; cite Russakovsky et al. 2015",
+        (Source(*_SAMPLE, ""),),
+        megabytes=109.6,
     ),
 )
 DATASETS = {dataset.name: dataset for dataset in _ALL}

@@ -64,10 +64,14 @@ def pixel_hash(path):
     PictureError
         If it is not a picture, or not a whole one.
     """
-    pixels = read_picture(path).pixels
-    digest = hashlib.sha256(f"{pixels.shape} {pixels.dtype}\n".encode())
-    digest.update(pixels.tobytes())
-    return digest.hexdigest()
+    return digest(read_picture(path).pixels)
+
+
+def digest(pixels):
+    """Return the SHA-256 of a picture in memory, as `pixel_hash` does."""
+    content = hashlib.sha256(f"{pixels.shape} {pixels.dtype}\n".encode())
+    content.update(pixels.tobytes())
+    return content.hexdigest()
 
 
 def difference(path, expected):

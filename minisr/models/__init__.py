@@ -14,6 +14,7 @@ from minisr.models.files import (
 )
 from minisr.models.network import Network
 from minisr.models.srcnn import SRCNN
+from minisr.models.start import Start, read_start
 from minisr.models.subpixelcnn import SubPixelCNN
 from minisr.models.thinsr import ThinSR
 
@@ -23,6 +24,7 @@ __all__ = [
     "MODELS",
     "SRCNN",
     "Network",
+    "Start",
     "SubPixelCNN",
     "ThinSR",
     "build",
@@ -31,5 +33,6 @@ __all__ = [
     "load",
     "load_with_origin",
     "pretrained_names",
+    "read_start",
     "save",
 ]

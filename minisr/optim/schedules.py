@@ -20,7 +20,7 @@ def multi_step(milestones, gamma=0.5):
     return lambda step: gamma ** sum(step >= milestone for milestone in milestones)
 
 
-def cosine(steps, warmup=0, final=0.0):
+def cosine(steps, warmup=0, final=0.0, decay_start=0):
     """Return the schedule of a straight rise, then half a cosine down to ``final``.
 
     Parameters
@@ -31,16 +31,19 @@ def cosine(steps, warmup=0, final=0.0):
         Steps of the rise.
     final : float, optional
         The factor at the end.
+    decay_start : int, optional
+        The step from which it falls, if that is after the warm-up; between, the factor is 1.
 
     References
     ----------
     Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
     """
+    begin = max(warmup, decay_start)
 
     def factor(step):
         if step < warmup:
             return (step + 1) / warmup
-        done = (step - warmup) / max(1, steps - warmup)
+        done = max(0, step - begin) / max(1, steps - begin)
         return final + (1 - final) * (1 + math.cos(math.pi * min(1, done))) / 2
 
     return factor

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minisr import models
-from minisr.data import Patches, fingerprint
+from minisr.data import Patches, PictureSet, fingerprint
 from minisr.errors import CheckpointError, SettingsError, short
 from minisr.runs.folder import (
     CHECKPOINT,
@@ -72,6 +72,8 @@ def train(
     *,
     minutes=None,
     validation=(),
+    exclude=(),
+    recipe=None,
     resume=False,
     threads=None,
     backend="cpu",
@@ -86,13 +88,18 @@ def train(
     ----------
     folder : path-like
         Made if it is not there.
-    pictures : list of path-like
+    pictures : list of path-like or minisr.data.PictureSet
         Files and folders to learn from; a resumed run has them in its checkpoint.
     minutes : float, optional
         Instead of ``steps``: as many as take that long. The speed of the first steps is measured,
         then the number is fixed.
-    validation : list of path-like, optional
-        By default one picture in ten, at most eight, is held out.
+    validation : list of path-like or minisr.data.PictureSet, optional
+        Measured as it goes and never learnt from, even where ``pictures`` has them too. By default
+        one picture in ten, at most eight, is held out.
+    exclude : list of path-like or minisr.data.PictureSet, optional
+        Files not to learn from.
+    recipe : str, optional
+        The name of the recipe that all this is from.
     resume : bool, optional
         Go on from the folder's checkpoint; begin if there is none.
     threads : int, optional
@@ -126,14 +133,25 @@ def train(
     saved = saved_run(folder, resume)
     if saved:
         config = agree(saved, settings, minutes, backend, folder)
-        pictures = pictures or saved.about["pictures"]
-        validation = validation or saved.about["validation"]
+        pictures = pictures or [PictureSet(**each) for each in saved.about["pictures"]]
+        validation = validation or [PictureSet(**each) for each in saved.about["validation"]]
+        exclude = exclude or [PictureSet(**each) for each in saved.about["exclude"]]
+        recipe = saved.about["recipe"]
     elif resume and not (settings and pictures):
         raise SettingsError(f"there is no run in {folder} to resume; give pictures and a scale")
     else:
         config = new_config(settings, minutes)
+    start = None
+    if not saved and config.start is not None:  # a bad one is better known before the pictures
+        start = models.read_start(config.start, config.make_model("reference"))
+        say(_taken(start.about))
+    pictures = [PictureSet.at(path) for path in pictures]
+    validation = [PictureSet.at(path) for path in validation]
+    exclude = [PictureSet.at(path) for path in exclude]
     with Threads(threads) as pool:
-        learn, held_out = read(pictures, validation, config, pool, show_progress, say)
+        learn, held_out, sets = read(
+            pictures, validation, exclude, config, pool, show_progress, say
+        )
         patches = Patches(learn, config.patch_size, config.batch_size, config.seed)
         about = {
             "format": "training",
@@ -141,8 +159,14 @@ def train(
             "backend": backend,
             "fingerprint": fingerprint(learn),
             "validation_fingerprint": fingerprint(held_out),
-            "pictures": [str(Path(path).absolute()) for path in pictures],
-            "validation": [str(Path(path).absolute()) for path in validation],
+            "recipe": recipe,
+            "pictures": [dataclasses.asdict(each) for each in pictures],
+            "validation": [dataclasses.asdict(each) for each in validation],
+            "exclude": [dataclasses.asdict(each) for each in exclude],
+            "sets": sets,
+            "held_out": [each.name for each in validation]
+            or [Path(pair.name).name for pair in held_out],
+            "start": start and start.about,
             "rows": [],
             "round": [0.0, 0],
             "seconds": 0.0,
@@ -154,7 +178,7 @@ def train(
                         f"the run in {folder} had other pictures than these; "
                         "give it the same ones, or begin a new run in another folder"
                     )
-            about |= {name: saved.about[name] for name in ("rows", "round", "seconds")}
+            about |= {name: saved.about[name] for name in ("start", "rows", "round", "seconds")}
         elif minutes is not None:
             steps = steps_in(60 * minutes, config, patches, pool, backend, should_stop)
             config = dataclasses.replace(config, steps=steps)
@@ -167,6 +191,8 @@ def train(
                 trainer.load_state_dict(saved.tensors, saved.steps)
             except CheckpointError as error:
                 raise CheckpointError(f"{folder / CHECKPOINT}: {short(error)}") from error
+        elif start:
+            trainer.start_from(start.state)
         about["config"] = dataclasses.asdict(config)
         run = Run(folder, trainer, held_out, about, say if show_progress else lambda line: None)
         make_folder(folder)
@@ -174,3 +200,9 @@ def train(
         if run.about["rows"] and not run.draw():
             say("matplotlib is not installed, so no curves were drawn: pip install minisr[demo]")
         return Result(trainer.averaged, run.about["rows"], trainer.steps == config.steps)
+
+
+def _taken(start):
+    """Say what a network begins with."""
+    left = f", but for {', '.join(start['left'])}" if start["left"] else ""
+    return f"the first weights are those of {start['weights']}{left}"

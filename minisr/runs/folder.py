@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minisr import checkpoint
+from minisr.data import PictureSet
 from minisr.errors import CheckpointError, SettingsError
 from minisr.trainer import TrainConfig
 from minisr.version import __version__
@@ -20,6 +21,7 @@ CHECKPOINT, MODEL, LOG, CURVES = (
 COLUMNS = (  # of the log
     *("step", "epoch", "seconds", "learning_rate"),
     *("loss", "training_psnr", "psnr", "bicubic_psnr"),
+    "processor",
 )
 
 
@@ -28,13 +30,25 @@ def _are(kind):
     return lambda value: isinstance(value, list) and all(isinstance(v, kind) for v in value)
 
 
+def _are_sets(value):
+    """Return whether a value is a list of what `dataclasses.asdict` makes of sets of pictures."""
+    kinds = {field.name: field.type for field in dataclasses.fields(PictureSet)}
+    return _are(dict)(value) and all(
+        {*each} == {*kinds} and all(isinstance(each[name], kinds[name]) for name in kinds)
+        for each in value
+    )
+
+
 # What a checkpoint says beside tensors and settings, and how it is told from a damaged one's.
 SOUND = {
     "backend": lambda value: isinstance(value, str),
     "fingerprint": lambda value: isinstance(value, str),
     "validation_fingerprint": lambda value: isinstance(value, str),
-    "pictures": _are(str),
-    "validation": _are(str),
+    "recipe": lambda value: value is None or isinstance(value, str),
+    "pictures": _are_sets,
+    "validation": _are_sets,
+    "exclude": _are_sets,
+    "start": lambda value: value is None or (isinstance(value, dict) and "weights" in value),
     "rows": lambda value: _are(dict)(value) and all({*row} == {*COLUMNS} for row in value),
     "round": lambda value: _are(int | float)(value) and len(value) == 2,
     "seconds": lambda value: isinstance(value, int | float),
@@ -81,11 +95,12 @@ def saved_run(folder, resume):
 
 
 def read_log(folder):
-    """Return the rows of a run's log, numbers as numbers; none if the folder has no log.
+    """Return the rows of a run's log, numbers as numbers; none if there is no log.
 
     Parameters
     ----------
     folder : path-like
+        Or the log itself, wherever it is kept.
 
     Returns
     -------
@@ -97,18 +112,22 @@ def read_log(folder):
     CheckpointError
         If the file is there but is no such log.
     """
-    path = Path(folder) / LOG
+    path = Path(folder)
+    path = path / LOG if path.is_dir() else path
     if not path.is_file():
         return []
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            rows = [
-                {name: float(row[name]) if row[name] else None for name in COLUMNS}
-                for row in csv.DictReader(file)
-            ]
-        return [row | {"step": int(row["step"])} for row in rows]
+            return [_row(words) for words in csv.DictReader(file)]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is not the log of a run: {error}") from error
+
+
+def _row(words):
+    """Return a row of a log, numbers as numbers; those of earlier versions name no processor."""
+    numbers = [name for name in COLUMNS if name != "processor"]
+    row = {name: float(words[name]) if words[name] else None for name in numbers}
+    return row | {"step": int(row["step"]), "processor": words.get("processor")}
 
 
 def discard(folder):

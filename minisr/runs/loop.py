@@ -3,7 +3,6 @@
 import csv
 import math
 import time
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -16,7 +15,7 @@ from minisr.plots import plot_curves
 from minisr.protocols import PROTOCOLS
 from minisr.runs.folder import CHECKPOINT, COLUMNS, CURVES, LOG, MODEL
 from minisr.runs.pictures import hidden
-from minisr.threads import Threads
+from minisr.threads import Threads, processor
 from minisr.trainer import Trainer
 
 ROUNDS = 40  # rows in the log: after each round the network is validated
@@ -103,6 +102,7 @@ class Run:
             "training_psnr": 10 * math.log10(1 / loss) if is_mse else None,
             "psnr": psnr,
             "bicubic_psnr": self.bicubic,
+            "processor": f"{processor()}, {self.trainer.threads.count} threads",
         }
         self.about["rows"].append(row)
         text = f"loss {loss:.3g}"
@@ -121,11 +121,18 @@ class Run:
         if not all(np.isfinite(array).all() for array in state.values()):
             self._fell_apart("finite, weights not")  # a good checkpoint must not be replaced by it
         checkpoint.save(self.folder / CHECKPOINT, state, self.about | {"steps": trainer.steps})
-        training = {
-            "config": self.about["config"],
+        about = self.about
+        training = {  # neither paths nor times: the same run gives the same file anywhere
+            "recipe": about["recipe"],
+            "config": about["config"] | {"start": about["start"] and about["start"]["weights"]},
+            "start": about["start"],
             "steps": trainer.steps,
-            "pictures": sorted({Path(path).name for path in self.about["pictures"]}),
-            "fingerprint": self.about["fingerprint"],
+            "pictures": sorted({each["name"] for each in about["pictures"]}),
+            "sets": about["sets"],
+            "excluded": [each["name"] for each in about["exclude"]],
+            "fingerprint": about["fingerprint"],
+            "validation": about["held_out"],
+            "validation_fingerprint": about["validation_fingerprint"],
         }
         models.save(trainer.averaged, self.folder / MODEL, training)
         with (

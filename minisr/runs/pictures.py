@@ -1,27 +1,76 @@
 """The pictures of a run: those to learn from and those held out."""
 
+import os
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
-from minisr.data import read_pairs
+from minisr.data import fingerprint, read_pairs
 from minisr.errors import PictureError
 from minisr.images import find_pictures
 
 
-def read(pictures, validation, config, pool, show_progress, say):
-    """Return the pairs to learn from and those held out."""
+class Read(NamedTuple):
+    """Pictures in memory.
 
-    def pairs_of(paths, what):
+    Attributes
+    ----------
+    learn, held_out : list of Pair
+    sets : list of dict
+        Of each folder to learn from: its name, how many pictures were taken and their fingerprint,
+        and how they were made smaller.
+    """
+
+    learn: list
+    held_out: list
+    sets: list
+
+
+def read(pictures, validation, exclude, config, pool, show_progress, say):
+    """Read what a run needs.
+
+    Parameters
+    ----------
+    pictures, validation, exclude : list of minisr.data.PictureSet
+        To learn from, less those of ``validation``, which are held out, and of ``exclude``. If
+        ``validation`` is empty, some of the others are held out.
+    config : minisr.trainer.TrainConfig
+    pool : minisr.threads.Threads
+    show_progress : bool
+    say : callable
+
+    Returns
+    -------
+    Read
+    """
+
+    def pairs_of(owners, what):
         def progress(items):
             return tqdm(items, desc=what, leave=False, disable=hidden(show_progress))
 
-        files = find_pictures(paths)
         return read_pairs(
-            files, config.upscale_factor, config.in_channels, pool, progress, config.luma_range
+            owners,
+            config.upscale_factor,
+            config.in_channels,
+            pool,
+            progress,
+            config.luma_range,
+            lambda path, pixels: owners[path].smaller(pixels),
         )
 
-    pairs = pairs_of(pictures, "reading pictures")
+    measured = _owners(validation)
+    excluded = _owners(exclude)
+    unseen = {os.path.realpath(path) for path in (*measured, *excluded)}
+    owners = {
+        path: owner
+        for path, owner in _owners(pictures).items()
+        if os.path.realpath(path) not in unseen
+    }
+    if not owners:
+        raise PictureError("no picture is left to learn from: all of them are held out or excluded")
+    pairs = pairs_of(owners, "reading pictures")
+    by_pair = dict(zip(pairs, owners.values(), strict=True))
     need = config.patch_size * config.upscale_factor
     fitting = [pair for pair in pairs if min(pair.low.shape[1:]) >= config.patch_size]
     small = [Path(pair.name).name for pair in pairs if pair not in fitting]
@@ -38,9 +87,34 @@ def read(pictures, validation, config, pool, show_progress, say):
             f"{', '.join(small[:3])}{more}"
         )
     if validation:
-        return fitting, pairs_of(validation, "reading validation pictures")
-    held_out = _spread(fitting, min(8, -(-len(fitting) // 10)) if len(fitting) > 1 else 0)
-    return [pair for pair in fitting if pair not in held_out], held_out
+        learn, held_out = fitting, pairs_of(measured, "reading validation pictures")
+    else:
+        count = min(8, -(-len(fitting) // 10)) if len(fitting) > 1 else 0
+        held_out = _spread(fitting, count)
+        learn = [pair for pair in fitting if pair not in held_out]
+    folders = [owner for owner in pictures if Path(owner.path).is_dir()]
+    return Read(learn, held_out, [_described(owner, learn, by_pair) for owner in folders])
+
+
+def _owners(sets):
+    """Return whose each picture is: a dict from its path to a set, in order, each file once."""
+    owners = {}
+    for owner in sets:
+        for path in find_pictures(owner.path):
+            owners.setdefault(path, owner)
+    return owners
+
+
+def _described(owner, learn, by_pair):
+    """Return what files of weights say about a set."""
+    taken = [pair for pair in learn if by_pair[pair] is owner]
+    smaller = {"shrink": owner.shrink, "above": owner.above} if owner.shrink > 1 else {}
+    return {
+        "name": owner.name,
+        "pictures": len(taken),
+        "fingerprint": fingerprint(taken),
+        **smaller,
+    }
 
 
 def _spread(items, count):
