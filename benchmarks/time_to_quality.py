@@ -51,6 +51,7 @@ from peers import TWINS
 from minisr.data import Patches
 from minisr.evaluation import evaluate_picture, mean, score_pair
 from minisr.images import find_pictures
+from minisr.models import MODELS
 from minisr.protocols import PROTOCOLS
 from minisr.recipes import read_recipe
 from minisr.runs.pictures import read
@@ -531,7 +532,8 @@ def main():
     options = parser(__doc__)
     options.add_argument("data", type=Path, help="a folder with T91, BSDS500/train and Set5")
     options.add_argument("--minutes", type=float, help="of each one's training; 3 by default")
-    options.add_argument("--network", choices=list(TWINS), help="espcn by default")
+    known = [name for name in TWINS if name in MODELS]
+    options.add_argument("--network", choices=known, help="espcn by default")
     options.add_argument("--scale", type=int, help="3 by default")
     options.add_argument("--recipe", type=Path, help="settings for all, as `minisr train` has them")
     options.add_argument("--adam-rate", type=float, default=2e-3, help="Adam's learning rate")
