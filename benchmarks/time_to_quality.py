@@ -97,20 +97,26 @@ class InTorch:
         self.adam = torch.optim.Adam(self.parameters, config.learning_rate, betas, fused=True)
         self.schedule = config.make_schedule(patches.steps_per_epoch)
         self.steps = 0
+        self.learn()  # compiles, and changes no weight
 
-    def step(self):
-        """Draw a batch, take a step on it, and return its loss."""
+    def learn(self):
+        """Draw a batch, set the gradients to its own, and return its loss."""
         low, high = map(torch.from_numpy, self.patches.batch(self.steps))
         self.adam.zero_grad()
         loss = LOSSES[self.config.loss](self.forward(low), high)
         loss.backward()
+        return loss.item()
+
+    def step(self):
+        """Draw a batch, take a step on it, and return its loss."""
+        loss = self.learn()
         self.adam.param_groups[0]["lr"] = self.config.learning_rate * self.schedule(self.steps)
         self.adam.step()
         self.steps += 1
         decay = min(self.config.average_decay, (1 + self.steps) / (10 + self.steps))
         with torch.no_grad():  # all at once, as torch.optim.swa_utils does it
             torch._foreach_lerp_(self.averaged, self.parameters, 1 - decay)
-        return loss.item()
+        return loss
 
     def weights(self):
         """Return the averaged weights by name."""
