@@ -26,10 +26,40 @@ def torch_network(state, upscale_factor):
         nn.Conv2d(32, upscale_factor**2, 3, padding=1),
         nn.PixelShuffle(upscale_factor),
     )
+    return with_weights(network, state)
+
+
+class _ThinSR(nn.Module):
+    """Thin convolutions, whose R*R channels are added to the pixel that they start from."""
+
+    def __init__(self, convolutions, upscale_factor):
+        super().__init__()
+        *first, last = convolutions
+        layers = [layer for conv in first for layer in (conv, nn.PReLU(conv.out_channels))]
+        self.body = nn.Sequential(*layers, last)
+        self.shuffle = nn.PixelShuffle(upscale_factor)
+
+    def forward(self, x):
+        return self.shuffle(self.body(x - 0.5) + x)
+
+
+def thin_torch_network(state, upscale_factor):
+    """Return ThinSR in PyTorch with the weights of a ``state_dict``, which say how deep it is."""
+    shapes = [array.shape for array in state.values() if array.ndim == 4]
+    convolutions = [nn.Conv2d(C, F, K, padding=K // 2) for F, C, K, _ in shapes]
+    return with_weights(_ThinSR(convolutions, upscale_factor), state)
+
+
+def with_weights(network, state):
+    """Return a network of PyTorch with the weights of a ``state_dict``, in its order."""
     with torch.no_grad():
         for parameter, value in zip(network.parameters(), state.values(), strict=True):
             parameter.copy_(torch.from_numpy(value))
     return network
+
+
+# Networks of minisr that are written down for PyTorch, too, by name.
+TWINS = {"espcn": torch_network, "thinsr": thin_torch_network}
 
 
 def torch_peers(state, upscale_factor, low, threads, compiled):

@@ -17,6 +17,7 @@ import peers_quality
 import quality
 import scaling
 import startup
+import time_to_quality
 import training
 import upsamplers
 from measure import markdown
@@ -24,7 +25,7 @@ from measure import markdown
 FOLDER = Path(__file__).parent
 NAMES = (
     *("inference", "training", "layers", "startup", "scaling", "upsamplers"),
-    *("quality", "peers_quality"),
+    *("time_to_quality", "quality", "peers_quality"),
 )
 
 
@@ -61,6 +62,11 @@ def tables(name, report):
         yield markdown(report["costs"], upsamplers.TIMES)
         yield f"**After {report['steps']} steps of training, {report['pictures']}**"
         yield markdown(report["quality"], upsamplers.QUALITY)
+    elif name == "time_to_quality":
+        yield f"**{report['title']}**"
+        yield markdown(report["finals"], time_to_quality.FINALS)
+        yield markdown(report["marks"], list(report["marks"][0]))
+        yield time_to_quality.remarks(report)
     elif name == "quality":
         for part in report["tables"]:
             yield f"**x{part['scale']}**"

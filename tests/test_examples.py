@@ -23,7 +23,10 @@ def test_an_example_runs(path, tmp_path):
         assert float(figures["ESPCN"]) > float(figures["bicubic"])
     if path.name.startswith("04"):
         assert read_picture(tmp_path / "larger.png").pixels.shape == (144, 192, 3)
+    if path.name.startswith("06"):
+        drawn = sorted(file.name[0] for file in (tmp_path / "why-adam-crawls").glob("*.png"))
+        assert drawn == ["1", "2", "3", "4", "5"]
 
 
-def test_there_are_five_and_they_are_numbered():
-    assert [path.name[:2] for path in EXAMPLES] == ["01", "02", "03", "04", "05"]
+def test_there_are_six_and_they_are_numbered():
+    assert [path.name[:2] for path in EXAMPLES] == ["01", "02", "03", "04", "05", "06"]
