@@ -21,10 +21,6 @@ A curve is that of one schedule, made for all the minutes. Who has fewer of them
 schedule for these, and gets further than the curve is there.
 """
 
-import os
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's threads would get into minisr's way
-
 import dataclasses
 import itertools
 import random
@@ -48,9 +44,10 @@ from measure import (
 )
 from peers import TWINS
 
-from minisr.data import Patches
+from minisr.data import Patches, PictureSet
 from minisr.evaluation import evaluate_picture, mean, score_pair
 from minisr.images import find_pictures
+from minisr.kernels.reference import CHARBONNIER_EPSILON
 from minisr.models import MODELS
 from minisr.protocols import PROTOCOLS
 from minisr.recipes import read_recipe
@@ -59,10 +56,15 @@ from minisr.threads import Threads
 from minisr.trainer import TrainConfig, Trainer
 
 SLICE = 5.0  # seconds
+OF_SET5 = "302003.jpg"  # of BSDS500/train: Set5's woman at a higher resolution
 OURS = {"minisr, Adam": "adam", "minisr, SOAP": "soap"}
 THEIRS = "PyTorch, Adam"
 FORMS = {"eager": lambda network: network, "torch.compile": torch.compile}
-LOSSES = {"mse": torch.nn.functional.mse_loss, "l1": torch.nn.functional.l1_loss}
+LOSSES = {
+    "mse": torch.nn.functional.mse_loss,
+    "l1": torch.nn.functional.l1_loss,
+    "charbonnier": lambda x, y: ((x - y) ** 2 + CHARBONNIER_EPSILON**2).sqrt().mean(),
+}
 PROTOCOL = PROTOCOLS["matlab"]
 # Okabe and Ito's, which the colour-blind tell apart as well.
 COLOURS = {
@@ -161,14 +163,18 @@ class Judge:
 
 def pictures_of(folder, config, threads):
     """Return the pairs to learn from, those held out, and the files of Set5."""
-    train = find_pictures(folder / "BSDS500" / "train")
-    held_out = train[::10]
-    learn = find_pictures(folder / "T91") + [path for path in train if path not in held_out]
-    pairs, held_out = read(learn, held_out, config, threads, False, print)
+    train = folder / "BSDS500" / "train"
+    held_out = [path for path in find_pictures(train)[::10] if path.name != OF_SET5]
+    of_set5 = [path for path in [train / OF_SET5] if path.is_file()]
+    learn, held_out, of_set5 = (
+        [PictureSet.at(path) for path in paths]
+        for paths in ([folder / "T91", train], held_out, of_set5)
+    )
+    pictures = read(learn, held_out, of_set5, config, threads, False, print)
     last = folder / "Set5"
     if not last.is_dir():
         print(f"left out: Set5, since {last} is not there")
-    return pairs, held_out, find_pictures(last) if last.is_dir() else []
+    return pictures.learn, pictures.held_out, find_pictures(last) if last.is_dir() else []
 
 
 def apart(ours, theirs):

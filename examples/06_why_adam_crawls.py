@@ -7,10 +7,6 @@ had meanwhile, and checked on the spot. Five pictures go into a folder.
 python examples/06_why_adam_crawls.py [FOLDER]    (wants the extra `demo`)
 """
 
-import os
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's threads would get into minisr's way
-
 import sys
 import textwrap
 import time

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
-from minisr import ESPCN, kernels
+from minisr import ESPCN, kernels, models
 from minisr.errors import CheckpointError, SettingsError, ShapeError
 from minisr.images import imresize
 from minisr.layers import Bicubic, Conv2d, Layer, PixelShuffle
@@ -196,3 +196,16 @@ def test_the_same_rng_gives_the_same_network():
     a, b, c = (ESPCN(3, rng=np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert_array_equal(a.layers["conv2"].weight.value, b.layers["conv2"].weight.value)
     assert (a.layers["conv2"].weight.value != c.layers["conv2"].weight.value).any()
+
+
+def test_residual_initialization_begins_near_the_identity_between_the_ends():
+    model = models.build(
+        "thinsr", {"upscale_factor": 3, "channels": 24, "depth": 3}, rng=np.random.default_rng(1)
+    )
+    size = np.sqrt(2 / ((1 + 0.25**2) * 24 * 9))  # he_normal's
+    for name in ("conv2", "conv3", "conv4"):
+        rest = model.layers[name].weight.value.copy()
+        rest[np.arange(24), np.arange(24), 1, 1] -= 1
+        assert_allclose(rest.std(), 0.5 * size, rtol=0.05)
+    assert_allclose(model.layers["conv5"].weight.value.std(), 0.1 * size, rtol=0.05)
+    assert_allclose(model.layers["conv1"].weight.value.std(), size * np.sqrt(24 * 9 / 25), rtol=0.1)

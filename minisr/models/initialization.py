@@ -80,6 +80,24 @@ def he_normal(conv, rng, slope=0.25, scale=1.0):
     normal(conv, rng, scale * deviation)
 
 
+def near_identity(conv, rng):
+    """Let a convolution pass on its input, and add half as much of `he_normal`.
+
+    Many layers then begin as few: each only adds to what came before, as a residual block does,
+    and costs nothing more when the network is used. Zagoruyko and Komodakis, arXiv 1706.00388,
+    have the idea.
+
+    Parameters
+    ----------
+    conv : Conv2d
+        Overwritten; with as many filters as channels, and an odd kernel.
+    rng : numpy.random.Generator
+    """
+    he_normal(conv, rng, scale=0.5)
+    channels, middle = np.arange(conv.weight.value.shape[0]), conv.weight.value.shape[2] // 2
+    conv.weight.value[channels, channels, middle, middle] += 1
+
+
 def icnr(conv, upscale_factor):
     """Give the R*R filters that make one output channel's pixels the weights of the first of them.
 
@@ -143,8 +161,8 @@ def initialize(model, rng, method=None, with_icnr=False):
     method : str, optional
         One of ``METHODS``; by default the network's own. "orthogonal" has gain sqrt(2) before
         ReLU and 1 elsewhere; "balanced" is "uniform" and then `balance_ends`;
-        "residual" is `he_normal` with a last layer near zero, for networks that begin as their
-        skip.
+        "residual" is `he_normal`, between the ends `near_identity`, and a last layer near zero,
+        for networks that begin as their skip.
     with_icnr : bool, optional
         Whether the filters of convolutions before a shuffle start as copies, see `icnr`.
 
@@ -167,7 +185,10 @@ def initialize(model, rng, method=None, with_icnr=False):
         elif method == "normal":
             normal(layer, rng)
         elif method == "residual":
-            he_normal(layer, rng, scale=0.01 if layer is convolutions[-1] else 1.0)
+            if layer in (convolutions[0], convolutions[-1]):
+                he_normal(layer, rng, scale=0.1 if layer is convolutions[-1] else 1.0)
+            else:
+                near_identity(layer, rng)
         else:
             uniform(layer, rng)
         if with_icnr and isinstance(following, PixelShuffle):
