@@ -108,7 +108,7 @@ class TorchSRCNN(nn.Module):
 
 
 class TorchThinSR(nn.Module):
-    def __init__(self, upscale_factor, in_channels=1, channels=22, depth=5):
+    def __init__(self, upscale_factor, in_channels=1, channels=16, depth=9):
         super().__init__()
         for k in range(1, depth + 2):
             sizes = (in_channels, channels, 5) if k == 1 else (channels, channels, 3)
@@ -393,18 +393,19 @@ def test_subpixelcnn_starts_orthogonal_with_the_gain_of_relu():
         assert not layer.bias.value.any()
 
 
-def test_thinsr_starts_near_its_skip_and_keeps_the_size_of_values(rng):
+def test_thinsr_starts_about_its_skip_and_values_grow_slowly(rng):
     model = ThinSR(3, channels=64, rng=np.random.default_rng(0))
     x = rng.random((1, 1, 40, 40), np.float32)
     nearest = np.repeat(np.repeat(x, 3, axis=2), 3, axis=3)
-    assert 1e-4 < np.abs(model(x) - nearest).max() < 0.1
+    added = model(x) - nearest
+    assert 1e-4 < added.std() < x.std()  # of noise; pictures are smoother
     sizes, values = [], x - np.float32(0.5)
     for name, layer in model.layers.items():
         values = layer(values)
         if name.startswith("prelu"):
             sizes.append(np.square(values[..., 8:-8, 8:-8]).mean())
     ratios = np.divide(sizes[1:], sizes[:-1])
-    assert 0.6 < ratios.min() < ratios.max() < 1.6
+    assert 1 < ratios.min() < ratios.max() < 1.6
 
 
 def test_thinsrs_padding_is_grey(rng):

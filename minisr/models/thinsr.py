@@ -44,7 +44,7 @@ class ThinSR(Network, ConvStack):
     --------
     >>> model = ThinSR(upscale_factor=3)
     >>> model.parameter_count
-    24385
+    22761
     >>> model(np.zeros((1, 1, 5, 4), np.float32)).shape
     (1, 1, 15, 12)
     """
@@ -58,8 +58,8 @@ class ThinSR(Network, ConvStack):
         upscale_factor,
         *,
         in_channels=1,
-        channels=22,
-        depth=5,
+        channels=16,
+        depth=9,
         luma_range="studio",
         backend="cpu",
         dtype=np.float32,
