@@ -16,7 +16,7 @@ from minisr import kernels
 from minisr.errors import SettingsError
 from minisr.kernels.cpu.vectors import LANES
 from minisr.layers import Bicubic, Conv2d, ConvStack, PixelShuffle, PReLU, ReLU, Sigmoid, Tanh
-from minisr.models import ESPCN, ThinSR
+from minisr.models import ESPCN, ThinSR, initialization
 from minisr.threads import Threads
 
 cpu = kernels.load("cpu")
@@ -124,15 +124,16 @@ def test_an_activation_after_the_shuffle(output_activation, pool, rng):
 
 
 def thinsr(R, rng, **options):
-    """Make a network whose slopes are of all kinds, and that is more than its skip."""
+    """Make a network with slopes of all kinds, whose values keep their size, and with its skip."""
     model = ThinSR(R, rng=rng, **options)
     for layer in model.layers.values():
         if isinstance(layer, PReLU):
             layer.weight.value[...] = rng.uniform(-1, 1.5, layer.weight.value.shape)
             layer.weight.value[:2] = (0, 2)
         elif isinstance(layer, Conv2d):
+            initialization.he_normal(layer, rng)
             layer.bias.value[...] = 0.1 * rng.standard_normal(layer.bias.value.shape)
-    model.convolutions[-1].weight.value[...] *= 20
+    model.convolutions[-1].weight.value[...] *= 0.2
     return model
 
 
@@ -166,9 +167,9 @@ def test_every_size_of_the_pieces_and_number_of_threads_gives_the_same_bits(R, m
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 900), (900, 1), (2, 3), (3000, 5), (5, 3000)])
-@pytest.mark.parametrize("make", [espcn, thinsr])
-def test_pictures_of_unusual_shape(shape, make, pool, rng):
-    model = make(3, rng)
+@pytest.mark.parametrize(("make", "options"), [(espcn, {}), (thinsr, {"channels": 22, "depth": 5})])
+def test_pictures_of_unusual_shape(shape, make, options, pool, rng):
+    model = make(3, rng, **options)
     x = rng.random((1, 1, *shape), np.float32)
     assert_allclose(model(x, pool), layer_by_layer(model)(x), rtol=2e-6, atol=2e-6)
 
