@@ -20,7 +20,7 @@ def upscale(picture, scale=3, model=None, threads=None):
     scale : int, optional
         Ignored where ``model`` is a network, which has its own.
     model : str or Network, optional
-        A network, or the name of one that comes with minisr; by default "espcn".
+        A network, or the name of one that comes with minisr; by default `minisr.models.DEFAULT`.
     threads : minisr.threads.Threads, optional
         By default one a processor.
 
@@ -59,7 +59,7 @@ def upscale(picture, scale=3, model=None, threads=None):
     if picture.dtype.kind == "f" and not np.isfinite(picture).all():
         raise PictureError("upscale expects finite numbers, got NaN or infinity among them")
     if model is None or isinstance(model, str):
-        model = models.from_pretrained(model or "espcn", scale)
+        model = models.from_pretrained(model or models.DEFAULT, scale)
 
     maximum = MAXIMUM[picture.dtype.name]
     planes = picture.reshape(*picture.shape[:2], channels).astype(np.float32) / np.float32(maximum)

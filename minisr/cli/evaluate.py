@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from minisr import models
 from minisr.cli import evaluation_page
 from minisr.cli.common import (
     add_command,
@@ -145,7 +146,7 @@ def _protocols(name, with_lows):
 
 def _methods(arguments):
     """Return bicubic and the networks that are asked for, by name, and their scale."""
-    methods = dict.fromkeys(["bicubic", *(arguments.model or ["espcn"])])
+    methods = dict.fromkeys(["bicubic", *(arguments.model or [models.DEFAULT])])
     scale = arguments.scale
     # Files first: they have one scale, those that come along have several.
     for name in sorted(methods, key=comes_along):
@@ -220,7 +221,7 @@ def add_parser(commands):
         "--model",
         action="append",
         help="a network that comes along, or a file of weights; may be repeated; "
-        "'bicubic' alone measures no network (default: espcn)",
+        f"'bicubic' alone measures no network (default: {models.DEFAULT})",
     )
     sub.add_argument(
         "--protocol",

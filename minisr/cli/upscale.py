@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from minisr import models
 from minisr.cli.common import (
     add_command,
     add_device,
@@ -110,7 +111,7 @@ def add_parser(commands):
     sub.add_argument(
         "-m",
         "--model",
-        default="espcn",
-        help="a network that comes along, or a file of weights (default: espcn)",
+        default=models.DEFAULT,
+        help="a network that comes along, or a file of weights (default: %(default)s)",
     )
     add_device(sub)

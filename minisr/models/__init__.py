@@ -3,6 +3,7 @@
 from minisr.models.edsr import EDSR
 from minisr.models.espcn import ESPCN
 from minisr.models.files import (
+    DEFAULT,
     MODELS,
     build,
     describe,
@@ -19,6 +20,7 @@ from minisr.models.subpixelcnn import SubPixelCNN
 from minisr.models.thinsr import ThinSR
 
 __all__ = [
+    "DEFAULT",
     "EDSR",
     "ESPCN",
     "MODELS",
