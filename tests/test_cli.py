@@ -119,7 +119,7 @@ def test_mistakes_in_upscale(folder, weights, tmp_path, capsys):
     assert "expected a folder of pictures" in error(tmp_path / "empty")
     assert "text.png: not a picture" in error(tmp_path / "text.png", "-m", weights)
     assert "cut.png: cannot be read" in error(tmp_path / "cut.png", "-m", weights)
-    assert "no weights of thinsr x7" in error(picture, "-s", 7)
+    assert "no weights of thinsr-small x7" in error(picture, "-s", 7)
     assert "w.safetensors enlarges x2, not x3" in error(picture, "-s", 3, "-m", weights)
     assert "is a folder; a run's weights are in" in error(picture, "-m", tmp_path / "empty")
     assert "bad.safetensors is no safetensors" in error(picture, "-m", tmp_path / "bad.safetensors")
