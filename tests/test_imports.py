@@ -42,6 +42,7 @@ ALLOWED = {
     "convert": {"errors", "atomic", "checkpoint", "formats", "models"},
     "optim": {"errors", "kernels", "layers", "models"},
     "upscale": {"errors", "images", "kernels", "layers", "models", "threads"},
+    "upscale_file": {"errors", "atomic", "images"},
     "evaluation": {"errors", "images", "protocols", "data", "models", "upscale"},
     "figures": {"atomic", "evaluation", "version"},
     "trainer": {"errors", "data", "kernels", "layers", "models", "optim", "threads"},
