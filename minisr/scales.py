@@ -5,12 +5,11 @@ import numbers
 import threading
 from pathlib import Path
 
-import numpy as np
-
 from minisr import models
+from minisr.enlargement import Enlargement, Step, halo_of
 from minisr.errors import PictureError, SettingsError
-from minisr.images import imresize
-from minisr.models.reach import BLOCK, reach
+from minisr.models.flat import flat_error
+from minisr.models.reach import reach
 
 LARGEST = 16  # times as high and as wide
 DEFAULT = 3  # where no scale or size is given, and the model is a name
@@ -32,6 +31,9 @@ class Enlarger:
         picture's shape decides it.
     device : str, optional
         What computes, see `minisr.kernels.load`; a network has its own already.
+    as_trained : bool, optional
+        Whether to leave networks as they are, which on flat pictures is not flat; otherwise see
+        `minisr.enlargement.Step`.
 
     Attributes
     ----------
@@ -64,12 +66,13 @@ class Enlarger:
     Networks are loaded when they are first needed, once, whichever thread comes first.
     """
 
-    def __init__(self, model=None, scale=None, size=None, device="cpu"):
+    def __init__(self, model=None, scale=None, size=None, device="cpu", as_trained=False):
         if scale is not None and size is not None:
             raise SettingsError(f"expected a scale or a size, got both: x{scale} and {size}")
-        self.device = device
+        self.device, self.as_trained = device, as_trained
         self._lock = threading.Lock()
-        self._networks = {}  # by factor
+        self._networks, self._steps = {}, {}  # by factor
+        self._enlargements = {}  # by the size of the picture
         self._choose(models.DEFAULT if model is None else model)
         self.scale, self.size = None, None
         if size is None:
@@ -94,10 +97,18 @@ class Enlarger:
 
     def network(self, factor):
         """Return the network of a factor, loaded if it has not been."""
+        return self._step(factor).network
+
+    def _step(self, factor):
         with self._lock:
-            if factor not in self._networks:
-                self._networks[factor] = models.from_pretrained(self.name, factor, self.device)
-            return self._networks[factor]
+            if factor not in self._steps:
+                network = self._networks.get(factor)
+                if network is None:
+                    network = models.from_pretrained(self.name, factor, self.device)
+                # Of RGB there is no table: it would have every colour in it.
+                mended = not self.as_trained and network.in_channels == 1 and reach(network)
+                self._steps[factor] = Step(network, flat_error(network) if mended else None)
+            return self._steps[factor]
 
     def chain(self, scale):
         """Return the factors of the networks that make ``scale`` or a little more.
@@ -161,6 +172,26 @@ class Enlarger:
         high, wide = self.size_of(height, width)
         return self.chain(max(high / height, wide / width))
 
+    def of(self, height, width):
+        """Return how pictures of this size become larger ones.
+
+        Parameters
+        ----------
+        height, width : int
+            In pixels.
+
+        Returns
+        -------
+        minisr.enlargement.Enlargement
+        """
+        shape = height, width
+        if shape not in self._enlargements:
+            steps = [self._step(factor) for factor in self.chain_of(*shape)]
+            made = Enlargement(steps, shape, self.size_of(*shape), self.device)
+            self._enlargements = {shape: made}  # of one size alone: a folder may have thousands
+            return made
+        return self._enlargements[shape]
+
     def plane(self, low, threads=None):
         """Enlarge one plane.
 
@@ -176,16 +207,8 @@ class Enlarger:
         ndarray, shape ``size_of(H, W)``, float32
             Not clipped.
         """
-        large = low[None, None]
-        for factor in self.chain_of(*low.shape):
-            network = self.network(factor)
-            if network.in_channels == 3:
-                large = np.repeat(large, 3, axis=1)
-            large = network(np.ascontiguousarray(large), threads)
-            if network.in_channels == 3:
-                large = large.mean(axis=1, keepdims=True)
-        large, size = large[0, 0], self.size_of(*low.shape)
-        return large if large.shape == size else imresize(large, size)
+        enlargement = self.of(*low.shape)
+        return enlargement.rows(low[None], 0, 0, enlargement.size[0], threads)[0]
 
     @property
     def _some_network(self):
@@ -207,18 +230,7 @@ class Enlarger:
         """Rows that a band needs above and below it, or None."""
         if self.size is not None or math.prod(self.chain(self.scale)) != self.scale:
             return None
-        return self.halo_of(self.chain(self.scale))
-
-    def halo_of(self, chain):
-        """Return the rows that a band needs above and below it for a chain of networks, or None."""
-        rows = 0
-        for factor in reversed(chain):
-            seen = reach(self.network(factor), to_the_bit=True)
-            if seen is None:
-                return None
-            # From the large picture of this network to its small one, where blocks begin again.
-            rows = -(-(-(-rows // factor) + seen) // BLOCK) * BLOCK
-        return rows
+        return halo_of([self._step(factor) for factor in self.chain(self.scale)])
 
     @property
     def label(self):
