@@ -1,6 +1,7 @@
 """One picture's way through a chain of networks: any rows of the result from the rows they need."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -144,34 +145,76 @@ class Enlargement:
         rows = max(BAND_BYTES // row - 2 * self.halo, 2 * self.halo, BLOCK) // BLOCK * BLOCK
         return max(1, rows * self.size[0] // self.shape[0])
 
-    def rows(self, band, top, first, last, threads=None):
-        """Return some rows of the result.
+    def make(self, band, top, first, last, threads):
+        """Send a band through the networks.
 
         Parameters
         ----------
         band : ndarray, shape (N, h, W), float32
-            Rows ``top`` to ``top + h - 1`` of the picture's planes: those of `source_rows`, to the
-            last bit if it is just these.
+            Rows ``top`` to ``top + h - 1`` of the picture's planes: those of `source_rows`.
         top, first, last : int
-        threads : minisr.threads.Threads, optional
-            By default one a processor.
+        threads : minisr.threads.Threads
 
         Returns
         -------
-        ndarray, shape (N, last - first, width), float32
-            Not clipped.
+        Made
+            What `Made.strip` makes the rows ``first`` to ``last - 1`` of the result of.
         """
-        threads = threads or default_threads()
         bottom = top + band.shape[1]
         for step in self.steps:
             band = step.run(band, top == 0, bottom == self.shape[0], threads)
         above, below = self._made_rows(first, last)
-        made = band[:, above - top * self.factor : below - top * self.factor]
-        return made if self._resizer is None else self._resizer.rows(made, above, first, last)
+        planes = band[:, above - top * self.factor : below - top * self.factor]
+        return Made(planes, above, self._resizer)
+
+    def plane(self, low, threads=None):
+        """Enlarge a whole plane, shape (H, W); see `minisr.scales.Enlarger.plane`."""
+        threads = threads or default_threads()
+        out = np.empty(self.size, np.float32)
+        rows = self.band_rows(1)
+        for first in range(0, len(out), rows):
+            last = min(len(out), first + rows)
+            top, bottom = self.source_rows(first, last)
+            made = self.make(low[None, top:bottom], top, first, last, threads)
+
+            def finish(at, made=made, last=last):  # of `out`, it alone writes these rows
+                end = min(last, at + ROWS)
+                out[at:end] = made.strip(at, end)[0]
+
+            threads.map(finish, range(first, last, ROWS))
+            del made, finish
+        return out
 
     def _made_rows(self, first, last):
         """Return which rows of what the networks make decide about some rows of the result."""
         return (first, last) if self._resizer is None else self._resizer.source_rows(first, last)
+
+
+class Made(NamedTuple):
+    """What networks have made of a band.
+
+    Attributes
+    ----------
+    planes : ndarray, shape (N, h, W), float32
+    first : int
+        The row that lies first in it.
+    resizer : Resizer or None
+    """
+
+    planes: np.ndarray
+    first: int
+    resizer: Resizer | None
+
+    def strip(self, first, last):
+        """Return rows ``first`` to ``last - 1`` of the result, shape (N, rows, width), unclipped.
+
+        Several threads may ask for strips at once.
+        """
+        if self.resizer is None:
+            return self.planes[:, first - self.first : last - self.first]
+        above, below = self.resizer.source_rows(first, last)
+        needed = self.planes[:, above - self.first : below - self.first]
+        return self.resizer.rows(needed, above, first, last)
 
 
 def halo_of(steps):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minisr.errors import PictureError, SettingsError
-from minisr.images.chroma import join_chroma, split_chroma
+from minisr.images.chroma import chroma_of, join_chroma, luma_of
 from minisr.scales import Enlarger
 from minisr.strips import Resizer
 from minisr.threads import default_threads
@@ -14,7 +14,7 @@ from minisr.threads import default_threads
 # The largest value of each kind of picture; floats are intensities already.
 MAXIMUM = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 COLOURS = ("luma", "rgb")
-STRIP_PIXELS = 1 << 16  # of the result that a thread gives its colour at a time
+STRIP_PIXELS = 1 << 16  # that a thread gives its colour, or takes it from, at a time
 
 
 def upscale(
@@ -94,7 +94,7 @@ def _upscale_path(source, output, enlarger, threads, colour):
 
     if output is None:
         return enlarge(read_picture(source).pixels)
-    upscale_file(source, output, enlarge, halo=enlarger.halo)
+    upscale_file(source, output, enlarge)
     return Path(output)
 
 
@@ -134,26 +134,36 @@ def _upscale_array(picture, enlarger, threads, colour):
     if opaque:
         result[..., -1] = maximum
     rows = enlargement.band_rows(kind.planes)
-    strip = max(1, STRIP_PIXELS // enlargement.size[1])
     for first in range(0, len(result), rows):
         last = min(len(result), first + rows)
         top, bottom = enlargement.source_rows(first, last)
-        band = kind.to_networks(pixels[top:bottom])
-        large = enlargement.rows(band, top, first, last, threads)
-        del band
+        band = np.empty((kind.planes, bottom - top, width), np.float32)
 
-        def finish(at, first=first, last=last, large=large):  # it alone writes these rows
-            end = min(last, at + strip)
-            planes = large[:, at - first : end - first]
+        def prepare(strip, band=band, top=top):
+            band[:, strip] = kind.to_networks(pixels[strip.start + top : strip.stop + top])
+
+        threads.map(prepare, strips(0, bottom - top, width))
+        made = enlargement.make(band, top, first, last, threads)
+        del band, prepare
+
+        def finish(strip, made=made):
+            planes = made.strip(strip.start, strip.stop)
             if kind.by_luma:
-                above, below = resizer.source_rows(at, end)
+                above, below = resizer.source_rows(strip.start, strip.stop)
                 chroma = kind.chroma(pixels[above:below])
-                planes = kind.join(planes, resizer.rows(chroma, above, at, end))
-            kind.store(planes, result[at:end])
+                chroma = resizer.rows(chroma, above, strip.start, strip.stop)
+                planes = kind.join(planes, chroma)
+            kind.store(planes, result[strip])
 
-        threads.map(finish, range(first, last, strip))
-        del large
+        threads.map(finish, strips(first, last, enlargement.size[1]))
+        del made, finish
     return result.reshape(*result.shape[:2], *picture.shape[2:])
+
+
+def strips(first, last, width):
+    """Return slices of rows, one for a thread to work on: it alone writes them."""
+    rows = max(1, STRIP_PIXELS // width)
+    return [slice(at, min(last, at + rows)) for at in range(first, last, rows)]
 
 
 @dataclass(frozen=True)
@@ -188,12 +198,12 @@ class Kind:
         """Return what goes through the networks."""
         colour, alpha = self._weighted(pixels)
         if self.by_luma:
-            colour = split_chroma(colour, self.luma_range)[0][None]
+            colour = luma_of(colour, self.luma_range)[None]
         return np.concatenate([colour, alpha]) if self.alpha else colour
 
     def chroma(self, pixels):
         """Return what does not."""
-        return split_chroma(self._weighted(pixels)[0], self.luma_range)[1]
+        return chroma_of(self._weighted(pixels)[0], self.luma_range)
 
     def join(self, planes, chroma):
         """Return colours, and alpha if there is any, of luma (and alpha) and chroma."""

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import minisr
 from minisr import ESPCN, models
 from minisr.images import imresize
-from minisr.images.chroma import join_chroma, split_chroma
+from minisr.images.chroma import chroma_of, join_chroma, luma_of
 from minisr.images.colour import LUMA_RANGES, rgb_to_ycbcr
 from minisr.models import EDSR, SubPixelCNN, ThinSR
 from minisr.models.flat import flat_error
@@ -132,7 +132,7 @@ def test_the_border_is_what_a_mirror_shows(rng):
 def test_chroma_there_and_back(rng, luma_range):
     rgb = rng.random((3, 4, 5), dtype=np.float32)
     rgb[:, 0] = rgb[:1, 0]
-    luma, chroma = split_chroma(rgb, luma_range)
+    luma, chroma = luma_of(rgb, luma_range), chroma_of(rgb, luma_range)
     ycbcr = rgb_to_ycbcr(rgb.transpose(1, 2, 0), luma_range)
     assert_allclose(luma, ycbcr[..., 0], atol=1e-6)
     assert_allclose(chroma, ycbcr[..., 1:].transpose(2, 0, 1) - 128 / 255, atol=1e-6)

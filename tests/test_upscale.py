@@ -1,11 +1,13 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import minisr
-from minisr import ESPCN
+from minisr import ESPCN, enlargement
 from minisr.errors import PictureError, SettingsError
-from minisr.images import imresize, rgb_to_ycbcr
+from minisr.images import imresize, read_picture, rgb_to_ycbcr, write_picture
 from minisr.scales import Enlarger
 from minisr.upscale import MAXIMUM
 
@@ -130,3 +132,77 @@ def test_a_network_by_name():
     assert minisr.upscale(picture).shape == (18, 15, 3)
     with pytest.raises(SettingsError, match="vdsr: no such file of weights; networks that come"):
         minisr.upscale(picture, model="vdsr")
+
+
+@pytest.mark.parametrize("colour", ["luma", "rgb"])
+@pytest.mark.parametrize("scale", [2, 4, 2.5, 3.4, 8])
+def test_bands_are_no_seams_but_the_whole_picture_to_the_bit(rng, monkeypatch, scale, colour):
+    picture = np.uint8(255 * smooth(rng, 90, 21, 4) + rng.integers(0, 2, (90, 21, 4)))
+    enlarger = Enlarger(ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0)), scale)
+    whole = minisr.upscale(picture, model=enlarger, colour=colour)
+    plane = np.float32(picture[..., 0]) / 255
+    whole_plane = enlarger.plane(plane)
+    made = []
+    make = enlargement.Enlargement.make
+    monkeypatch.setattr(
+        enlargement.Enlargement, "make", lambda *words: made.append(words[3]) or make(*words)
+    )
+    monkeypatch.setattr(enlargement, "BAND_BYTES", 1)
+    assert_array_equal(minisr.upscale(picture, model=enlarger, colour=colour), whole)
+    assert len(made) >= 3
+    assert_array_equal(enlarger.plane(plane), whole_plane)
+
+
+def test_memory_beside_picture_and_result_does_not_grow_with_them(monkeypatch):
+    monkeypatch.setattr(enlargement, "BAND_BYTES", 1 << 20)
+    enlarger = Enlarger(ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0)))
+    minisr.upscale(np.zeros((40, 200, 3), np.uint8), model=enlarger)  # what stays, such as tables
+    tracemalloc.start()
+    try:
+        for height in (800, 1600):
+            picture = np.zeros((height, 200, 3), np.uint8)
+            tracemalloc.reset_peak()
+            result = minisr.upscale(picture, model=enlarger)
+            beside = tracemalloc.get_traced_memory()[1] - picture.nbytes - result.nbytes
+            assert beside < 6 << 20, height
+            del result
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("scale", [1.5, 2, 3])
+def test_any_scale_and_size_of_arrays(rng, scale):
+    picture = np.uint8(255 * smooth(rng, 10, 15, 3))
+    model = Bicubic()
+    large = minisr.upscale(picture, scale, model)
+    assert large.shape == (10 * scale, np.floor(15 * scale + 0.5), 3)
+    assert_allclose(large, imresize(picture, large.shape[:2]), atol=9)
+    assert minisr.upscale(picture, model=model, size=(None, 24)).shape == (16, 24, 3)
+
+
+def test_every_colour_by_itself_is_luma_of_its_own(rng):
+    picture = np.uint8(255 * smooth(rng, 10, 15, 3))
+    model = ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0))
+    large = minisr.upscale(picture, model=model, colour="rgb")
+    for channel in range(3):
+        alone = minisr.upscale(picture[..., channel], model=model)
+        assert_array_equal(large[..., channel], alone)
+    with pytest.raises(SettingsError, match="colour must be one of luma, rgb, got 'yuv'"):
+        minisr.upscale(picture, model=model, colour="yuv")
+
+
+def test_a_path_is_read_and_where_asked_written(rng, tmp_path):
+    picture = np.uint8(255 * smooth(rng, 10, 15, 3))
+    write_picture(tmp_path / "in.png", picture, {"dpi": (300, 300)})
+    model = Enlarger(Bicubic())
+    large = minisr.upscale(tmp_path / "in.png", model=model)
+    assert_array_equal(large, minisr.upscale(picture, model=model))
+    out = minisr.upscale(str(tmp_path / "in.png"), model=model, output=str(tmp_path / "out.png"))
+    assert out == tmp_path / "out.png"
+    written = read_picture(out)
+    assert_array_equal(written.pixels, large)
+    assert written.metadata["dpi"] == pytest.approx((300, 300), abs=0.1)
+    with pytest.raises(SettingsError, match="output is for a picture that is a path"):
+        minisr.upscale(picture, model=model, output="out.png")
+    with pytest.raises(PictureError, match=r"none.png: no such file"):
+        minisr.upscale(tmp_path / "none.png", model=model, output="out.png")
