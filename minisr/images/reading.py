@@ -14,7 +14,7 @@ from minisr.images import xmp as xmps
 from minisr.images.picture import Picture
 from minisr.images.pillow_images import metadata_of, pixels_of, raw_mode_of
 from minisr.images.profiles import without_foreign_profile
-from minisr.images.sources import check_size, opened
+from minisr.images.sources import check_size, explained, opened
 from minisr.images.tiff_layout import layout_of, read_directory, size_of
 from minisr.images.tiff_metadata import ORIENTATION
 from minisr.images.tiff_metadata import read as read_tiff_metadata
@@ -47,7 +47,7 @@ def read_picture(source, *, allow_large=False):
         No such file, not a picture, empty, damaged or truncated, too large, or of samples that
         would lose by what Picture can hold.
     """
-    with opened(source) as (file, form):
+    with opened(source) as (file, form), explained(source):
         return _READERS[form](file, allow_large)
 
 

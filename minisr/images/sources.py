@@ -47,38 +47,60 @@ def opened(source):
     Raises
     ------
     PictureError
-        No such file, a folder, an empty file, or no kind of picture that minisr reads; and, in one
-        line, whatever a decoder raises within the block.
+        No such file, a folder, an empty file, or no kind of picture that minisr reads.
     """
-    name = name_of(source)
     with contextlib.ExitStack() as stack:
-        try:
+        with explained(source):
             if isinstance(source, str | os.PathLike):
                 if Path(source).is_dir():
                     raise PictureError("expected a picture, got a folder")
                 file = stack.enter_context(open(source, "rb"))
-                if not file.seekable():
-                    file = io.BytesIO(file.read())
             elif isinstance(source, bytes | bytearray | memoryview):
                 file = io.BytesIO(source)
             else:
-                file = source if source.seekable() else io.BytesIO(source.read())
+                file = source
+            if not file.seekable():
+                file = io.BytesIO(file.read())
             file.seek(0)
             form = _known(file.read(16))
             file.seek(0)
-            stack.enter_context(_without_pillows_limit())
-            yield file, form
-        except MinisrError as error:
-            told = str(error)
-            raise PictureError(
-                told if told.startswith(f"{name}: ") else f"{name}: {told}"
-            ) from None
-        except FileNotFoundError:
-            raise PictureError(f"{name}: no such file") from None
-        except MemoryError:
-            raise PictureError(f"{name}: there is not enough memory for it") from None
-        except Exception as error:  # decoders raise nearly anything at a damaged file
-            raise PictureError(f"{name}: cannot be read: {one_line(error)}") from None
+        stack.enter_context(_without_pillows_limit())
+        yield file, form
+
+
+@contextlib.contextmanager
+def explained(source):
+    """Make whatever a decoder raises within the block one line that names the source.
+
+    Raises
+    ------
+    PictureError
+    """
+    name = name_of(source)
+    try:
+        with naming(name):
+            yield
+    except MinisrError:
+        raise
+    except FileNotFoundError:
+        raise PictureError(f"{name}: no such file") from None
+    except MemoryError:
+        raise PictureError(f"{name}: there is not enough memory for it") from None
+    except Exception as error:  # decoders raise nearly anything at a damaged file
+        raise PictureError(f"{name}: cannot be read: {one_line(error)}") from None
+
+
+@contextlib.contextmanager
+def naming(name):
+    """Put a name before the text of a `MinisrError` raised within the block, unless it has one."""
+    try:
+        yield
+    except MinisrError as error:
+        if getattr(error, "is_named", False):
+            raise
+        named = type(error)(f"{name}: {error}")
+        named.is_named = True
+        raise named from None
 
 
 def check_size(width, height, allow_large):
