@@ -4,10 +4,14 @@ import io
 
 import numpy as np
 
-from minisr.images import gif, jpeg_segments, png16, png_chunks, png_metadata, pnm
+from minisr.images import bmp, gif, pnm
 from minisr.images.exif import PREFIX
+from minisr.images.jpeg import segments as jpeg_segments
 from minisr.images.metadata import NAMES
-from minisr.images.tiff_write import TiffWriter
+from minisr.images.png import chunks as png_chunks
+from minisr.images.png import deep as png_deep
+from minisr.images.png import metadata as png_metadata
+from minisr.images.tiff.writing import TiffWriter
 
 JPEG_QUALITY, JPEG_SUBSAMPLING = 95, "4:4:4"
 
@@ -80,7 +84,7 @@ def _saved(pixels, form, **options):
 
 
 def _encode_png(pixels, metadata, quality, subsampling):
-    content = png16.encode(pixels) if pixels.dtype == np.uint16 else _saved(pixels, "PNG")
+    content = png_deep.encode(pixels) if pixels.dtype == np.uint16 else _saved(pixels, "PNG")
     return png_chunks.with_chunks(content, png_metadata.chunks_for(metadata)), ()
 
 
@@ -116,6 +120,8 @@ def _encode_tiff(pixels, metadata, quality, subsampling):
 
 
 def _encode_bmp(pixels, metadata, quality, subsampling):
+    if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
+        return bmp.encode(pixels, metadata.get("dpi")), ()
     return _saved(pixels, "BMP", **{key: metadata[key] for key in ("dpi",) if key in metadata}), ()
 
 

@@ -59,7 +59,7 @@ TIFF = Format(
     (".tif", ".tiff"),
     "8 16 f",
     alpha=True,
-    metadata=("icc_profile", "exif", "xmp", "dpi", "photoshop"),
+    metadata=("icc_profile", "exif", "xmp", "dpi", "photoshop", "tiff_deflate"),
 )
 WEBP = Format(
     "WEBP",
@@ -69,7 +69,7 @@ WEBP = Format(
     metadata=("icc_profile", "exif", "xmp"),
     largest_side=16383,
 )
-BMP = Format("BMP", (".bmp",), metadata=("dpi",))
+BMP = Format("BMP", (".bmp",), alpha=True, metadata=("dpi",))
 GIF = Format("GIF", (".gif",), alpha=True, animation=True, texts=("Comment",), largest_side=65535)
 PNM = Format("PNM", (".ppm", ".pgm", ".pnm"), "8 16")
 FORMATS = (PNG, JPEG, TIFF, WEBP, BMP, GIF, PNM)

@@ -25,7 +25,7 @@ def fitting(metadata, form, pixels):
     fits = without_foreign_profile(kept, pixels)
     if fits is not kept:
         notes.append("the colour profile is of another colour space and was left out")
-    for key in fits.keys() - set(form.metadata):
+    for key in fits.keys() - {*form.metadata, "tiff_deflate"}:
         if key == "text":
             lost = [entry.keyword for entry in fits[key] if entry.keyword not in form.texts]
             if lost:

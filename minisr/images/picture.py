@@ -25,6 +25,7 @@ class Picture:
         - ``text``: tuple of `Text`, of PNG, or the comment of a JPEG or GIF
         - ``photoshop``: bytes, Photoshop's blocks, in which captions and keywords (IPTC) live
         - ``png_colour``: dict of a PNG's chunks about colour, name (bytes) to content (bytes)
+        - ``tiff_deflate``: True for a TIFF that was packed, and is to be packed again
     notes : tuple of str
         What was converted, and what was left behind; empty where nothing was.
     format : str

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from minisr.errors import PictureError
 from minisr.images import pnm
 from minisr.images.sources import check_size
-from minisr.images.tiff_layout import layout_of, read_directory, size_of
+from minisr.images.tiff.layout import layout_of, read_directory, size_of
 
 _CHANNELS = {"1": 1, "L": 1, "I;16": 1, "I;16B": 1, "I": 1, "F": 1, "LA": 2, "RGB": 3, "YCbCr": 3}
 

@@ -9,15 +9,20 @@ import struct
 import numpy as np
 
 from minisr.images import exif as exifs
-from minisr.images import jpeg_quality, png16, png_chunks, png_metadata, pnm, tiff_rows
+from minisr.images import pnm
 from minisr.images import xmp as xmps
+from minisr.images.jpeg.quality import estimate
 from minisr.images.picture import Picture
 from minisr.images.pillow_images import metadata_of, pixels_of, raw_mode_of
+from minisr.images.png import chunks as png_chunks
+from minisr.images.png import deep as png_deep
+from minisr.images.png import metadata as png_metadata
 from minisr.images.profiles import without_foreign_profile
 from minisr.images.sources import check_size, explained, opened
-from minisr.images.tiff_layout import layout_of, read_directory, size_of
-from minisr.images.tiff_metadata import ORIENTATION
-from minisr.images.tiff_metadata import read as read_tiff_metadata
+from minisr.images.tiff.layout import CMYK, layout_of, read_directory, size_of
+from minisr.images.tiff.metadata import ORIENTATION
+from minisr.images.tiff.metadata import read as read_tiff_metadata
+from minisr.images.tiff.rows import read_rows
 from minisr.images.webp_chunks import is_lossy
 
 LOSSY_WEBP_QUALITY = 95
@@ -109,7 +114,7 @@ def _read_png(file, allow_large):
     if header[8] == 16:
         data = [data for kind, data in chunks if kind == b"IDAT"]
         key = kinds[b"tRNS"] if b"tRNS" in kinds and header[9] in (0, 2) else None
-        return finished(png16.decode(header, data, key), metadata, notes, "PNG")
+        return finished(png_deep.decode(header, data, key), metadata, notes, "PNG")
     file.seek(0)
     pixels, more, _ = _through_pillow(file, "PNG", allow_large)[:3]
     return finished(pixels, metadata, [*notes, *more], "PNG")
@@ -121,8 +126,8 @@ def _read_tiff(file, allow_large):
     metadata, notes, orientation = read_tiff_metadata(file, directory)
     layout = layout_of(directory)
     if layout is not None and layout.dtype.itemsize > 1:
-        pixels = tiff_rows.read_rows(file, layout, 0, layout.height)
-        if layout.colour == tiff_rows.CMYK:
+        pixels = read_rows(file, layout, 0, layout.height)
+        if layout.colour == CMYK:
             notes.append("CMYK became RGB, without its profile")
         if layout.dtype.itemsize == 8:
             notes.append("64-bit floats became 32-bit")
@@ -156,7 +161,7 @@ def _read_jpeg(file, allow_large):
     chroma = get_sampling(image) if image.layers == 3 else -1
     return finished(
         *(pixels, metadata, notes, "JPEG"),
-        quality=jpeg_quality.estimate(tables[min(tables)]) if tables else None,
+        quality=estimate(tables[min(tables)]) if tables else None,
         subsampling=_SUBSAMPLING[chroma] if chroma >= 0 else None,
     )
 

@@ -6,8 +6,8 @@ import zlib
 
 from minisr.images import exif as exifs
 from minisr.images.picture import Text
-from minisr.images.png_chunks import COLOUR, MOST_TEXT
-from minisr.images.png_text import XMP_KEYWORD, chunk_of, text_of
+from minisr.images.png.chunks import COLOUR, MOST_TEXT
+from minisr.images.png.text import XMP_KEYWORD, chunk_of, text_of
 
 _METRES_AN_INCH = 0.0254
 # EXIF and XMP in text, as ImageMagick wrote them before PNG had a place for EXIF.

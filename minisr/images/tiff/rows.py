@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 
-from minisr.images.tiff_layout import CMYK, PREMULTIPLIED, WHITE_IS_ZERO
+from minisr.images.tiff.layout import CMYK, PREMULTIPLIED, WHITE_IS_ZERO
 
 _HORIZONTAL, _FLOATING_POINT = 2, 3  # predictors
 
@@ -17,7 +17,7 @@ def read_rows(file, layout, start, stop):
     Parameters
     ----------
     file : binary file
-    layout : minisr.images.tiff_layout.Layout
+    layout : minisr.images.tiff.layout.Layout
     start, stop : int
 
     Returns

@@ -12,7 +12,7 @@ import zlib
 
 import numpy as np
 
-from minisr.images.png_chunks import SIGNATURE, chunk
+from minisr.images.png.chunks import SIGNATURE, chunk
 
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type
 _COLOUR_TYPE = {channels: kind for kind, channels in CHANNELS.items()}

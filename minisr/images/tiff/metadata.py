@@ -2,7 +2,7 @@
 
 from minisr.images.pillow_images import dpi_of
 
-ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 274, 282, 283, 296
+_COMPRESSION, ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 259, 274, 282, 283, 296
 _XMP, _PHOTOSHOP, _ICC = 700, 34377, 34675
 _PER_INCH = {1: None, 2: 1.0, 3: 2.54}
 # Description, maker, model, software, date, artist, copyright, rating, EXIF, GPS, and Windows'
@@ -29,6 +29,8 @@ def read(file, directory):
             content = bytes(content) if all(0 <= number < 256 for number in content) else None
         if isinstance(content, bytes) and content:
             metadata[key] = content
+    if directory.get(_COMPRESSION, 1) != 1:
+        metadata["tiff_deflate"] = True
     scale = _PER_INCH.get(directory.get(_UNIT, 2))
     resolutions = directory.get(_X_RESOLUTION), directory.get(_Y_RESOLUTION)
     if scale and all(resolutions):

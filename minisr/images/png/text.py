@@ -3,7 +3,7 @@
 import zlib
 
 from minisr.images.picture import Text
-from minisr.images.png_chunks import MOST_TEXT
+from minisr.images.png.chunks import MOST_TEXT
 
 XMP_KEYWORD = "XML:com.adobe.xmp"
 _LONG = 1024  # bytes; longer text is packed
