@@ -1,4 +1,4 @@
-"""Write a picture whole, or not at all."""
+"""Write a picture whole, with all that its format can hold, or not at all."""
 
 from pathlib import Path
 
@@ -6,31 +6,27 @@ import numpy as np
 
 from minisr.atomic import atomic_path
 from minisr.errors import PictureError
-from minisr.images.formats import (
-    ALPHA_SUFFIXES,
-    FLOAT_SUFFIXES,
-    METADATA_KEYS,
-    OPTIONS,
-    SIXTEEN_BIT_SUFFIXES,
-    WRITE_SUFFIXES,
-)
-from minisr.images.one_line import one_line
-from minisr.images.profiles import drop_foreign_profile
+from minisr.images.encoders import encode_still
+from minisr.images.formats import format_of
+from minisr.images.metadata import fitting
+from minisr.images.sources import naming, one_line
 
 
-def write_picture(path, pixels, metadata=None):
+def write_picture(path, pixels, metadata=None, *, quality=None, subsampling=None):
     """Write a picture, completely or not at all.
 
     Parameters
     ----------
     path : str or Path
-        Its suffix chooses the format: PNG, TIFF, WebP, BMP, PPM and PGM without loss, JPEG at
-        quality 95 with full-resolution colour. An existing file is replaced in one step.
-    pixels : ndarray, shape (H, W) or (H, W, C), uint8, uint16 or float32
-        As in :class:`Picture`. 16 bits: grey in PNG, TIFF or PGM; float32: grey in TIFF.
-    metadata : dict, optional
-        As in :class:`Picture`. What the format cannot hold is left out, and so is a colour
-        profile of another colour space (an RGB profile on a grey picture).
+        Its suffix chooses the format: PNG, TIFF, WebP, BMP, GIF, PPM and PGM, or JPEG. An existing
+        file is replaced in one step.
+    pixels, metadata, quality, subsampling
+        As in :func:`encode_picture`.
+
+    Returns
+    -------
+    tuple of str
+        What the format could not hold.
 
     Raises
     ------
@@ -38,19 +34,17 @@ def write_picture(path, pixels, metadata=None):
         An unknown suffix, a missing folder, no room or no permission, or pixels that the format
         cannot hold without loss.
     """
-    import imageio.v3 as iio
+    path = Path(path)
+    with naming(str(path)):
+        content, notes = encode_picture(
+            pixels, path.suffix, metadata, quality=quality, subsampling=subsampling
+        )
+    write_bytes(path, content)
+    return notes
 
-    path, pixels = Path(path), np.asarray(pixels)
-    suffix = path.suffix.lower()
-    _check_writable(path, suffix, pixels)
-    metadata = dict(metadata or {})
-    drop_foreign_profile(metadata, pixels)
-    options = dict(OPTIONS.get(suffix, {}))
-    options |= {key: metadata[key] for key in METADATA_KEYS.get(suffix, ()) if metadata.get(key)}
-    try:
-        content = iio.imwrite("<bytes>", pixels, plugin="pillow", extension=suffix, **options)
-    except Exception as error:  # encoders, too, raise nearly anything, mostly about metadata
-        raise PictureError(f"{path}: cannot be encoded: {one_line(error)}") from None
+
+def write_bytes(path, content):
+    """Write bytes to a file in one step, or raise PictureError."""
     try:
         with atomic_path(path) as temporary:
             temporary.write_bytes(content)
@@ -58,28 +52,67 @@ def write_picture(path, pixels, metadata=None):
         raise PictureError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def _check_writable(path, suffix, pixels):
-    """Raise PictureError unless the format of ``suffix`` can hold ``pixels``."""
-    if suffix not in WRITE_SUFFIXES:
-        raise PictureError(
-            f"{path}: cannot write pictures of kind '{suffix}': use {' '.join(WRITE_SUFFIXES)}"
-        )
+def encode_picture(pixels, suffix, metadata=None, *, quality=None, subsampling=None):
+    """Encode a picture.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (H, W) or (H, W, C), uint8, uint16 or float32
+        As in :class:`Picture`. 16 bits: PNG, TIFF, PPM and PGM; float32: TIFF; transparency: PNG,
+        TIFF, WebP and GIF, which knows only all or nothing and 256 colours.
+    suffix : str
+        Such as ".png".
+    metadata : dict, optional
+        As in :class:`Picture`.
+    quality : int, optional
+        Of JPEG, 1 to 100, by default 95. A WebP with a quality is packed with loss, one without is
+        not.
+    subsampling : {"4:4:4", "4:2:2", "4:2:0"}, optional
+        Of a JPEG's chroma; by default none, "4:4:4".
+
+    Returns
+    -------
+    bytes
+    tuple of str
+        What the format could not hold: one note for each kind of metadata, a colour profile of
+        another colour space (an RGB profile on a grey picture), or colours beyond 256.
+
+    Raises
+    ------
+    PictureError
+        An unknown suffix, or pixels that the format cannot hold without loss.
+    """
+    pixels = np.asarray(pixels)
+    form = format_of(suffix)
+    check_pixels(pixels, form, suffix)
+    if quality is not None and not (isinstance(quality, int) and 1 <= quality <= 100):
+        raise PictureError(f"expected a quality from 1 to 100, got {quality!r}")
+    metadata, notes = fitting(metadata or {}, form, pixels)
+    try:
+        content, more = encode_still(form, pixels, metadata, quality, subsampling)
+    except Exception as error:  # encoders raise nearly anything, mostly about metadata
+        raise PictureError(f"cannot be encoded: {one_line(error)}") from None
+    return content, (*notes, *more)
+
+
+def check_pixels(pixels, form, suffix):
+    """Raise PictureError unless a format can hold pixels."""
     channels = 1 if pixels.ndim == 2 else pixels.shape[2] if pixels.ndim == 3 else 0
     if pixels.size == 0 or channels not in (1, 2, 3, 4) or (pixels.ndim == 3 and channels == 1):
         raise PictureError(
-            f"{path}: expected pixels of shape (H, W) or (H, W, 2, 3 or 4), got {pixels.shape}"
+            f"expected pixels of shape (H, W) or (H, W, 2, 3 or 4), got {pixels.shape}"
         )
     if pixels.dtype not in (np.uint8, np.uint16, np.float32):
-        raise PictureError(f"{path}: expected uint8, uint16 or float32, got {pixels.dtype}")
-    if channels in (2, 4) and suffix not in ALPHA_SUFFIXES:
-        raise PictureError(f"{path}: {suffix} holds no transparency: write PNG")
-    if pixels.dtype == np.uint16 and (channels > 1 or suffix not in SIXTEEN_BIT_SUFFIXES):
+        raise PictureError(f"expected uint8, uint16 or float32, got {pixels.dtype}")
+    if channels in (2, 4) and not form.alpha:
+        raise PictureError(f"{suffix} holds no transparency: write PNG, WebP or TIFF")
+    if not form.holds(pixels.dtype):
+        kind = "16 bits" if pixels.dtype == np.uint16 else "floats"
+        where = "PNG, TIFF, PPM or PGM" if pixels.dtype == np.uint16 else "TIFF"
+        raise PictureError(f"{suffix} holds no {kind}: write {where}, or convert to uint8")
+    height, width = pixels.shape[:2]
+    if max(width, height) > form.largest_side:
         raise PictureError(
-            f"{path}: 16 bits can only be written as grey, in {' '.join(SIXTEEN_BIT_SUFFIXES)}: "
-            "convert to uint8"
-        )
-    if pixels.dtype == np.float32 and (channels > 1 or suffix not in FLOAT_SUFFIXES):
-        raise PictureError(
-            f"{path}: floats can only be written as grey, in {' '.join(FLOAT_SUFFIXES)}: "
-            "convert to uint8"
+            f"{width} x {height} pixels are more than {suffix} can hold, "
+            f"{form.largest_side} a side: write PNG or TIFF"
         )
