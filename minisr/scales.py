@@ -1,5 +1,6 @@
 """Any enlargement from networks that each have one: chains of them, and a reduction at the end."""
 
+import hashlib
 import math
 import numbers
 import threading
@@ -185,12 +186,12 @@ class Enlarger:
         minisr.enlargement.Enlargement
         """
         shape = height, width
-        if shape not in self._enlargements:
+        found = self._enlargements.get(shape)
+        if found is None:
             steps = [self._step(factor) for factor in self.chain_of(*shape)]
-            made = Enlargement(steps, shape, self.size_of(*shape), self.device)
-            self._enlargements = {shape: made}  # of one size alone: a folder may have thousands
-            return made
-        return self._enlargements[shape]
+            found = Enlargement(steps, shape, self.size_of(*shape), self.device)
+            self._enlargements = {shape: found}  # of one size alone: a folder may have thousands
+        return found
 
     def plane(self, low, threads=None):
         """Enlarge one plane.
@@ -233,16 +234,26 @@ class Enlarger:
 
     @property
     def label(self):
-        """What it enlarges to: "x3", or "1920x1080", with a question mark for a side not given."""
+        """What it enlarges to: "x3", or "1920x1080", "w1920" or "h1080" for a width and height."""
         if self.size is None:
             return f"x{self.scale:g}"
         high, wide = self.size
-        return f"{wide or '?'}x{high or '?'}"
+        return f"{wide}x{high}" if high and wide else f"w{wide}" if wide else f"h{high}"
 
     @property
     def description(self):
         """The network, and what it is asked for."""
         return f"{self.name} {self.label}"
+
+    def fingerprint(self):
+        """Return a hash of all weights that may be used, which are loaded for it."""
+        total = hashlib.sha256()
+        for factor in sorted(self.factors if self.size else set(self.chain(self.scale))):
+            network = self.network(factor)
+            total.update(str(network).encode())
+            for name, array in sorted(network.state_dict().items()):
+                total.update(name.encode() + array.tobytes())
+        return total.hexdigest()
 
 
 def comes_along(name):

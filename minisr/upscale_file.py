@@ -57,7 +57,8 @@ def upscale_file(
         Where to write; the file appears when it is complete. None returns the bytes.
     enlarge : callable
         Takes pixels as `minisr.images.Picture` has them and returns them larger, of the same dtype
-        and channels; `minisr.upscale.upscale` with its settings bound.
+        and channels; `minisr.upscale.upscale` with its settings bound. It may have an attribute
+        ``size_of(height, width)``, which returns those of the result.
     suffix : str, optional
         The format, such as ".png"; by default that of ``target`` or, without one, of ``source``.
     quality : int, optional
@@ -173,8 +174,12 @@ def _check_memory(found, enlarge, frames=1):
     """Raise PictureError if a picture and its result need more memory than is free."""
     if found.nbytes * frames < _SMALL:
         return
-    shape = (_TRIAL, _TRIAL) if found.channels == 1 else (_TRIAL, _TRIAL, found.channels)
-    dtype = {1: np.uint8, 2: np.uint16}.get(found.itemsize, np.float32)
-    scale = len(enlarge(np.zeros(shape, dtype))) / _TRIAL
     size = found.width, found.height
+    if hasattr(enlarge, "size_of"):
+        high, wide = enlarge.size_of(*size[::-1])
+        scale = (high * wide / (size[0] * size[1])) ** 0.5
+    else:
+        shape = (_TRIAL, _TRIAL) if found.channels == 1 else (_TRIAL, _TRIAL, found.channels)
+        dtype = {1: np.uint8, 2: np.uint16}.get(found.itemsize, np.float32)
+        scale = len(enlarge(np.zeros(shape, dtype))) / _TRIAL
     memory.check(size, found.channels, found.itemsize, scale, memory.available(), frames)

@@ -76,7 +76,8 @@ def test_a_size_instead_of_a_factor(shipped, rng):
     assert both.chain_of(10, 20) == (4,)
     assert both.plane(rng.random((10, 20), dtype=np.float32)).shape == (31, 22)
     assert both.description == "tiny 22x31"
-    assert Enlarger("tiny", size=(None, 40)).description == "tiny 40x?"
+    assert Enlarger("tiny", size=(None, 40)).description == "tiny w40"
+    assert Enlarger("tiny", size=(40, None)).label == "h40"
 
 
 def test_a_size_that_is_there_already_is_refused(shipped):

@@ -1,0 +1,148 @@
+"""Where each result goes."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from minisr.errors import PictureError, SettingsError
+from minisr.images.formats import WRITE_SUFFIXES
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file and what is to be made of it.
+
+    Attributes
+    ----------
+    source, target : pathlib.Path
+    name : str or None
+        Of the target within the folder of results, with slashes; None where no folder was named.
+    """
+
+    source: Path
+    target: Path
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How results are called.
+
+    Attributes
+    ----------
+    ending : str
+        After the name of the source, such as "_x3".
+    extension : str or None
+        Such as ".png"; None keeps that of the source, where it can be written.
+    extension_of : callable, optional
+        Takes a source's Path and returns its extension, or None where the above holds.
+    """
+
+    ending: str
+    extension: str | None = None
+    extension_of: callable = lambda path: None
+
+    def name_of(self, source):
+        """Return the name of the result of a source."""
+        extension = self.extension_of(source) or self.extension
+        if extension is None:
+            extension = source.suffix if source.suffix.lower() in WRITE_SUFFIXES else ".png"
+        return f"{source.stem}{self.ending}{extension}"
+
+
+def folder_of(output, count):
+    """Return the folder of results, or None where ``output`` is one file, or nothing.
+
+    Parameters
+    ----------
+    output : str or None
+    count : int
+        How many files there are.
+
+    Raises
+    ------
+    SettingsError
+        One file is named for several.
+    """
+    if output is None:
+        return None
+    path = Path(output)
+    if path.is_dir() or not path.suffix or output[-1] in "/\\":
+        return path
+    if count == 1:
+        return None
+    if path.suffix.lower() in WRITE_SUFFIXES:
+        raise SettingsError(f"{path} is one picture, but {count} are given; name a folder")
+    return path
+
+
+def jobs_of(found, output, naming):
+    """Say where the result of each file goes.
+
+    Parameters
+    ----------
+    found : list of minisr.batch.finding.Found
+    output : str or None
+        A file or a folder; None is beside each source.
+    naming : Naming
+
+    Returns
+    -------
+    list of Job
+        Without files that an earlier run has made of others that a folder has.
+
+    Raises
+    ------
+    SettingsError
+        Two results would be one file, or a result would replace a source; nothing can be done then.
+    """
+    folder = folder_of(output, len(found))
+    jobs = [_job(one, output, folder, naming) for one in found]
+    made = {_real(job.target) for job in jobs}
+    pairs = [
+        (one, job)
+        for one, job in zip(found, jobs, strict=True)
+        if one.named or _real(one.path) not in made or _real(job.target) == _real(one.path)
+    ]
+    jobs = [job for _, job in pairs]
+    _check(jobs)
+    return jobs
+
+
+def _job(one, output, folder, naming):
+    name = naming.name_of(one.path)
+    if folder is not None:
+        target = folder / one.folder / name
+        return Job(one.path, target, (one.folder / name).as_posix())
+    return Job(one.path, Path(output) if output is not None else one.path.with_name(name))
+
+
+def _check(jobs):
+    """Raise SettingsError for results that would be one file, or the file of a source."""
+    sources = {_real(job.source): job.source for job in jobs}
+    taken = {}
+    for job in jobs:
+        real = _real(job.target)
+        if real in sources:
+            raise SettingsError(
+                f"the result of {job.source} would replace the picture {sources[real]}; "
+                "choose another -o or --suffix"
+            )
+        if real in taken:
+            raise SettingsError(
+                f"{taken[real]} and {job.source} would both become {job.target}; "
+                "choose another -o or --suffix"
+            )
+        taken[real] = job.source
+
+
+def check_extension(path, extensions):
+    """Raise PictureError unless a path ends in what can be written."""
+    if path.suffix.lower() not in extensions:
+        raise PictureError(
+            f"{path}: cannot write pictures of kind '{path.suffix}': use {' '.join(WRITE_SUFFIXES)}"
+        )
+
+
+def _real(path):
+    return os.path.realpath(path)

@@ -1,0 +1,211 @@
+"""``minisr upscale`` of files and folders."""
+
+import contextlib
+import functools
+import time
+from pathlib import Path
+
+from tqdm import tqdm
+
+from minisr.batch import leftovers, manifest, running, space, targets
+from minisr.batch.finding import find
+from minisr.batch.running import State
+from minisr.cli.common import (
+    INTERRUPTED,
+    Interruptible,
+    make_folder,
+    no_bar,
+    note,
+    one_line,
+    threads_within,
+)
+from minisr.cli.upscale_page import Page
+from minisr.cli.upscale_video import is_video, upscale_video_job, video_suffix
+from minisr.errors import PictureError, SettingsError
+from minisr.images.files import READ_SUFFIXES, WRITE_SUFFIXES
+from minisr.threads import Threads
+from minisr.upscale import upscale
+from minisr.upscale_file import upscale_file
+
+
+def upscale_files(arguments, enlarger, stamp):
+    """Enlarge files; return the exit status.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    enlarger : minisr.scales.Enlarger
+    stamp : dict of str to str
+    """
+    folder = Path(arguments.output) if arguments.output is not None else None
+    found, faults = find(arguments.pictures, _is_wanted, arguments.recursive, leave_out=folder)
+    jobs = targets.jobs_of(found, arguments.output, _naming(arguments, enlarger))
+    if not jobs and len(faults) == 1:
+        raise faults[0]
+    for job in jobs:
+        if not is_video(job.source) and arguments.extension is None:
+            targets.check_extension(job.target, WRITE_SUFFIXES)
+        if job.name is None and not job.target.parent.is_dir():
+            raise SettingsError(f"{job.target}: cannot be written: no folder {job.target.parent}")
+    folder = targets.folder_of(arguments.output, len(found))
+    settings = _settings(arguments, enlarger, stamp) if folder is not None else {}
+    if arguments.dry_run:
+        return _dry_run(jobs, faults, _reader(folder), settings, arguments.overwrite)
+    make_folder(folder if jobs else None)
+    with contextlib.ExitStack() as stack:
+        book = stack.enter_context(manifest.Manifest(folder)) if folder and jobs else None
+        leftovers.clear([job.target for job in jobs], at_once=book is not None)
+        worker = running.Worker(None, book, settings, arguments.overwrite)
+        if jobs:
+            space.check([job for job in jobs if not worker.seems_done(job)], _area_of(enlarger))
+        pool = stack.enter_context(Threads(arguments.threads))
+        outcomes = _run(arguments, enlarger, stamp, worker, jobs, pool)
+    return _report(outcomes, faults, arguments, book is not None)
+
+
+def _run(arguments, enlarger, stamp, worker, jobs, pool):
+    """Do all jobs, pictures side by side and videos one after the other; return the outcomes."""
+    pictures = [job for job in jobs if not is_video(job.source)]
+    videos = [job for job in jobs if is_video(job.source)]
+    page = Page(arguments, enlarger) if arguments.html is not None else None
+    within = threads_within(pool, pictures)
+    enlarge = functools.partial(
+        upscale, model=enlarger, threads=within, colour=arguments.colour
+    )
+    enlarge.size_of = enlarger.size_of
+
+    def enlarge_picture(job):
+        return upscale_file(
+            job.source,
+            job.target,
+            enlarge,
+            suffix=arguments.extension,
+            quality=arguments.quality,
+            stamp=stamp,
+            allow_large=arguments.allow_large,
+        )
+
+    def do(job):
+        outcome = worker(job)
+        if page is not None and outcome.state in (State.MADE, State.DONE_BEFORE):
+            page.show(job)
+        return outcome
+
+    worker.work = enlarge_picture
+    outcomes = []
+    with Interruptible() as stop, Bar(pictures) as bar:
+        worker.stop = stop
+        for outcome in pool.imap(do, pictures):
+            outcomes.append(outcome)
+            bar.update(outcome)
+            if outcome.state is State.MADE:
+                for line in outcome.value.notes:
+                    note(f"{outcome.job.source}: {line}")
+    # The one place for videos: Ctrl-C reaches them as such, since each says how it is gone on with.
+    worker.work = lambda job: upscale_video_job(arguments, job.source, job.target, enlarger, pool)
+    outcomes += [worker(job) for job in videos]
+    if page is not None:
+        page.write([job for job in pictures])
+    return outcomes
+
+
+class Bar:
+    """Pictures done, megapixels made a second, and time left; none where nobody looks."""
+
+    def __init__(self, pictures):
+        self.bar = tqdm(total=len(pictures), unit="picture", disable=no_bar(pictures))
+        self.pixels, self.began = 0, time.perf_counter()
+
+    def update(self, outcome):
+        """Count an outcome."""
+        if outcome.state is State.MADE:
+            width, height = outcome.value.size_out
+            self.pixels += width * height * outcome.value.frames
+        speed = self.pixels / 1e6 / max(time.perf_counter() - self.began, 1e-9)
+        self.bar.set_postfix_str(f"{speed:.1f} MP/s", refresh=False)
+        self.bar.update()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.bar.close()
+
+
+def _report(outcomes, faults, arguments, goes_on):
+    """Say what was not made; return the exit status."""
+    failed = [outcome.value for outcome in outcomes if outcome.state is State.FAILED]
+    faults = [*faults, *failed]
+    total = len(outcomes) + len(faults) - len(failed)
+    if total == 1 and faults:
+        raise faults[0]
+    for fault in faults:
+        note(f"error: {fault}")
+    if faults:
+        note(f"{len(faults)} of {total} pictures failed")
+    before = sum(outcome.state is State.DONE_BEFORE for outcome in outcomes)
+    if before:
+        note(f"{before} of {total} were done already; --overwrite makes them again")
+    left = sum(outcome.state is State.NOT_BEGUN for outcome in outcomes)
+    if left:
+        on = "; the same command goes on from there" if goes_on else ""
+        note(f"interrupted: {left} of {total} are left{on}")
+        return INTERRUPTED
+    return 0 if not faults else 2 if len(faults) == total else 1
+
+
+def _dry_run(jobs, faults, book, settings, overwrite):
+    """Print what would be done; return the exit status."""
+    worker = running.Worker(None, book, settings, overwrite)
+    for job in jobs:
+        try:
+            words = f"-> {one_line(job.target)}" if worker.needs(job)[0] else "is done already"
+            print(f"{one_line(job.source)} {words}")
+        except (PictureError, OSError) as error:
+            faults.append(running.named(error, job))
+    for fault in faults:
+        note(f"error: {fault}")
+    return 1 if faults else 0
+
+
+def _reader(folder):
+    """Return the manifest of a folder for who only looks, or None."""
+    return None if folder is None else manifest.Reader(folder)
+
+
+def _is_wanted(path):
+    return path.suffix.lower() in READ_SUFFIXES or is_video(path)
+
+
+def _naming(arguments, enlarger):
+    number = enlarger.label.removeprefix("x")
+    ending = f"_{enlarger.label}"
+    if arguments.suffix is not None:
+        ending = arguments.suffix.replace("{scale}", number)
+    return targets.Naming(
+        ending,
+        arguments.extension,
+        lambda path: video_suffix(path) if is_video(path) else None,
+    )
+
+
+def _settings(arguments, enlarger, stamp):
+    """Return all beside a source's content that decides about its result."""
+    names = ("quality", "colour", "codec", "crf", "preset", "start", "duration", "preview")
+    chosen = {name: getattr(arguments, name, None) for name in names}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    chosen |= {"to": enlarger.label, "stamp": bool(stamp)}
+    return {"settings": chosen, "weights": enlarger.fingerprint()}
+
+
+def _area_of(enlarger):
+    """Return a function of a source's path: how many pixels a pixel becomes."""
+
+    def area(path):
+        if enlarger.size is None:
+            return enlarger.scale**2
+        return 1  # of which nothing is known before it is opened
+
+    return area
+
+
