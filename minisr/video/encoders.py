@@ -187,7 +187,7 @@ def configure(context, settings, facts, size, threads):
     context.pix_fmt = settings.layout.format
     context.framerate = facts.rate
     context.time_base = 1 / facts.rate  # a frame is a tick here; true times are kept elsewhere
-    context.color_range = 2 if facts.full_range else 1
+    context.color_range = (2 if facts.full_range else 1) if facts.range_known else 0
     context.color_primaries, context.color_trc, context.colorspace = facts.colour
     if facts.aspect:
         context.sample_aspect_ratio = facts.aspect

@@ -30,6 +30,8 @@ class Facts:
         FFmpeg's name of how frames are decoded.
     layout : Layout
     full_range : bool
+    range_known : bool
+        Whether the file says so.
     site : str
         Where chroma lies; a key of `minisr.video.layout.SITES`.
     site_known : bool
@@ -65,6 +67,7 @@ class Facts:
     format: str
     layout: Layout
     full_range: bool
+    range_known: bool
     site: str
     site_known: bool
     time_base: Fraction
@@ -164,6 +167,7 @@ def _facts(container, stream, frame, layout, site):
         format=frame.format.name,
         layout=layout,
         full_range=full,
+        range_known=full or bool(frame.color_range) or colour == (1, 13, 1),
         site=site or ("center" if old else "left"),
         site_known=site is not None,
         time_base=stream.time_base,

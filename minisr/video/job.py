@@ -9,7 +9,7 @@ from minisr.threads import default_threads
 from minisr.video.join import join, lost_titles, output_of
 from minisr.video.pipeline import ahead, in_order
 from minisr.video.plan import SEGMENT, make_plan, stamp_of
-from minisr.video.segments import Segment, SegmentWriter
+from minisr.video.segments import SegmentWriter
 from minisr.video.source import Source
 from minisr.video.work import WorkFolder
 
@@ -212,4 +212,4 @@ def _make_segments(work, plan, make, threads, length, progress, note):
 
 def _close(writer, work):
     writer.finish()
-    work.segments.append(Segment(writer.path, writer.times, writer.end, writer.packets))
+    work.segments.append(writer.segment)

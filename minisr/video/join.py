@@ -65,16 +65,16 @@ def _video_packets(segments, carrier, plan):
     av, base = require_av(), plan.facts.time_base
     offset = round(plan.span[0] / base)
     times = [time - offset for segment in segments for time in segment.times]
-    ends = times[1:] + [segments[-1].end - offset]
+    durations = [duration for segment in segments for duration in segment.durations]
     delay = max(segment.delay for segment in segments)
-    step = max(1, ends[0] - times[0])
+    step = max(1, times[1] - times[0]) if len(times) > 1 else 1
     place = first = 0
     for segment in segments:
         for frame, data, key in segment.data():
             packet = av.Packet(data)
             packet.stream, packet.time_base = carrier.video, base
             packet.pts = times[first + frame]
-            packet.duration = ends[first + frame] - packet.pts
+            packet.duration = durations[first + frame]
             early = place - delay
             packet.dts = times[early] if early >= 0 else times[0] + early * step
             packet.is_keyframe = key

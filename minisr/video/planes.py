@@ -78,22 +78,15 @@ def resize(plane, rows, columns):
     ndarray, shape (height, width), float32
         Codes, neither rounded nor clipped.
     """
-    wide = np.empty((plane.shape[0], len(columns[0])), np.float32)
-    _resize_columns(np.ascontiguousarray(plane, np.float32), *columns, wide)
-    large = np.empty((len(rows[0]), wide.shape[1]), np.float32)
-    _resize_rows(wide, *rows, large)
-    return large
+    # Columns are rows of the transposed plane.
+    wide = _resized(np.ascontiguousarray(plane.T, np.float32), *columns).T
+    return _resized(np.ascontiguousarray(wide), *rows)
 
 
-@compiled(**OPTIONS)
-def _resize_columns(plane, index, weight, out):
-    for y in range(plane.shape[0]):
-        row = plane[y]
-        for x in range(out.shape[1]):
-            total = np.float32(0)
-            for tap in range(index.shape[1]):
-                total += weight[x, tap] * row[index[x, tap]]
-            out[y, x] = total
+def _resized(plane, index, weight):
+    out = np.empty((len(index), plane.shape[1]), np.float32)
+    _resize_rows(plane, index, weight, out)
+    return out
 
 
 @compiled(**OPTIONS)

@@ -29,15 +29,15 @@ class Segment:
     path : pathlib.Path
     times : list of int
         When its frames are shown, in ticks of the source, rising.
-    end : int
-        When the last one ends.
+    durations : list of int
+        For how long, as the source says.
     packets : list of (int, int, bool)
         In the order of decoding: which frame, how many bytes, and whether it is a key frame.
     """
 
     path: object
     times: list
-    end: int
+    durations: list
     packets: list
 
     @property
@@ -63,7 +63,7 @@ def read_segment(path):
     except (OSError, ValueError, struct.error):
         return None
     whole = mark == MARK and sum(size for _, size, _ in table["packets"]) == start
-    return Segment(path, table["times"], table["end"], table["packets"]) if whole else None
+    return Segment(**table | {"path": path}) if whole else None
 
 
 class SegmentWriter:
@@ -85,15 +85,15 @@ class SegmentWriter:
         self.encoder = av.CodecContext.create(ENCODERS[settings.codec].name, "w")
         configure(self.encoder, settings, facts, size, threads)
         self.encoder.flags |= int(av.codec.context.Flags.global_header)
-        self.times, self.end, self.packets = [], 0, []
+        self.times, self.durations, self.packets = [], [], []
         self.file = open(self.temporary, "wb")  # noqa: SIM115, closed by `finish` or `abandon`
 
     def write(self, frame, time, duration):
-        """Encode a frame that is shown at ``time`` for so long."""
+        """Encode a frame that is shown at ``time``, for so long, in ticks of the source."""
         frame.pts, frame.time_base = len(self.times), self.encoder.time_base
         frame.color_range = self.encoder.color_range
         self.times.append(time)
-        self.end = time + duration
+        self.durations.append(duration)
         self._store(self.encoder.encode(frame))
 
     def _store(self, packets):
@@ -109,13 +109,17 @@ class SegmentWriter:
                 f"{self.encoder.name} made {len(self.packets)} pictures of {len(self.times)}: "
                 "choose another codec"
             )
-        table = {"times": self.times, "end": self.end, "packets": self.packets}
-        words = json.dumps(table).encode()
+        words = json.dumps(vars(self.segment) | {"path": None}).encode()
         self.file.write(words + TAIL.pack(len(words), MARK))
         self.file.flush()
         os.fsync(self.file.fileno())
         self.file.close()
         os.replace(self.temporary, self.path)
+
+    @property
+    def segment(self):
+        """What has been written."""
+        return Segment(self.path, self.times, self.durations, self.packets)
 
     def abandon(self):
         """Close and remove what is not whole."""
