@@ -268,6 +268,17 @@ def resample_backward(dout, index, weight, axis, dx):
     np.add.at(np.moveaxis(dx, axis, -1), (..., index), shares)
 
 
+def subtract_by_level(x, table, out):
+    """Take table[level of x], between levels linearly, off the R x R pixels that x became."""
+    steps, R = len(table) - 1, table.shape[1]
+    place = np.clip(x[:, 0] * x.dtype.type(steps), 0, steps)
+    level = np.minimum(place.astype(np.intp), steps - 1)
+    part = (place - level).astype(x.dtype)[..., None, None]
+    found = table[level] + part * (table[level + 1] - table[level])  # (N, H, W, R, R)
+    N, H, W = level.shape
+    out[:, 0] -= found.transpose(0, 1, 3, 2, 4).reshape(N, H * R, W * R)
+
+
 def batch_statistics(x, mean, variance):
     """Take each channel's mean and biased variance over samples and pixels."""
     mean[...] = x.mean(axis=(0, 2, 3), dtype=np.float64)

@@ -1,0 +1,65 @@
+"""Colour as luma and two differences that are exactly zero for grey, so that grey stays grey."""
+
+import numpy as np
+
+from minisr.images.colour import CONVERSIONS
+
+
+def split_chroma(rgb, luma_range="studio"):
+    """Split colour into luma and chroma.
+
+    Parameters
+    ----------
+    rgb : ndarray, shape (3, H, W), float32, intensity in [0, 1]
+    luma_range : {"studio", "full"}, optional
+
+    Returns
+    -------
+    luma : ndarray, shape (H, W), float32
+        As of `minisr.images.rgb_to_ycbcr`.
+    chroma : ndarray, shape (2, H, W), float32
+        Cb and Cr without the 128/255 that they have there.
+
+    Notes
+    -----
+    The coefficients of a row of chroma add up to zero, so that differences of R, G and B do as
+    well as these. Of a grey pixel all are zero, where the sum of three products is only nearly.
+    """
+    matrix, offset = (values / 255 for values in CONVERSIONS[luma_range])
+    red, green, blue = rgb
+    luma = _sum(matrix[0], (red, green, blue)) + float(offset[0])
+    blue_difference = _sum(matrix[1, :2], (red - blue, green - blue))
+    red_difference = _sum(matrix[2, 1:], (green - red, blue - red))
+    return luma, np.stack([blue_difference, red_difference])
+
+
+def join_chroma(luma, chroma, luma_range="studio", out=None):
+    """Make colour of luma and chroma: the inverse of `split_chroma`.
+
+    Parameters
+    ----------
+    luma : ndarray, shape (H, W), float32
+    chroma : ndarray, shape (2, H, W), float32
+    luma_range : {"studio", "full"}, optional
+    out : ndarray, shape (3, H, W), float32, optional
+
+    Returns
+    -------
+    ndarray, shape (3, H, W), float32
+        Where chroma is zero, R = G = B to the bit. Not clipped.
+    """
+    matrix, offset = CONVERSIONS[luma_range]
+    inverse = np.linalg.inv(matrix / 255)
+    out = np.empty((3, *luma.shape), np.float32) if out is None else out
+    grey = (luma - float(offset[0] / 255)) * float(inverse[0, 0])  # a column of three equals
+    for plane, weights in zip(out, inverse[:, 1:], strict=True):
+        np.add(grey, _sum(weights, chroma), out=plane)
+    return out
+
+
+def _sum(weights, planes):
+    """Return a weighted sum of planes, in their dtype."""
+    total = float(weights[0]) * planes[0]
+    for weight, plane in zip(weights[1:], planes[1:], strict=True):
+        total += float(weight) * plane
+    return total
