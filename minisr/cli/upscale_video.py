@@ -8,8 +8,9 @@ from tqdm import tqdm
 from minisr.cli.common import note
 
 SUFFIXES = frozenset(
-    ".3g2 .3gp .asf .avi .divx .dv .f4v .flv .h264 .hevc .ivf .m2ts .m2v .m4v .mkv .mov .mp4 .mpeg "
-    ".mpg .mts .mxf .nut .obu .ogm .ogv .rm .rmvb .ts .vob .webm .wmv .y4m".split()
+    [".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".h264", ".hevc", ".ivf"]
+    + [".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut"]
+    + [".obu", ".ogm", ".ogv", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".y4m"]
 )
 WRITABLE = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 
