@@ -35,7 +35,7 @@ def read(chunks):
             elif kind == b"pHYs":
                 across, down, unit = struct.unpack(">IIB", data)
                 if unit == 1 and across and down:
-                    metadata["dpi"] = (across * _METRES_AN_INCH, down * _METRES_AN_INCH)
+                    metadata["dpi"] = (_dots_an_inch(across), _dots_an_inch(down))
             elif kind in COLOUR:
                 colour[kind] = bytes(data)
             elif kind in (b"tEXt", b"zTXt", b"iTXt"):
@@ -80,6 +80,13 @@ def chunks_for(metadata):
         text = metadata["xmp"].decode("utf-8", "replace")
         chunks.append(chunk_of(Text(XMP_KEYWORD, text)))
     return chunks + [chunk_of(entry) for entry in metadata.get("text", ())]
+
+
+def _dots_an_inch(dots_a_metre):
+    """Return the whole number that was meant, where there is one: 300 is stored as 11811."""
+    exact = dots_a_metre * _METRES_AN_INCH
+    whole = round(exact)
+    return float(whole) if round(whole / _METRES_AN_INCH) == dots_a_metre else exact
 
 
 def _profile(data):

@@ -11,16 +11,12 @@ import zlib
 import numpy as np
 
 from minisr.images import exif as exifs
+from minisr.images.photoshop import iptc_of
+from minisr.images.tiff.exif import DESCRIPTIVE
 
 STRIP_BYTES = 1 << 18
 _LEVEL = 4  # of zlib: twice as fast as 6, and nearly as small
-# Of the EXIF's first directory: description, maker, model, orientation, software, date, artist,
-# copyright, rating, EXIF, GPS, and Windows' title to subject. The rest is about another file.
-_KEPT = (
-    *(0x010E, 0x010F, 0x0110, 0x0112, 0x0131, 0x0132, 0x013B, 0x4746, 0x8298, 0x8769, 0x8825),
-    *range(0x9C9B, 0x9CA0),
-)
-_XMP, _PHOTOSHOP, _ICC = 700, 34377, 34675
+_XMP, _IPTC, _PHOTOSHOP, _ICC = 700, 33723, 34377, 34675
 _SHORT, _LONG, _RATIONAL, _BYTE, _UNDEFINED = 3, 4, 5, 1, 7
 _LONG8 = 16
 _LARGEST = 2**32 - 2**20  # bytes of pixels; above, offsets need 64 bits
@@ -49,7 +45,7 @@ class TiffWriter:
         block, self._order, self._rows = b"II*\0\0\0\0\0", "<", {}
         if metadata.get("exif") and not self._big:  # its offsets are of 32 bits
             block, self._order, rows = exifs.rows_of(metadata["exif"])
-            self._rows = {tag: row for tag, row in rows.items() if tag in _KEPT}
+            self._rows = {tag: row for tag, row in rows.items() if tag in DESCRIPTIVE}
         if self._big:
             block = b"II+\0" + struct.pack("<HHQ", 8, 0, 0)
         file.write(block.ljust(len(block) + -len(block) % 16, b"\0"))
@@ -113,6 +109,9 @@ class TiffWriter:
         for key, (tag, kind) in blocks.items():
             if self._metadata.get(key):
                 fields[tag] = (kind, self._metadata[key])
+        iptc = iptc_of(self._metadata.get("photoshop", b""))
+        if iptc:
+            fields[_IPTC] = (_UNDEFINED, iptc)
         self._write_directory(fields)
 
     def _write_directory(self, fields):
