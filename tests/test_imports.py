@@ -45,6 +45,7 @@ ALLOWED = {
     "enlargement": {"models", "strips", "threads"},
     "scales": {"enlargement", "errors", "models"},
     "upscale_file": {"errors", "atomic", "images"},
+    "batch": {"errors", "atomic", "images"},
     "upscale": {"errors", "images", "scales", "strips", "threads", "upscale_file"},
     "video": {"errors", "kernels", "threads"},
     "evaluation": {"errors", "images", "protocols", "data", "models", "scales", "upscale"},
@@ -53,7 +54,17 @@ ALLOWED = {
 }
 ALLOWED["recipes"] = {"errors", "data", "trainer"}
 ALLOWED["runs"] = {*ALLOWED} - {
-    *("upscale", "comparison", "convert", "figures", "report", "datasets", "recipes", "video")
+    *(
+        "upscale",
+        "comparison",
+        "convert",
+        "figures",
+        "report",
+        "datasets",
+        "recipes",
+        "video",
+        "batch",
+    )
 }
 ALLOWED["demo"] = {*ALLOWED}
 ALLOWED["cli"] = {*ALLOWED}

@@ -20,47 +20,19 @@ NAME = ".minisr-manifest.jsonl"
 ABSENT, DONE, OLD, FOREIGN = "absent", "done", "old", "foreign"
 
 
-class Manifest:
-    """The manifest of a folder, held by one program at a time.
-
-    Use it in a ``with`` block.
+class Reader:
+    """What a folder's manifest says, for who only asks.
 
     Parameters
     ----------
     folder : path-like
-        It exists.
-
-    Raises
-    ------
-    SettingsError
-        The folder cannot be written to, or another program is at work there.
+        It need not exist.
     """
 
     def __init__(self, folder):
         self.folder = Path(folder)
         self.path = self.folder / NAME
-        self._lock = threading.Lock()
-        self._file = None
-        self._entries = {}
-
-    def __enter__(self):
-        try:
-            self._file = open(self.path, "ab")
-        except OSError as error:
-            reason = error.strerror or error
-            raise SettingsError(f"{self.folder}: cannot be written to: {reason}") from error
-        try:
-            self._hold()
-            self._entries, lines = read(self.path)  # whoever held it may have written more
-            if lines > len(self._entries):
-                self._compact()
-        except BaseException:
-            self._file.close()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self._file.close()  # which lets go of it, too
+        self._entries, self._lines = read(self.path)
 
     def state(self, name, key):
         """Return what is known of a result.
@@ -78,7 +50,55 @@ class Manifest:
             `ABSENT`: there is no such file. `DONE`: it is there, whole, and made of this. `OLD`: it
             was made here, of something else. `FOREIGN`: it was not made here, or was changed.
         """
-        return state_of(self.folder, self._entries, name, key)
+        try:
+            size = (self.folder / name).stat().st_size
+        except OSError:
+            return ABSENT
+        entry = self._entries.get(name)
+        if entry is None:
+            return FOREIGN
+        if entry.get("begun"):
+            # Its work was cut short. There is what was there before, or the whole new result.
+            return OLD if entry.get("replaces") or entry["of"] != key else DONE
+        if entry.get("bytes") != size:
+            return FOREIGN
+        return DONE if entry["of"] == key else OLD
+
+
+class Manifest(Reader):
+    """The manifest of a folder, held by one program at a time.
+
+    Use it in a ``with`` block.
+
+    Parameters
+    ----------
+    folder : path-like
+        It exists.
+
+    Raises
+    ------
+    SettingsError
+        The folder cannot be written to, or another program is at work there.
+    """
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self._lock = threading.Lock()
+
+    def __enter__(self):
+        self._file = self._opened()
+        try:
+            self._hold()
+            self._entries, self._lines = read(self.path)  # whoever held it may have written more
+            if self._lines > len(self._entries):
+                self._compact()
+        except BaseException:
+            self._file.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()  # which lets go of it, too
 
     def begin(self, name, key):
         """Note that a result is about to be made."""
@@ -88,6 +108,13 @@ class Manifest:
     def finish(self, name, key):
         """Note that a result is there."""
         self._append(name, {"of": key, "bytes": (self.folder / name).stat().st_size})
+
+    def _opened(self):
+        try:
+            return open(self.path, "ab")
+        except OSError as error:
+            reason = error.strerror or error
+            raise SettingsError(f"{self.folder}: cannot be written to: {reason}") from error
 
     def _append(self, name, entry):
         with self._lock:
@@ -119,7 +146,7 @@ class Manifest:
         with atomic_path(self.path) as temporary:
             temporary.write_bytes(b"".join(_line(*item) for item in self._entries.items()))
         self._file.close()
-        self._file = open(self.path, "ab")
+        self._file = self._opened()
         self._hold()
 
 
@@ -147,24 +174,6 @@ def read(path):
                 if isinstance(name, str) and isinstance(entry["of"], dict):
                     entries[name] = entry
     return entries, lines
-
-
-def state_of(folder, entries, name, key):
-    """Return what `Manifest.state` does, of entries that have been read."""
-    try:
-        size = (Path(folder) / name).stat().st_size
-    except OSError:
-        return ABSENT
-    entry = entries.get(name)
-    if entry is None:
-        return FOREIGN
-    if entry.get("begun"):
-        # Its work was cut short. What is there is either what was there before or the new result.
-        whole = not entry.get("replaces")
-        return DONE if whole and entry["of"] == key else OLD
-    if entry.get("bytes") != size:
-        return FOREIGN
-    return DONE if entry["of"] == key else OLD
 
 
 def digest(path):

@@ -1,8 +1,10 @@
 """``minisr upscale`` of files and folders."""
 
+import argparse
 import contextlib
 import functools
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -21,8 +23,10 @@ from minisr.cli.common import (
 )
 from minisr.cli.upscale_page import Page
 from minisr.cli.upscale_video import is_video, upscale_video_job, video_suffix
-from minisr.errors import PictureError, SettingsError
+from minisr.errors import MinisrError, PictureError, SettingsError
 from minisr.images.files import READ_SUFFIXES, WRITE_SUFFIXES
+from minisr.images.probing import probe
+from minisr.images.sources import opened
 from minisr.threads import Threads
 from minisr.upscale import upscale
 from minisr.upscale_file import upscale_file
@@ -40,6 +44,8 @@ def upscale_files(arguments, enlarger, stamp):
     folder = Path(arguments.output) if arguments.output is not None else None
     found, faults = find(arguments.pictures, _is_wanted, arguments.recursive, leave_out=folder)
     jobs = targets.jobs_of(found, arguments.output, _naming(arguments, enlarger))
+    if arguments.preview is not None:  # is made under another name, and remembered nowhere
+        jobs = [replace(job, name=None) if is_video(job.source) else job for job in jobs]
     if not jobs and len(faults) == 1:
         raise faults[0]
     for job in jobs:
@@ -57,7 +63,8 @@ def upscale_files(arguments, enlarger, stamp):
         leftovers.clear([job.target for job in jobs], at_once=book is not None)
         worker = running.Worker(None, book, settings, arguments.overwrite)
         if jobs:
-            space.check([job for job in jobs if not worker.seems_done(job)], _area_of(enlarger))
+            missing = [job for job in jobs if not job.target.exists()]
+            space.check(missing, functools.partial(_area, enlarger))
         pool = stack.enter_context(Threads(arguments.threads))
         outcomes = _run(arguments, enlarger, stamp, worker, jobs, pool)
     return _report(outcomes, faults, arguments, book is not None)
@@ -69,9 +76,7 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
     videos = [job for job in jobs if is_video(job.source)]
     page = Page(arguments, enlarger) if arguments.html is not None else None
     within = threads_within(pool, pictures)
-    enlarge = functools.partial(
-        upscale, model=enlarger, threads=within, colour=arguments.colour
-    )
+    enlarge = functools.partial(upscale, model=enlarger, threads=within, colour=arguments.colour)
     enlarge.size_of = enlarger.size_of
 
     def enlarge_picture(job):
@@ -102,11 +107,17 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
                 for line in outcome.value.notes:
                     note(f"{outcome.job.source}: {line}")
     # The one place for videos: Ctrl-C reaches them as such, since each says how it is gone on with.
-    worker.work = lambda job: upscale_video_job(arguments, job.source, job.target, enlarger, pool)
+    worker.work = functools.partial(_upscale_video, arguments, enlarger, pool)
     outcomes += [worker(job) for job in videos]
     if page is not None:
-        page.write([job for job in pictures])
+        page.write(pictures)
     return outcomes
+
+
+def _upscale_video(arguments, enlarger, pool, job):
+    if arguments.preview is None:  # whether to replace what is there has been asked
+        arguments = argparse.Namespace(**{**vars(arguments), "overwrite": True})
+    return upscale_video_job(arguments, job.source, job.target, enlarger, pool)
 
 
 class Bar:
@@ -198,14 +209,14 @@ def _settings(arguments, enlarger, stamp):
     return {"settings": chosen, "weights": enlarger.fingerprint()}
 
 
-def _area_of(enlarger):
-    """Return a function of a source's path: how many pixels a pixel becomes."""
-
-    def area(path):
-        if enlarger.size is None:
-            return enlarger.scale**2
-        return 1  # of which nothing is known before it is opened
-
-    return area
-
-
+def _area(enlarger, path):
+    """Return how many pixels a pixel of a file becomes; 0 where the file cannot be read."""
+    if enlarger.size is None:
+        return enlarger.scale**2
+    try:
+        with opened(path) as (file, kind):
+            found = probe(file, kind, allow_large=True)
+        high, wide = enlarger.size_of(found.height, found.width)
+    except (MinisrError, OSError):  # which will be said when it is its turn
+        return 0
+    return high * wide / (found.height * found.width)
