@@ -27,12 +27,20 @@ class Reader:
     ----------
     folder : path-like
         It need not exist.
+
+    Raises
+    ------
+    SettingsError
+        There is a manifest that cannot be read.
     """
 
     def __init__(self, folder):
         self.folder = Path(folder)
         self.path = self.folder / NAME
-        self._entries, self._lines = read(self.path)
+        try:
+            self._entries, self._lines = read(self.path)
+        except OSError as error:
+            raise SettingsError(f"{self.path}: cannot be read: {error.strerror}") from error
 
     def state(self, name, key):
         """Return what is known of a result.
@@ -162,9 +170,9 @@ def read(path):
     entries : dict of str to dict
         By the name of the result; none where there is no such file.
     lines : int
-        How many the file has, torn and superseded ones too.
+        How many the file has, superseded ones too; a torn one counts twice.
     """
-    entries, lines = {}, 0
+    entries, lines, line = {}, 0, b"\n"
     with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
         for line in file:
             lines += 1
@@ -173,7 +181,7 @@ def read(path):
                 name = entry.pop("name")
                 if isinstance(name, str) and isinstance(entry["of"], dict):
                     entries[name] = entry
-    return entries, lines
+    return entries, lines + (not line.endswith(b"\n"))
 
 
 def digest(path):
