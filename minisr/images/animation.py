@@ -1,5 +1,6 @@
 """Animations: GIF, WebP and APNG, as whole frames with their times."""
 
+import io
 import struct
 from dataclasses import dataclass
 
@@ -10,10 +11,11 @@ from minisr.images import exif as exifs
 from minisr.images.encoders import encode_frames
 from minisr.images.metadata import fitting
 from minisr.images.picture import Picture
+from minisr.images.png import chunks as png_chunks
 from minisr.images.reading import read_picture, upright
 from minisr.images.sources import check_size, explained
 
-_ANIMATED = ("GIF", "WEBP", "PNG")
+_ANIMATED = ("GIF", "WebP", "PNG")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +61,9 @@ def read_animation(file, form, *, allow_large=False):
     Animation or None
         None where there is but one picture.
     """
-    from PIL import Image
-
     if form not in _ANIMATED:
         return None
-    file.seek(0)
-    with Image.open(file, formats=[form]) as image:
+    with _opened(file, form) as image:
         check_size(*image.size, allow_large)
         if getattr(image, "n_frames", 1) < 2:
             return None
@@ -102,10 +101,7 @@ def frames_of(file, form, animation):
     ------
     ndarray, shape (H, W, 3), or (H, W, 4) where it is transparent, uint8
     """
-    from PIL import Image
-
-    file.seek(0)
-    with Image.open(file, formats=[form]) as image:
+    with _opened(file, form) as image:
         for number in range(len(animation.durations)):
             with explained(file):
                 image.seek(number + animation.hidden)
@@ -145,6 +141,15 @@ def encode_animation(frames, durations, plays, form, metadata=None, *, quality=N
     times, more = _times(durations, form)
     content, lost = encode_frames(form, _all(first, frames), times, plays, metadata, quality)
     return content, (*notes, *more, *lost)
+
+
+def _opened(file, form):
+    from PIL import Image
+
+    file.seek(0)
+    if form == "PNG":
+        file = io.BytesIO(png_chunks.bare(png_chunks.split(file.read())))
+    return Image.open(file, formats=[form.upper()])
 
 
 def _all(first, frames):
