@@ -18,7 +18,7 @@ class Probe:
     Attributes
     ----------
     width, height, channels : int
-        Channels are those after reading, or one more.
+        Channels are those after reading, or one fewer where but one colour is transparent.
     itemsize : int
         Bytes of a sample.
     """
@@ -76,7 +76,7 @@ def _of_png(file):
     if len(head) < 33 or head[12:16] != b"IHDR":
         raise ValueError("the file is cut off")
     width, height, depth, colour = struct.unpack(">IIBB", head[16:26])
-    channels = {0: 2, 2: 4, 3: 4, 4: 2, 6: 4}.get(colour, 4)  # one grey or colour is transparent
+    channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}.get(colour, 4)
     return Probe(width, height, channels, 2 if depth == 16 else 1)
 
 
