@@ -118,6 +118,9 @@ def test_a_stamp_is_written_where_there_is_a_place():
         assert (found[0x0131], found[0x013B]) == ("minisr", "me")
     for suffix in (".bmp", ".gif", ".ppm"):
         upscale_file(encoded(samples(3), "PNG"), None, twice, suffix=suffix, stamp=stamp)
+    for suffix in (".png", ".jpg", ".tif", ".webp"):
+        done = upscale_file(encoded(samples(3), "PNG"), None, twice, suffix=suffix)
+        assert read_picture(done.content).metadata.keys() <= {"dpi"}
 
 
 NAMES = {".jpg": "JPEG", ".tif": "TIFF", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP"}

@@ -91,7 +91,8 @@ def stamped(metadata, stamp, form):
         metadata["text"] = (*others, *(Text(key, value) for key, value in stamp.items()))
     elif "exif" in form.metadata:
         words = {key: value for key, value in stamp.items() if key in exifs.ASCII_TAGS}
-        metadata["exif"] = exifs.stamped(metadata.get("exif"), words)
+        if words:
+            metadata["exif"] = exifs.stamped(metadata.get("exif"), words)
     if "xmp" in metadata and "Software" in stamp:
         metadata["xmp"] = xmps.stamped(metadata["xmp"], stamp["Software"])
     return metadata
