@@ -4,8 +4,9 @@ import io
 
 import numpy as np
 
-from minisr.images import bmp, gif, pnm
+from minisr.images import bmp, pnm
 from minisr.images.exif import PREFIX
+from minisr.images.gif import writing as gif
 from minisr.images.jpeg import segments as jpeg_segments
 from minisr.images.metadata import NAMES
 from minisr.images.png import chunks as png_chunks
