@@ -1,5 +1,6 @@
 """A larger picture: luma through networks, chroma by bicubic, transparency kept, in bands."""
 
+import functools
 import os
 from dataclasses import dataclass
 
@@ -83,18 +84,30 @@ def upscale(
     return _upscale_array(_checked(picture), enlarger, threads or default_threads(), colour)
 
 
+def bound(enlarger, threads=None, colour="luma"):
+    """Return what `minisr.upscale_file.upscale_file` takes as ``enlarge``.
+
+    Parameters
+    ----------
+    enlarger : minisr.scales.Enlarger
+    threads, colour
+        As of `upscale`.
+    """
+    enlarge = functools.partial(upscale, model=enlarger, threads=threads, colour=colour)
+    enlarge.size_of = enlarger.size_of
+    return enlarge
+
+
 def _upscale_path(source, output, enlarger, threads, colour):
     from pathlib import Path
 
     from minisr.images import read_picture
     from minisr.upscale_file import upscale_file
 
-    def enlarge(pixels):
-        return upscale(pixels, model=enlarger, threads=threads, colour=colour)
-
+    enlarge = bound(enlarger, threads, colour)
     if output is None:
         return enlarge(read_picture(source).pixels)
-    upscale_file(source, output, enlarge)
+    upscale_file(source, output, enlarge, halo=enlarger.halo)
     return Path(output)
 
 
@@ -123,11 +136,12 @@ def _upscale_array(picture, enlarger, threads, colour):
     maximum = MAXIMUM[picture.dtype.name]
     # Where nothing shines through, nothing will.
     opaque = channels in (2, 4) and bool((pixels[..., -1] == maximum).all())
+    by_luma = channels > 2 and colour == "luma" and enlarger.in_channels == 1
     kind = Kind(
         colours=channels - (channels in (2, 4)),
         alpha=channels in (2, 4) and not opaque,
-        by_luma=channels > 2 and colour == "luma" and enlarger.in_channels == 1,
-        luma_range=enlarger.luma_range,
+        by_luma=by_luma,
+        luma_range=enlarger.luma_range if by_luma else None,
         maximum=maximum,
     )
     resizer = Resizer((height, width), enlargement.size, enlarger.device)
@@ -178,7 +192,8 @@ class Kind:
         Whether there is a channel of transparency that is in use.
     by_luma : bool
         Whether luma goes through the networks, and chroma does not.
-    luma_range : {"studio", "full"}
+    luma_range : {"studio", "full"} or None
+        Of that luma.
     maximum : int
         What intensity 1 is.
     """
@@ -186,7 +201,7 @@ class Kind:
     colours: int
     alpha: bool
     by_luma: bool
-    luma_range: str
+    luma_range: str | None
     maximum: int
 
     @property

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_kinds import HEIGHT, KINDS, WIDTH, srgb_profile, wide_profile
+from picture_kinds import KINDS
 from PIL import Image, ImageSequence
 
 from minisr.errors import PictureError
@@ -69,7 +69,7 @@ def enlarge(pixels):
 class Table:
     """Every picture of the table, made and enlarged once, and looked at by each program once."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, stamp=None):
         self.folder = folder
         self.results, self.expected = {}, {}
         for number, (name, suffix) in enumerate(ROWS):
@@ -80,7 +80,7 @@ class Table:
             source = folder / f"{number:03}-in{kind.suffix}"
             source.write_bytes(content)
             target = self.path(number, suffix)
-            self.results[number] = upscale_file(source, target, enlarge, stamp=STAMP)
+            self.results[number] = upscale_file(source, target, enlarge, stamp=stamp)
             self.expected[number] = pixels
 
     def path(self, number, suffix):
@@ -116,7 +116,7 @@ def run(program, *arguments):
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
-    return Table(tmp_path_factory.mktemp("table"))
+    return Table(tmp_path_factory.mktemp("table"), STAMP)
 
 
 @pytest.fixture
@@ -317,6 +317,19 @@ def test_what_comes_out_goes_in_again(table):
         assert picture.pixels.shape[1::-1] == result.size_out
 
 
+WORDS = {
+    "dpi": "resolution",
+    "exif": "EXIF",
+    "icc_profile": "profile",
+    "photoshop": "IPTC",
+    "png_colour": "colour chunks",
+    "text": "text",
+    "tiff_deflate": "packed",
+    "xmp": "XMP",
+}
+FORMAT_NAMES = {".jpg": "JPEG", ".tif": "TIFF", ".webp": "WebP"}
+
+
 def markdown(table):
     """Return the table of docs/pictures.md."""
     lines = ["| in | out | bits | channels | kept | told |", "|---|---|---|---|---|---|"]
@@ -328,19 +341,25 @@ def markdown(table):
         pixels = picture.pixels
         channels = 1 if pixels.ndim == 2 else pixels.shape[2]
         words = {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGBA"}[channels]
-        kept = [key.replace("_", " ") for key in sorted(picture.metadata)]
+        kept = [WORDS[key] for key in sorted(picture.metadata)]
         if result.frames > 1:
-            kept.append(f"{result.frames} frames, times, repetitions")
+            kept.append(f"{result.frames} frames, their times, repetitions")
         if picture.format == "JPEG" and kind.suffix == ".jpg":
-            kept.append(f"quality {picture.quality}, {picture.subsampling or 'no chroma'}")
+            kept.append(f"quality {picture.quality}")
+            kept += [picture.subsampling] if picture.subsampling else []
         bits = "float" if pixels.dtype.kind == "f" else 8 * pixels.itemsize
+        out = FORMAT_NAMES.get(suffix, suffix[1:].upper())
         told = "; ".join(result.notes)
-        lines.append(f"| {name} | {suffix} | {bits} | {words} | {', '.join(kept)} | {told} |")
+        lines.append(f"| {name} | {out} | {bits} | {words} | {', '.join(kept)} | {told} |")
     return "\n".join(lines)
 
 
+def test_the_document_has_this_table(tmp_path):
+    pytest.importorskip("tifffile")
+    document = Path(__file__).parents[1] / "docs" / "pictures.md"
+    assert markdown(Table(tmp_path)) in document.read_text(encoding="utf-8")
+
+
 if __name__ == "__main__":
-    assert (WIDTH, HEIGHT) == (9, 6)
-    assert wide_profile() != srgb_profile()
-    with tempfile.TemporaryDirectory() as folder:
-        sys.stdout.write(markdown(Table(Path(folder))) + "\n")
+    with tempfile.TemporaryDirectory() as scratch:
+        sys.stdout.write(markdown(Table(Path(scratch))) + "\n")

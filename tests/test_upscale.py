@@ -206,3 +206,23 @@ def test_a_path_is_read_and_where_asked_written(rng, tmp_path):
         minisr.upscale(picture, model=model, output="out.png")
     with pytest.raises(PictureError, match=r"none.png: no such file"):
         minisr.upscale(tmp_path / "none.png", model=model, output="out.png")
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_file_in_bands_is_the_file_as_a_whole_to_the_bit(rng, tmp_path, monkeypatch, channels):
+    picture = rng.integers(0, 256, (150, 20, channels), dtype=np.uint8)
+    write_picture(tmp_path / "in.tiff", picture[..., 0] if channels == 1 else picture)
+    enlarger = Enlarger(ESPCN(3, channels=(4, 3), rng=np.random.default_rng(0)))
+    whole = minisr.upscale(tmp_path / "in.tiff", model=enlarger)
+    monkeypatch.setattr("minisr.upscale_file.LARGEST_WHOLE", 100)
+    monkeypatch.setattr("minisr.upscale_file._BAND", 400)
+    out = minisr.upscale(tmp_path / "in.tiff", model=enlarger, output=tmp_path / "out.tiff")
+    assert_array_equal(read_picture(out).pixels, whole)
+
+
+def test_the_size_is_known_before_a_large_file_is_read(tmp_path, monkeypatch):
+    write_picture(tmp_path / "in.png", np.zeros((30, 20), np.uint8))
+    monkeypatch.setattr("minisr.upscale_file._SMALL", 1)
+    enlarger = Enlarger(Bicubic(), size=(None, 300))  # no 16 pixels could tell the scale of that
+    out = minisr.upscale(tmp_path / "in.png", model=enlarger, output=tmp_path / "out.png")
+    assert read_picture(out).pixels.shape == (450, 300)

@@ -28,7 +28,7 @@ from minisr.images.files import READ_SUFFIXES, WRITE_SUFFIXES
 from minisr.images.probing import probe
 from minisr.images.sources import opened
 from minisr.threads import Threads
-from minisr.upscale import upscale
+from minisr.upscale import bound
 from minisr.upscale_file import upscale_file
 
 
@@ -76,8 +76,7 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
     videos = [job for job in jobs if is_video(job.source)]
     page = Page(arguments, enlarger) if arguments.html is not None else None
     within = threads_within(pool, pictures)
-    enlarge = functools.partial(upscale, model=enlarger, threads=within, colour=arguments.colour)
-    enlarge.size_of = enlarger.size_of
+    enlarge = bound(enlarger, within, arguments.colour)
 
     def enlarge_picture(job):
         return upscale_file(
@@ -88,6 +87,7 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
             quality=arguments.quality,
             stamp=stamp,
             allow_large=arguments.allow_large,
+            halo=enlarger.halo,
         )
 
     def do(job):
@@ -100,7 +100,8 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
     outcomes = []
     with Interruptible() as stop, Bar(pictures) as bar:
         worker.stop = stop
-        for outcome in pool.imap(do, pictures):
+        # One picture alone is no job of the pool, which is to work on its parts.
+        for outcome in map(do, pictures) if len(pictures) == 1 else pool.imap(do, pictures):
             outcomes.append(outcome)
             bar.update(outcome)
             if outcome.state is State.MADE:

@@ -1,6 +1,5 @@
 """``minisr upscale`` from a pipe, into a pipe, or both."""
 
-import functools
 import sys
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from minisr.cli.common import note
 from minisr.errors import PictureError, SettingsError
 from minisr.images.files import WRITE_SUFFIXES
 from minisr.threads import Threads
-from minisr.upscale import upscale
+from minisr.upscale import bound
 from minisr.upscale_file import upscale_file
 
 PIPE = "-"
@@ -42,8 +41,7 @@ def upscale_pipe(arguments, enlarger, stamp):
             raise SettingsError("- means a picture from standard input, and nothing is sent there")
         content = sys.stdin.buffer.read()
     with Threads(arguments.threads) as pool:
-        enlarge = functools.partial(upscale, model=enlarger, threads=pool, colour=arguments.colour)
-        enlarge.size_of = enlarger.size_of
+        enlarge = bound(enlarger, pool, arguments.colour)
         try:
             done = upscale_file(
                 content,
@@ -53,6 +51,7 @@ def upscale_pipe(arguments, enlarger, stamp):
                 quality=arguments.quality,
                 stamp=stamp,
                 allow_large=arguments.allow_large,
+                halo=enlarger.halo,
             )
         except PictureError as error:
             raise PictureError(str(error).replace("the picture:", f"{source}:")) from error

@@ -7,13 +7,15 @@ import numpy as np
 
 from minisr.errors import PictureError
 from minisr.images import exif as exifs
+from minisr.images import webp_frames
 from minisr.images.encoders import encode_frames
+from minisr.images.gif import frames as gif_frames
 from minisr.images.metadata import fitting
 from minisr.images.picture import Picture
+from minisr.images.png import chunks as png_chunks
+from minisr.images.png import frames as png_frames
 from minisr.images.reading import read_picture, upright
 from minisr.images.sources import check_size, explained
-
-_ANIMATED = ("GIF", "WEBP", "PNG")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +34,6 @@ class Animation:
         Something shines through somewhere.
     orientation : int
         Of EXIF.
-    hidden : int
-        Pictures before the first frame, which are shown only where animations are not (APNG).
     """
 
     first: Picture
@@ -41,7 +41,6 @@ class Animation:
     plays: int
     transparent: bool
     orientation: int = 1
-    hidden: int = 0
 
 
 def read_animation(file, form, *, allow_large=False):
@@ -59,33 +58,21 @@ def read_animation(file, form, *, allow_large=False):
     Animation or None
         None where there is but one picture.
     """
-    from PIL import Image
-
-    if form not in _ANIMATED:
+    movie, frames = _movie(file, form)
+    if movie is None:
         return None
-    file.seek(0)
-    with Image.open(file, formats=[form]) as image:
-        check_size(*image.size, allow_large)
-        if getattr(image, "n_frames", 1) < 2:
-            return None
-        hidden = 1 if form == "PNG" and image.info.get("default_image") else 0
-        durations, transparent = [], False
-        for number in range(hidden, image.n_frames):
-            image.seek(number)
-            frame = _rgba(image)
-            durations.append(float(image.info.get("duration", 0)))
-            transparent = transparent or bool((frame[..., 3] < 255).any())
-        plays = _plays(image, form)
-        orientation = _orientation(image)
+    check_size(*movie.size, allow_large)
+    durations = getattr(movie, "durations", None) or [frame.duration for frame in movie.frames]
     if len(durations) < 2:
         return None
+    transparent = any([bool((frame[..., 3] < 255).any()) for frame in frames(movie)])
     file.seek(0)
     first = read_picture(file, allow_large=allow_large)
     notes = [note for note in first.notes if not note.startswith("only the first of")]
     if first.pixels.dtype == np.uint16:
         notes.append("16 bits became 8: this is an animation")
     first = Picture(first.pixels, first.metadata, tuple(notes), form, first.quality)
-    return Animation(first, tuple(durations), plays, transparent, orientation, hidden)
+    return Animation(first, tuple(durations), movie.plays, transparent, _orientation(file, form))
 
 
 def frames_of(file, form, animation):
@@ -102,15 +89,23 @@ def frames_of(file, form, animation):
     ------
     ndarray, shape (H, W, 3), or (H, W, 4) where it is transparent, uint8
     """
-    from PIL import Image
+    with explained(file):
+        movie, frames = _movie(file, form)
+    for frame in frames(movie):
+        turned = upright(frame, animation.orientation)
+        yield np.array(turned if animation.transparent else turned[..., :3], order="C")
 
+
+def _movie(file, form):
+    """Return an animation as its format has it, None where there is none, and what plays it."""
     file.seek(0)
-    with Image.open(file, formats=[form]) as image:
-        for number in range(len(animation.durations)):
-            with explained(file):
-                image.seek(number + animation.hidden)
-                frame = upright(_rgba(image), animation.orientation)
-            yield np.ascontiguousarray(frame if animation.transparent else frame[..., :3])
+    if form == "GIF":
+        return gif_frames.parse(file.read()), gif_frames.composited
+    if form == "PNG":
+        return png_frames.parse(png_chunks.split(file.read())), png_frames.composited
+    if form == "WebP":
+        return webp_frames.parse(file), webp_frames.composited
+    return None, None
 
 
 def encode_animation(frames, durations, plays, form, metadata=None, *, quality=None):
@@ -165,21 +160,20 @@ def _times(durations, form):
     return times, ()
 
 
-def _rgba(image):
-    return np.asarray(image.convert("RGBA"))
+def _orientation(file, form):
+    """Return the orientation that EXIF asks for, 1 to 8."""
+    from PIL import Image
 
-
-def _plays(image, form):
-    """Return how often an animation is shown, 0 for ever."""
-    loop = image.info.get("loop")
-    if form != "GIF":
-        return int(loop or 0)
-    # GIF counts the repetitions, and without a count there are none.
-    return 1 if loop is None else int(loop) + 1 if loop else 0
-
-
-def _orientation(image):
+    if form == "GIF":
+        return 1
+    file.seek(0)
+    if form == "PNG":
+        blocks = [data for kind, data in png_chunks.split(file.read()) if kind == b"eXIf"]
+        exif = bytes(blocks[0]) if blocks else b""
+    else:
+        with Image.open(file, formats=["WEBP"]) as image:
+            exif = image.info.get("exif", b"")
     try:
-        return exifs.orientation_of(image.info.get("exif", b"")) or 1
+        return exifs.orientation_of(exif) or 1
     except (ValueError, struct.error):
         return 1

@@ -4,8 +4,9 @@ import io
 
 import numpy as np
 
-from minisr.images import bmp, gif, pnm
+from minisr.images import bmp, pnm
 from minisr.images.exif import PREFIX
+from minisr.images.gif import writing as gif
 from minisr.images.jpeg import segments as jpeg_segments
 from minisr.images.metadata import NAMES
 from minisr.images.png import chunks as png_chunks
@@ -62,7 +63,7 @@ def encode_frames(form, frames, times, plays, metadata, quality):
     first, *others = (Image.fromarray(frame) for frame in frames)
     options = {"save_all": True, "append_images": others, "duration": times, "loop": plays}
     file = io.BytesIO()
-    if form.name == "WEBP":
+    if form.name == "WebP":
         first.save(file, format="WEBP", **options, **_webp_options(metadata, quality))
         return file.getvalue(), ()
     # Whole frames, each in the place of the one before.
@@ -136,7 +137,7 @@ def _encode_pnm(pixels, metadata, quality, subsampling):
 _ENCODERS = {
     "PNG": _encode_png,
     "JPEG": _encode_jpeg,
-    "WEBP": _encode_webp,
+    "WebP": _encode_webp,
     "TIFF": _encode_tiff,
     "BMP": _encode_bmp,
     "GIF": _encode_gif,

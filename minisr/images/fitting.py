@@ -28,10 +28,8 @@ def fitted(pixels, form):
         Something shines through, and the format has no transparency.
     """
     notes = []
+    check_alpha(pixels, form)
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4) and not form.alpha:
-        opaque = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
-        if (pixels[..., -1] < opaque).any():
-            raise PictureError(f"{form.name} holds no transparency: write PNG, WebP or TIFF")
         pixels = pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]
         notes.append("alpha was left out: all of it was opaque")
     if not form.holds(pixels.dtype):
@@ -42,6 +40,14 @@ def fitted(pixels, form):
             pixels, bits = to_8_bits(pixels), 8
         notes.append(f"{was} became {bits} bits, which is what {form.name} holds")
     return np.ascontiguousarray(pixels), tuple(notes)
+
+
+def check_alpha(pixels, form):
+    """Raise PictureError if something shines through for which a format has no place."""
+    if pixels.ndim == 3 and pixels.shape[2] in (2, 4) and not form.alpha:
+        opaque = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
+        if (pixels[..., -1] < opaque).any():
+            raise PictureError(f"{form.name} holds no transparency: write PNG, WebP or TIFF")
 
 
 def _to_16_bits(pixels):

@@ -62,7 +62,7 @@ TIFF = Format(
     metadata=("icc_profile", "exif", "xmp", "dpi", "photoshop", "tiff_deflate"),
 )
 WEBP = Format(
-    "WEBP",
+    "WebP",
     (".webp",),
     alpha=True,
     animation=True,
@@ -100,7 +100,7 @@ def sniff(head):
         if head.startswith(start):
             return name
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WEBP"
+        return "WebP"
     if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3] in (b" ", b"\t", b"\r", b"\n"):
         return "PNM"
     return None

@@ -25,15 +25,18 @@ def fitting(metadata, form, pixels):
     fits = without_foreign_profile(kept, pixels)
     if fits is not kept:
         notes.append("the colour profile is of another colour space and was left out")
+    homeless = []
     for key in fits.keys() - {*form.metadata, "tiff_deflate"}:
         if key == "text":
             lost = [entry.keyword for entry in fits[key] if entry.keyword not in form.texts]
             if lost:
-                notes.append(f"{form.name} has no place for text ({', '.join(lost)})")
+                homeless.append(f"text ({', '.join(lost)})")
         elif key != "png_colour" or (not fits.get("icc_profile") and _matters(fits[key])):
-            notes.append(f"{form.name} has no place for {NAMES.get(key, key)}")
+            homeless.append(NAMES.get(key, key))
+    if homeless:
+        notes.append(f"{form.name} has no place for {', '.join(sorted(homeless))}")
     wanted = {*form.metadata, *(("text",) if form.texts else ())}
-    return {key: value for key, value in fits.items() if key in wanted}, sorted(notes)
+    return {key: value for key, value in fits.items() if key in wanted}, notes
 
 
 def _matters(png_colour):
@@ -88,7 +91,8 @@ def stamped(metadata, stamp, form):
         metadata["text"] = (*others, *(Text(key, value) for key, value in stamp.items()))
     elif "exif" in form.metadata:
         words = {key: value for key, value in stamp.items() if key in exifs.ASCII_TAGS}
-        metadata["exif"] = exifs.stamped(metadata.get("exif"), words)
+        if words:
+            metadata["exif"] = exifs.stamped(metadata.get("exif"), words)
     if "xmp" in metadata and "Software" in stamp:
         metadata["xmp"] = xmps.stamped(metadata["xmp"], stamp["Software"])
     return metadata

@@ -29,7 +29,7 @@ class Picture:
     notes : tuple of str
         What was converted, and what was left behind; empty where nothing was.
     format : str
-        "PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF" or "PNM".
+        "PNG", "JPEG", "TIFF", "WebP", "BMP", "GIF" or "PNM".
     quality : int or None
         Of a JPEG, 1 to 100, estimated from its tables; of a lossy WebP, whose quality cannot be
         told, 95. None: without loss.

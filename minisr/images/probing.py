@@ -1,5 +1,6 @@
 """How large a picture is, told before it is decoded."""
 
+import struct
 from dataclasses import dataclass
 
 from minisr.errors import PictureError
@@ -17,7 +18,7 @@ class Probe:
     Attributes
     ----------
     width, height, channels : int
-        Channels are those after reading, or one more.
+        Channels are those after reading, or one fewer where but one colour is transparent.
     itemsize : int
         Bytes of a sample.
     """
@@ -48,6 +49,7 @@ def probe(file, form, *, allow_large=False):
     PictureError
         Larger than is allowed, or the header is damaged.
     """
+    file.seek(0)
     if form == "PNM":
         header = pnm.read_header(file)
         found = Probe(header.width, header.height, header.channels, header.dtype.itemsize)
@@ -57,21 +59,30 @@ def probe(file, form, *, allow_large=False):
         layout = layout_of(directory)
         samples = min(layout.samples, 4) if layout else 4
         found = Probe(width, height, samples, min(layout.dtype.itemsize, 4) if layout else 1)
+    elif form == "PNG":
+        found = _of_png(file)
     else:
         found = _of_pillow(file, form)
+    if not (found.width and found.height):
+        raise PictureError("it has no pixels")
     check_size(found.width, found.height, allow_large)
     file.seek(0)
     return found
 
 
+def _of_png(file):
+    """Look at the header alone: a damaged chunk behind it is for the reader to judge."""
+    head = file.read(33)
+    if len(head) < 33 or head[12:16] != b"IHDR":
+        raise ValueError("the file is cut off")
+    width, height, depth, colour = struct.unpack(">IIBB", head[16:26])
+    channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}.get(colour, 4)
+    return Probe(width, height, channels, 2 if depth == 16 else 1)
+
+
 def _of_pillow(file, form):
     from PIL import Image
 
-    file.seek(0)
-    head = file.read(26)
-    deep = form == "PNG" and head[24:25] == b"\x10"
-    file.seek(0)
-    with Image.open(file, formats=[form] if form != "JPEG" else ["JPEG", "MPO"]) as image:
-        if not (image.width and image.height):
-            raise PictureError("it has no pixels")
-        return Probe(*image.size, _CHANNELS.get(image.mode, 4), 2 if deep else 1)
+    formats = ["JPEG", "MPO"] if form == "JPEG" else [form.upper()]
+    with Image.open(file, formats=formats) as image:
+        return Probe(*image.size, _CHANNELS.get(image.mode, 4), 1)

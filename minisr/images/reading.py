@@ -4,6 +4,7 @@ Pillow decodes; but deep PNG and TIFF, which it would cut to 8 bits, and PNM, of
 part, are decoded here. Pillow is imported in the functions: it takes a twentieth of a second.
 """
 
+import io
 import struct
 
 import numpy as np
@@ -26,6 +27,7 @@ from minisr.images.tiff.rows import read_rows
 from minisr.images.webp_chunks import is_lossy
 
 LOSSY_WEBP_QUALITY = 95
+_X_RESOLUTION = 0x011A
 _SUBSAMPLING = ("4:4:4", "4:2:2", "4:2:0")
 
 
@@ -115,8 +117,8 @@ def _read_png(file, allow_large):
         data = [data for kind, data in chunks if kind == b"IDAT"]
         key = kinds[b"tRNS"] if b"tRNS" in kinds and header[9] in (0, 2) else None
         return finished(png_deep.decode(header, data, key), metadata, notes, "PNG")
-    file.seek(0)
-    pixels, more, _ = _through_pillow(file, "PNG", allow_large)[:3]
+    bare = io.BytesIO(png_chunks.bare(chunks))
+    pixels, more, _ = _through_pillow(bare, "PNG", allow_large)[:3]
     return finished(pixels, metadata, [*notes, *more], "PNG")
 
 
@@ -155,6 +157,8 @@ def _read_jpeg(file, allow_large):
     from PIL.JpegImagePlugin import get_sampling
 
     metadata = metadata_of(image) | changed
+    if not image.info.get("jfif_unit") and not _resolution_in_exif(metadata):
+        metadata.pop("dpi", None)  # Pillow then says 72
     if getattr(image, "n_frames", 1) > 1:
         notes = (*notes, "the other pictures in the file (MPO) were left out")
     tables = image.quantization
@@ -166,11 +170,18 @@ def _read_jpeg(file, allow_large):
     )
 
 
+def _resolution_in_exif(metadata):
+    try:
+        return _X_RESOLUTION in exifs.rows_of(metadata.get("exif", b""))[2]
+    except (ValueError, struct.error):
+        return False
+
+
 def _read_webp(file, allow_large):
     quality = LOSSY_WEBP_QUALITY if is_lossy(file.read(1 << 20)) else None
     file.seek(0)
-    pixels, notes, _, image = _through_pillow(file, "WEBP", allow_large)
-    return finished(pixels, metadata_of(image), notes, "WEBP", quality=quality)
+    pixels, notes, _, image = _through_pillow(file, "WebP", allow_large)
+    return finished(pixels, metadata_of(image), notes, "WebP", quality=quality)
 
 
 def _read_other(form):
@@ -185,12 +196,12 @@ def _through_pillow(file, form, allow_large):
     """Return pixels, notes, changed metadata, and the image."""
     from PIL import Image
 
-    with Image.open(file, formats=[form] if form != "JPEG" else ["JPEG", "MPO"]) as image:
+    with Image.open(file, formats=[form.upper()] if form != "JPEG" else ["JPEG", "MPO"]) as image:
         check_size(*image.size, allow_large)
         raw_mode = raw_mode_of(image)
         image.load()
         pixels, notes, changed = pixels_of(image, raw_mode)
-        frames = getattr(image, "n_frames", 1) if form in ("GIF", "WEBP", "PNG") else 1
+        frames = getattr(image, "n_frames", 1) if form in ("GIF", "WebP", "PNG") else 1
         if frames > 1:
             notes = (*notes, f"only the first of {frames} frames was read")
         return pixels, notes, changed, image
@@ -201,7 +212,7 @@ _READERS = {
     "TIFF": _read_tiff,
     "PNM": _read_pnm,
     "JPEG": _read_jpeg,
-    "WEBP": _read_webp,
+    "WebP": _read_webp,
     "GIF": _read_other("GIF"),
     "BMP": _read_other("BMP"),
 }

@@ -32,7 +32,8 @@ def name_of(source):
         return str(Path(source))
     if isinstance(source, bytes | bytearray | memoryview):
         return "the picture"
-    return str(getattr(source, "name", "the picture"))
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) else "the picture"
 
 
 @contextlib.contextmanager
@@ -76,6 +77,8 @@ def explained(source):
     ------
     PictureError
     """
+    from PIL import UnidentifiedImageError
+
     name = name_of(source)
     try:
         with naming(name):
@@ -83,11 +86,13 @@ def explained(source):
     except MinisrError:
         raise
     except FileNotFoundError:
-        raise PictureError(f"{name}: no such file") from None
+        raise _named(PictureError, name, "no such file") from None
     except MemoryError:
-        raise PictureError(f"{name}: there is not enough memory for it") from None
+        raise _named(PictureError, name, "there is not enough memory for it") from None
+    except UnidentifiedImageError:
+        raise _named(PictureError, name, "cannot be read: it is damaged or cut off") from None
     except Exception as error:  # decoders raise nearly anything at a damaged file
-        raise PictureError(f"{name}: cannot be read: {one_line(error)}") from None
+        raise _named(PictureError, name, f"cannot be read: {one_line(error)}") from None
 
 
 @contextlib.contextmanager
@@ -96,11 +101,15 @@ def naming(name):
     try:
         yield
     except MinisrError as error:
-        if getattr(error, "is_named", False):
+        if getattr(error, "has_name", False):
             raise
-        named = type(error)(f"{name}: {error}")
-        named.is_named = True
-        raise named from None
+        raise _named(type(error), name, error) from None
+
+
+def _named(kind, name, text):
+    error = kind(f"{name}: {text}")
+    error.has_name = True
+    return error
 
 
 def check_size(width, height, allow_large):

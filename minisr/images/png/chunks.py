@@ -4,6 +4,10 @@ import struct
 import zlib
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PIXELS = (
+    *(b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"),
+    *(b"acTL", b"fcTL", b"fdAT"),  # frames of an APNG
+)
 # Text is unpacked up to here: a kilobyte of zTXt can hold a megabyte of nothing.
 MOST_TEXT = 1 << 24
 # About colour, beside the profile: gamma, primaries, sRGB, code points, mastering display, light.
@@ -68,6 +72,15 @@ def with_chunks(content, added):
     after_header = len(SIGNATURE) + 12 + 13
     middle = b"".join(chunk(kind, data) for kind, data in added)
     return b"".join((content[:after_header], middle, content[after_header:]))
+
+
+def bare(chunks):
+    """Return a PNG file of those chunks that make its pixels and frames, and no others.
+
+    A decoder stumbles over what is damaged in the rest, of which it need know nothing.
+    """
+    kept = (chunk(kind, data) for kind, data in chunks if kind in _PIXELS)
+    return SIGNATURE + b"".join(kept)
 
 
 def _shown(kind):
