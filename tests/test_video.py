@@ -311,7 +311,7 @@ def test_cover_and_fonts_are_carried_where_they_can(tmp_path):
         copy = after.add_stream_from_template(before.streams.video[0], opaque=True)
         after.add_attachment("letters.ttf", "font/ttf", b"letters" * 9)
         for packet in before.demux(video=0):
-            if packet.dts is not None:
+            if packet.size:
                 packet.stream = copy
                 after.mux(packet)
     assert not enlarge(with_font, tmp_path / "large.mkv")
