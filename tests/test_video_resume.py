@@ -98,6 +98,8 @@ def jobs():
 def safe_frames(target):
     """Return how many frames the work folder has in whole segments."""
     folder = target.with_name(f".{target.name}.minisr")
+    if not (folder / "manifest.json").exists():  # a folder that was about to be removed
+        return 0
     return SEGMENT * len(list(folder.glob("*.segment")))
 
 
