@@ -42,7 +42,7 @@ def seconds(text):
         parts = [float(part) for part in text.split(":")]
         fits = (
             1 <= len(parts) <= 3
-            and 0 <= min(parts)
+            and min(parts) >= 0
             and max(parts) < math.inf
             and all(part < 60 for part in parts[1:])
         )
