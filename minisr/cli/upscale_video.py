@@ -1,6 +1,7 @@
 """``minisr upscale`` of a video."""
 
 import argparse
+import math
 import sys
 
 from tqdm import tqdm
@@ -39,7 +40,12 @@ def seconds(text):
     """Turn ``75.5``, ``1:15.5`` or ``0:01:15.5`` into seconds; argparse prints the error."""
     try:
         parts = [float(part) for part in text.split(":")]
-        fits = 1 <= len(parts) <= 3 and min(parts) >= 0 and all(part < 60 for part in parts[1:])
+        fits = (
+            1 <= len(parts) <= 3
+            and min(parts) >= 0
+            and max(parts) < math.inf
+            and all(part < 60 for part in parts[1:])
+        )
     except ValueError:
         fits = False
     if not fits or not all(part.is_integer() for part in parts[:-1]):
@@ -132,23 +138,17 @@ class Bar:
     """Frames done, frames a second and time left; none where nobody looks."""
 
     def __init__(self, name):
-        self.name, self.bar = name, None
+        self.name, self.bar, self.where = name, None, ""
 
     def __call__(self, done, total):
         """Show that so many frames are done, of so many or of None."""
+        self.where = f" at frame {done}" + (f" of {total}" if total else "")  # for who stops it
         if self.bar is None:  # work that is gone on with does not count for the speed
             disable = None if sys.stderr is not None else True
             self.bar = tqdm(
                 desc=self.name, total=total, initial=done - 1, unit="frame", disable=disable
             )
         self.bar.update(done - self.bar.n)
-
-    @property
-    def where(self):
-        """How far it has come, in words."""
-        if self.bar is None or self.bar.disable:
-            return ""
-        return f" at frame {self.bar.n}" + (f" of {self.bar.total}" if self.bar.total else "")
 
     def __enter__(self):
         return self

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+from minisr.video import matroska
 from minisr.video.encoders import ENCODERS, configure
 from minisr.video.library import require_av
 
@@ -52,8 +53,17 @@ class Carrier:
         if settings.codec == "h265" and self.output.format.name in ("mp4", "mov"):
             self.video.codec_context.codec_tag = "hvc1"  # Apple's players want this of the two tags
         self._describe(stream, self.video)
+        if self.needs_display_size:
+            title = self.video.metadata.get("title", "")
+            self.video.metadata["title"] = matroska.roomy(title)
         if self.facts.matrix is not None:
             self.video.set_display_matrix(self.facts.matrix)
+
+    @property
+    def needs_display_size(self):
+        """Whether pixels are not square and the output must be told so afterwards."""
+        written_so = self.output.format.name in ("matroska", "webm")
+        return written_so and self.facts.aspect not in (None, 1)
 
     def _describe(self, stream, copy):
         copy.time_base = stream.time_base

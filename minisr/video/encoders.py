@@ -205,7 +205,7 @@ def configure(context, settings, facts, size, threads):
     if settings.codec == "av1":  # which tells the terminal about itself, unless told not to
         os.environ.setdefault("SVT_LOG", "1")
     if settings.codec == "ffv1":
-        options |= {"level": "3", "slicecrc": "1", "slices": "4"}
+        options |= {"level": "3", "slicecrc": "1"}
     hdr = hdr_options(settings.codec, facts)
     if settings.codec == "h265":  # this one, too
         hdr["x265-params"] = ":".join(["log-level=error", *hdr.values()])

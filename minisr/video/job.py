@@ -7,6 +7,7 @@ from pathlib import Path
 from minisr.errors import PictureError, SettingsError
 from minisr.threads import default_threads
 from minisr.video.join import join, lost_titles, output_of
+from minisr.video.library import errors_named
 from minisr.video.pipeline import ahead, in_order
 from minisr.video.plan import SEGMENT, make_plan, stamp_of
 from minisr.video.segments import SegmentWriter
@@ -155,7 +156,8 @@ def _run(plan, make, threads, stamp, segment, progress, note):
         elif work.frames:
             note(f"going on after {work.frames} frames")
         if not work.ended:
-            _make_segments(work, plan, make, threads, segment, progress, note)
+            with errors_named(plan.target, f"cannot be encoded by {plan.settings.codec}"):
+                _make_segments(work, plan, make, threads, segment, progress, note)
         if not work.frames:
             work.remove()
             raise PictureError(f"{plan.source}: there are no frames in that part")

@@ -2,11 +2,13 @@
 
 import contextlib
 
+from minisr.video import matroska
 from minisr.video.carry import OF_THE_FILE, Carrier
 from minisr.video.library import errors_named, open_source, require_av
 
 # Matroska needs no times of decoding. FFmpeg would move everything by those before zero.
-OPTIONS = {"matroska": {"avoid_negative_ts": "disabled"}, "webm": {"avoid_negative_ts": "disabled"}}
+MATROSKA_OPTIONS = {"avoid_negative_ts": "disabled", "write_crc32": "0"}
+OPTIONS = {"matroska": MATROSKA_OPTIONS, "webm": MATROSKA_OPTIONS}
 
 
 @contextlib.contextmanager
@@ -53,6 +55,9 @@ def join(path, segments, plan):
         while ours is not None:
             carrier.output.mux_one(ours)
             ours = next(videos, None)
+    if carrier.needs_display_size:
+        height, width = plan.size
+        matroska.set_display_size(path, round(width * plan.facts.aspect), height)
 
 
 def _video_packets(segments, carrier, plan):

@@ -32,7 +32,7 @@ class FrameEnlarger:
         network_range = getattr(enlarger, "luma_range", "studio")
         self.into = code_scale(facts.layout, facts.full_range, network_range)
         factor, shift = code_scale(layout, facts.full_range, network_range)
-        self.back = np.float32(1 / factor), np.float32(-shift / factor)
+        self.back = 1 / factor, -shift / factor
         height, width = facts.height, facts.width
         self.large = enlarger.size_of(height, width)
         self.luma_taps = self._taps((height, width), self.large, (1, 1), (0, 0))
@@ -83,8 +83,7 @@ class FrameEnlarger:
     def _gain(self):
         """Return factor and shift from the frame's codes to those of the result's bits."""
         ours, theirs = self.facts.layout, self.layout
-        factor = 2.0 ** (theirs.bits - ours.bits)
-        return np.float32(factor), np.float32(0)
+        return 2.0 ** (theirs.bits - ours.bits), 0
 
     def _plain(self, frame):
         """Bring a frame into the layout, where it is not."""

@@ -100,11 +100,40 @@ def _resize_rows(plane, index, weight, out):
                 row[x] += scale * source[x]
 
 
-@compiled(**OPTIONS)
 def to_codes(values, factor, shift, most, out):
-    """Write ``factor * values + shift``, rounded half up and clipped to [0, most], into ``out``."""
-    half, low, high = np.float32(0.5), np.float32(0), np.float32(most)
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
+    """Write ``factor * values + shift``, rounded half up and clipped, into ``out``.
+
+    Parameters
+    ----------
+    values : ndarray, shape (H, W) or more, float32
+    factor, shift : float
+    most : int
+        The largest code; the least is 0.
+    out : ndarray, shape (H, W), uint8 or uint16
+    """
+    factor, shift, most = np.float32(factor), np.float32(shift), np.float32(most)
+    rows = _whole_rows(out)
+    _to_codes(_whole_rows(values), factor, shift, most, rows, *out.shape)
+    if not np.may_share_memory(rows, out):
+        out[...] = rows
+
+
+@compiled(**OPTIONS)
+def _to_codes(values, factor, shift, most, out, rows, columns):
+    half, least = np.float32(0.5), np.float32(0)
+    for y in range(rows):
+        for x in range(columns):
             code = values[y, x] * factor + shift
-            out[y, x] = min(max(code, low), high) + half
+            out[y, x] = min(max(code, least), most) + half
+
+
+def _whole_rows(view):
+    """Return a part of a plane with all that lies between its rows, so that it has no gaps.
+
+    Compiled loops use vectors where they know that it has none. What is beside the part is not
+    looked at, and the last row of it need not be there.
+    """
+    row, item = view.strides
+    if item != view.itemsize or row < item * view.shape[1] or row % item:
+        return np.ascontiguousarray(view)
+    return np.lib.stride_tricks.as_strided(view, (view.shape[0], row // item), (row, item))

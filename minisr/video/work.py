@@ -76,11 +76,14 @@ class WorkFolder:
     @property
     def ended(self):
         """Whether the last segment is the video's last."""
-        return (self.path / ENDED).exists()
+        try:
+            return int((self.path / ENDED).read_text()) == len(self.segments)
+        except (OSError, ValueError):
+            return False
 
     def end(self):
         """Note that the last segment is the video's last."""
-        (self.path / ENDED).touch()
+        (self.path / ENDED).write_text(f"{len(self.segments)}")
 
     @property
     def frames(self):
@@ -89,6 +92,7 @@ class WorkFolder:
 
     def remove(self):
         """Remove the folder, when all is done."""
+        (self.path / MANIFEST).unlink()  # first: nobody may go on with half of what there was
         self._lock.close()
         shutil.rmtree(self.path, ignore_errors=True)
 

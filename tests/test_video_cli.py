@@ -1,0 +1,122 @@
+"""The options of `minisr upscale` that concern video."""
+
+import argparse
+import io
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+from video_clips import FRAMES, Doubled, make_clip, probe
+
+from minisr.cli.upscale_video import (
+    WRITABLE,
+    Bar,
+    add_video_options,
+    is_video,
+    seconds,
+    upscale_video_job,
+    video_suffix,
+)
+from minisr.errors import SettingsError
+from minisr.threads import Threads
+
+
+@pytest.fixture
+def parser():
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    add_video_options(parser)
+    return parser
+
+
+def test_what_is_a_video():
+    for name in ("a.mp4", "A.MKV", "b.webm", "c.ts", "d.AVI", "e.m2ts"):
+        assert is_video(Path(name))
+    for name in ("a.png", "b.gif", "c.txt", "mp4", "d.jpg"):
+        assert not is_video(Path(name))
+    assert video_suffix(Path("a.MP4")) == ".MP4"
+    assert video_suffix(Path("a.avi")) == ".mkv"
+
+
+def test_the_suffixes_are_those_that_can_be_written():
+    from minisr.video.encoders import CONTAINERS
+
+    assert set(WRITABLE) == set(CONTAINERS)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("75.5", 75.5), ("1:15.5", 75.5), ("0:01:15.5", 75.5), ("01:00:00", 3600), ("0", 0)],
+)
+def test_times(text, expected):
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "-1", "1:60", "1:2:3:4", "1.5:00", "nan", "1:nan", "inf"]
+)
+def test_what_is_no_time(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="expected seconds or"):
+        seconds(text)
+
+
+def test_options(parser):
+    none = parser.parse_args([])
+    assert {*vars(none).values()} == {None}
+    some = parser.parse_args(["--codec", "av1", "--crf", "30", "--preset", "10", "--start", "1:00"])
+    assert (some.codec, some.crf, some.preset, some.start) == ("av1", 30, "10", 60)
+    assert "bicubic left" in " ".join(parser.format_help().split())
+
+
+def test_a_job_and_its_preview(parser, tmp_path, capsys):
+    pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
+    source = make_clip(tmp_path / "film.mkv", frames=FRAMES)
+    target = tmp_path / "film_x2.mkv"
+    with Threads(2) as pool:
+        arguments = parser.parse_args(["--preset", "ultrafast"])
+        assert upscale_video_job(arguments, source, target, Doubled(), pool) == FRAMES
+        arguments = parser.parse_args(["--preset", "ultrafast", "--preview", "0.2"])
+        assert upscale_video_job(arguments, source, target, Doubled(), pool) == 5
+    names = sorted(file.name for file in tmp_path.iterdir())
+    assert names == ["film.mkv", "film_x2.mkv", "film_x2_preview.mkv"]
+    assert probe(target)["streams"][0]["width"] == 128
+
+
+def test_a_target_that_is_there_is_replaced_unless_told_otherwise(parser, tmp_path):
+    pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
+    source = make_clip(tmp_path / "film.mkv", frames=3)
+    target = tmp_path / "large.mkv"
+    target.write_bytes(b"old")
+    arguments = parser.parse_args(["--preset", "ultrafast"])
+    with pytest.raises(SettingsError, match="is there already"):
+        upscale_video_job(
+            Namespace(**vars(arguments), overwrite=False), source, target, Doubled(), Threads(1)
+        )
+    assert target.read_bytes() == b"old"
+    assert upscale_video_job(arguments, source, target, Doubled(), Threads(1)) == 3
+    assert target.stat().st_size > 100
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_bar_counts_what_was_done_before_but_not_as_speed(monkeypatch):
+    monkeypatch.setattr("sys.stderr", Terminal())
+    with Bar("film.mp4") as bar:
+        assert bar.where == ""
+        bar(41, 100)
+        bar(42, 100)
+        assert bar.bar.initial == 40
+        assert bar.bar.n == 42
+        assert bar.where == " at frame 42 of 100"
+
+
+def test_without_pyav_the_extra_is_named(parser, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "av", None)
+    source = tmp_path / "film.mp4"
+    source.write_bytes(b"")
+    with pytest.raises(SettingsError, match=r"pip install 'minisr\[video\]'"):
+        upscale_video_job(
+            parser.parse_args([]), source, tmp_path / "large.mp4", Doubled(), Threads(1)
+        )
