@@ -9,11 +9,8 @@ from pathlib import Path
 from minisr import models
 from minisr.enlargement import Enlargement, Step, halo_of
 from minisr.errors import PictureError, SettingsError
-from minisr.models.flat import flat_error
-from minisr.models.reach import reach
+from minisr.models.chains import DEFAULT_SCALE, LARGEST, chains_of, comes_along, factors_of
 
-LARGEST = 16  # times as high and as wide
-DEFAULT = 3  # where no scale or size is given, and the model is a name
 WASTE = 2  # how many times as high and wide as asked for a chain may make a picture
 
 
@@ -85,8 +82,8 @@ class Enlarger:
     def _choose(self, model):
         """Find out which factors there are, which is the default, and the name of it all."""
         if isinstance(model, str | Path) and (comes_along(str(model)) or not Path(model).is_file()):
-            self.name, self._default = str(model), DEFAULT
-            self.factors = _factors_of(self.name)
+            self.name, self._default = str(model), DEFAULT_SCALE
+            self.factors = factors_of(self.name)
             return
         if isinstance(model, str | Path):
             network, self.name = models.load(model, self.device), Path(model).name
@@ -106,9 +103,7 @@ class Enlarger:
                 network = self._networks.get(factor)
                 if network is None:
                     network = models.from_pretrained(self.name, factor, self.device)
-                # Of RGB there is no table: it would have every colour in it.
-                mended = not self.as_trained and network.in_channels == 1 and reach(network)
-                self._steps[factor] = Step(network, flat_error(network) if mended else None)
+                self._steps[factor] = Step(network, self.as_trained)
             return self._steps[factor]
 
     def chain(self, scale):
@@ -127,10 +122,10 @@ class Enlarger:
         SettingsError
             There is no such chain.
         """
-        product = min(product for product in _chains(self.factors) if product >= scale)
+        product = min(product for product in chains_of(self.factors) if product >= scale)
         if product > WASTE * scale:
             raise SettingsError(f"{self.name} enlarges x{self.factors[0]}, not x{scale:g}")
-        return _chains(self.factors)[product]
+        return chains_of(self.factors)[product]
 
     def size_of(self, height, width):
         """Return height and width of what becomes of a picture.
@@ -254,41 +249,6 @@ class Enlarger:
             for name, array in sorted(network.state_dict().items()):
                 total.update(name.encode() + array.tobytes())
         return total.hexdigest()
-
-
-def comes_along(name):
-    """Return whether a text names a kind of network rather than a file of weights."""
-    return name in models.MODELS or any(name == shipped for shipped, _ in models.pretrained_names())
-
-
-def _factors_of(name):
-    """Return the factors of the networks of a name; raise SettingsError if there are none."""
-    factors = tuple(factor for shipped, factor in models.pretrained_names() if shipped == name)
-    if factors:
-        return factors
-    if name in models.MODELS:
-        models.from_pretrained(name, DEFAULT)  # which says what there is instead
-    if Path(name).exists():
-        models.load(name)  # a folder, say: which says what to do
-    names = ", ".join(sorted({shipped for shipped, _ in models.pretrained_names()}))
-    raise SettingsError(f"{name}: no such file of weights; networks that come along: {names}")
-
-
-def _chains(factors):
-    """Return the best chain of factors for every product that may be of use, by the product."""
-    found = {}
-    chains = [(factor,) for factor in factors]
-    while chains:  # the shorter ones first, so that whoever comes first stays
-        chains = sorted(chains, reverse=True)
-        for chain in chains:
-            found.setdefault(math.prod(chain), chain)
-        chains = [
-            (*chain, factor)
-            for chain in chains
-            for factor in factors
-            if factor <= chain[-1] and math.prod(chain) < LARGEST
-        ]
-    return found
 
 
 def _rounded(value):

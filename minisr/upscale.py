@@ -157,7 +157,7 @@ def _upscale_array(picture, enlarger, threads, colour):
             band[:, strip] = kind.to_networks(pixels[strip.start + top : strip.stop + top])
 
         threads.map(prepare, strips(0, bottom - top, width))
-        made = enlargement.make(band, top, first, last, threads)
+        made = enlargement.make(band, top, first, last, threads, exact=picture.dtype != np.uint8)
         del band, prepare
 
         def finish(strip, made=made):

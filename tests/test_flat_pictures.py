@@ -10,7 +10,7 @@ from minisr.images import imresize
 from minisr.images.chroma import chroma_of, join_chroma, luma_of
 from minisr.images.colour import LUMA_RANGES, rgb_to_ycbcr
 from minisr.models import EDSR, SubPixelCNN, ThinSR
-from minisr.models.flat import flat_error
+from minisr.models.flat import flat_error, is_flat, places
 from minisr.models.reach import reach
 from minisr.scales import Enlarger
 
@@ -109,23 +109,48 @@ def test_a_flat_place_in_a_picture_is_flat_and_its_edge_is_no_seam(enlarger, rng
     ids=str,
 )
 def test_the_error_on_flat_pictures_is_known_beforehand(network):
-    table, margin = flat_error(network, steps=16), reach(network)
-    R = network.upscale_factor
-    assert table.shape == (17, R, R)
-    for step in (0, 5, 16):
-        length = 2 * margin + 1
-        large = network(np.full((1, 1, length, length), step / 16, np.float32))[0, 0]
-        middle = large[margin * R : (margin + 1) * R, margin * R : (margin + 1) * R]
-        assert_allclose(table[step], middle - step / 16, rtol=0, atol=2e-6)
+    distance, R = reach(network), network.upscale_factor
+    height, width = 2 * distance + 6, distance + 3  # narrower than what it sees
+    table = flat_error(network, (height, width))
+    assert table.shape[1:] == (2 * distance + 1, width, R, R)
+    steps = len(table) - 1
+    rows, columns = places(height, table.shape[1]), places(width, width)
+    for step in (0, steps // 3, steps):
+        level = np.float32(step / steps)
+        large = network(np.full((1, 1, height, width), level, np.float32))[0, 0]
+        expected = table[step, rows[:, None], columns].swapaxes(1, 2).reshape(large.shape)
+        assert_allclose(large - level, expected, rtol=0, atol=2e-6)
     assert np.abs(table).max() > 1e-3
 
 
-def test_the_border_is_what_a_mirror_shows(rng):
-    network = ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0))
-    low = rng.random((9, 12), dtype=np.float32)
-    mirrored = np.pad(low, 9, mode="symmetric")
-    large = Enlarger(network).plane(low)
-    assert_allclose(large, Enlarger(network).plane(mirrored)[18:-18, 18:-18], rtol=0, atol=1e-6)
+def test_places_near_a_border_are_their_own_and_the_rest_share_one():
+    assert places(9, 5).tolist() == [0, 1, 2, 2, 2, 2, 2, 3, 4]
+    assert places(6, 5).tolist() == [0, 1, 2, 2, 3, 4]
+    assert places(5, 5).tolist() == [0, 1, 2, 3, 4]
+    assert places(4, 4).tolist() == [0, 1, 2, 3]
+    assert places(4, 1).tolist() == [0, 0, 0, 0]
+
+
+def test_where_a_picture_is_flat(rng):
+    plane = rng.integers(0, 2, (30, 40)).astype(np.float32)
+    plane[8:24, 5:30] = 0.5
+    flat = is_flat(plane, 3)
+    for y, x in np.ndindex(plane.shape):
+        window = plane[max(0, y - 3) : y + 4, max(0, x - 3) : x + 4]
+        assert not (flat[y, x] and np.ptp(window) > 0)
+    assert flat[12:20, 9:26].all()
+    assert not flat[:8].any()
+    assert is_flat(np.ones((2, 3)), 5).all()
+    assert not is_flat(rng.random((30, 40)), 3).any()
+    corner = rng.random((30, 40))
+    corner[-5:, -5:] = 0.5  # all that is seen from the last pixel, and one more
+    assert is_flat(corner, 3).sum() == is_flat(corner, 3)[-1, -1] == 1
+
+
+def test_the_table_for_a_deep_network_has_fewer_steps():
+    network = ThinSR(2, channels=2, depth=18, rng=np.random.default_rng(0))
+    assert len(flat_error(network, (99, 99))) == 18
+    assert len(flat_error(network, (9, 9))) == 256
 
 
 @pytest.mark.parametrize("luma_range", LUMA_RANGES)

@@ -145,7 +145,9 @@ def test_bands_are_no_seams_but_the_whole_picture_to_the_bit(rng, monkeypatch, s
     made = []
     make = enlargement.Enlargement.make
     monkeypatch.setattr(
-        enlargement.Enlargement, "make", lambda *words: made.append(words[3]) or make(*words)
+        enlargement.Enlargement,
+        "make",
+        lambda *words, **options: made.append(words[3]) or make(*words, **options),
     )
     monkeypatch.setattr(enlargement, "BAND_BYTES", 1)
     assert_array_equal(minisr.upscale(picture, model=enlarger, colour=colour), whole)
