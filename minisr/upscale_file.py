@@ -18,7 +18,7 @@ from minisr.images.metadata import fitting, resized, stamped
 from minisr.images.probing import probe
 from minisr.images.reading import read_picture
 from minisr.images.sources import explained, name_of, naming, opened
-from minisr.images.writing import encode_picture, write_bytes
+from minisr.images.writing import check_quality, encode_picture, write_bytes
 
 LARGEST_WHOLE = 64_000_000  # pixels; what has more goes through in bands, where it can
 _BAND = 1 << 21  # pixels at a time
@@ -99,6 +99,7 @@ def upscale_file(
     """
     goal = name_of(source if target is None else target)
     with naming(goal):
+        check_quality(quality)
         form = None
         if suffix is not None or target is not None:
             form = format_of(suffix if suffix is not None else Path(target).suffix)

@@ -360,10 +360,12 @@ def premultiplied_tiff():
     import tifffile
 
     pixels = samples(4, np.uint16)
-    pixels[..., 3] = np.where(pixels[..., 3] > 30000, 65535, 0)
+    pixels[..., 3] = np.array([0, 20000, 65535])[pixels[..., 3] % 3]
     pixels[pixels[..., 3] == 0] = 0
+    stored = pixels.copy()
+    stored[..., :3] = pixels[..., :3] * (pixels[..., 3:] / 65535) + 0.5
     file = io.BytesIO()
-    tifffile.imwrite(file, pixels, photometric="rgb", extrasamples=["assocalpha"], metadata=None)
+    tifffile.imwrite(file, stored, photometric="rgb", extrasamples=["assocalpha"], metadata=None)
     return file.getvalue(), pixels
 
 
@@ -598,7 +600,7 @@ KINDS = (
     ),
     Kind("TIFF, RGB, float, Deflate, predictor", ".tif", predicted_float_tiff),
     Kind("TIFF, RGB, half float", ".tif", half_tiff, needs="tifffile"),
-    Kind("TIFF, RGBA, 16 bits, premultiplied", ".tif", premultiplied_tiff, needs="tifffile"),
+    Kind("TIFF, RGBA, 16 bits, premultiplied", ".tif", premultiplied_tiff, 1, needs="tifffile"),
     Kind("TIFF, CMYK, 16 bits", ".tif", deep_cmyk_tiff, needs="tifffile"),
     Kind("TIFF, two pages", ".tif", pages, needs="tifffile"),
     Kind("BMP", ".bmp", simple("BMP", 3)),

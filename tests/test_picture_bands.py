@@ -107,6 +107,21 @@ def test_bands_are_the_whole_through_a_network(channels, dtype, small_limit, rng
     assert banded == whole
 
 
+def test_a_tiff_too_large_for_32_bits_is_a_bigtiff(monkeypatch, rng):
+    monkeypatch.setattr("minisr.images.tiff.writing._LARGEST", 0)
+    for channels, dtype in ((3, np.uint8), (4, np.uint16), (1, np.float32)):
+        pixels = random_pixels(channels, dtype, rng)
+        metadata = {"dpi": (300.0, 300.0), "tiff_deflate": True, "icc_profile": wide_profile()}
+        content, _ = encode_picture(pixels, ".tif", metadata)
+        assert content[:4] == b"II+\0"
+        picture = read_picture(content)
+        np.testing.assert_array_equal(picture.pixels, pixels)
+        assert picture.metadata["dpi"] == (300.0, 300.0)
+        assert row_reader(io.BytesIO(content), "TIFF").metadata == picture.metadata
+        tifffile = pytest.importorskip("tifffile")
+        np.testing.assert_array_equal(tifffile.imread(io.BytesIO(content)), pixels)
+
+
 def test_too_small_a_halo_shows(small_limit, rng):
     """The test above could not fail if the halo were of no matter."""
     content, _ = encode_picture(random_pixels(1, np.uint8, rng), ".tif")

@@ -220,3 +220,26 @@ def test_a_grey_picture_keeps_a_grey_profile_and_refuses_another():
         content, notes = encode_picture(samples(1), suffix, {"icc_profile": srgb_profile()})
         assert notes == ("the colour profile is of another colour space and was left out",)
         assert "icc_profile" not in read_picture(content).metadata
+
+
+def test_the_segments_of_a_jpeg_are_in_order():
+    """JFIF says that its own comes first, and EXIF that it comes right after it."""
+    metadata = {"exif": exif(), "icc_profile": srgb_profile(), "dpi": (300.0, 300.0)}
+    content, _ = encode_picture(samples(3), ".jpg", metadata)
+    assert content[2:4] == b"\xff\xe0"
+    (length,) = struct.unpack_from(">H", content, 4)
+    assert content[4 + length : 6 + length] == b"\xff\xe1"
+    assert content[8 + length : 14 + length] == b"Exif\0\0"
+
+
+def test_a_png_has_a_profile_or_srgb_but_not_both():
+    colour = {b"sRGB": b"\0", b"gAMA": (45455).to_bytes(4, "big")}
+    for metadata, expected in (
+        ({"png_colour": colour}, [b"sRGB", b"gAMA"]),
+        ({"png_colour": colour, "icc_profile": srgb_profile()}, [b"gAMA", b"iCCP"]),
+    ):
+        content, _ = encode_picture(samples(3), ".png", metadata)
+        for kind in (b"sRGB", b"gAMA", b"iCCP"):
+            assert (kind in content) == (kind in expected)
+            if kind in expected:
+                assert content.index(kind) < content.index(b"IDAT")

@@ -230,6 +230,8 @@ def test_exiftool_finds_no_fault_and_upright_sizes(row, table):
                 assert value == size[side], key
                 sizes += 1
     assert sizes >= 2 or suffix in (".ppm", ".pgm")
+    if suffix == ".tif" and large.ndim == 4 and large.shape[3] in (2, 4):
+        assert tags["IFD0:ExtraSamples"] == 2  # alpha, by which nothing is multiplied
 
 
 @every_row

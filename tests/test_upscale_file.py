@@ -141,9 +141,35 @@ def test_a_cut_file_is_one_clear_line_and_nothing_is_written(suffix, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "PNG, RGBA, 16 bits",
+        "JPEG, EXIF turned by 90°",
+        "GIF",
+        "WebP, animated",
+        "TIFF, RGB, 16 bits, LZW, predictor",
+        "BMP",
+        "PPM, in digits",
+    ],
+)
+def test_a_file_cut_anywhere_is_refused_or_read(name):
+    """One line, whatever is missing; what can be done without, such as the last byte, may be."""
+    content, _ = next(kind for kind in KINDS if kind.name == name).make()
+    lengths = range(0, len(content), 1 + len(content) // 60)
+    told = []
+    for length in lengths:
+        try:
+            upscale_file(content[:length], None, twice, suffix=".png")
+        except PictureError as error:
+            told.append(str(error))
+    assert all(line.startswith("the picture: ") and "\n" not in line for line in told)
+    assert len(told) >= len(lengths) - 2
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "the picture: the file is empty"),
+        (b"", "the picture: not a picture: the file is empty"),
         (b"hello, world", "not a picture, or of no kind that minisr reads"),
         (b"\0\0\0\x18ftypheic\0\0\0\0", "not a picture that minisr reads but HEIC: convert it"),
         (b"8BPS\0\1", "but PSD: convert it to PNG"),
@@ -151,6 +177,8 @@ def test_a_cut_file_is_one_clear_line_and_nothing_is_written(suffix, tmp_path):
         (b"P6 0 5 255\n", "its header makes no sense: 0 x 5, maximum 255"),
         (b"P6 2 2 255\n123", "the file is cut off: pixels are missing"),
         (b"P2 1 1 9\n12", "a sample of 12 is above the maximum of 9"),
+        (b"P3 1 1 9\n1 x 2", "it is damaged: not a number among its samples"),
+        (b"II*\0\x08\0\0\0\0\0\0\0\0\0", "it is damaged: it has no size"),
         (b"\x89PNG\r\n\x1a\n", "the file is cut off"),
         (b"GIF89a", "it is damaged or cut off"),
     ],

@@ -116,7 +116,10 @@ def read(file):
     wanted = header.width * header.height * header.channels
     if len(words) < wanted:
         raise ValueError("the file is cut off: pixels are missing")
-    samples = np.array(words[:wanted], dtype="S5" if not header.bits else "S1").astype(np.int64)
+    try:
+        samples = np.fromiter(map(int, words[:wanted]), np.int64, wanted)
+    except (ValueError, OverflowError):
+        raise ValueError("it is damaged: not a number among its samples") from None
     if header.bits:
         return ((1 - samples) * 255).astype(np.uint8).reshape(header.height, header.width)
     return _shaped(samples, header, header.height)

@@ -83,6 +83,5 @@ def _of_png(file):
 def _of_pillow(file, form):
     from PIL import Image
 
-    formats = ["JPEG", "MPO"] if form == "JPEG" else [form.upper()]
-    with Image.open(file, formats=formats) as image:
+    with Image.open(file, formats=[form.upper()]) as image:
         return Probe(*image.size, _CHANNELS.get(image.mode, 4), 1)

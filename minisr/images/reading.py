@@ -196,7 +196,7 @@ def _through_pillow(file, form, allow_large):
     """Return pixels, notes, changed metadata, and the image."""
     from PIL import Image
 
-    with Image.open(file, formats=[form.upper()] if form != "JPEG" else ["JPEG", "MPO"]) as image:
+    with Image.open(file, formats=[form.upper()]) as image:
         check_size(*image.size, allow_large)
         raw_mode = raw_mode_of(image)
         image.load()

@@ -132,7 +132,7 @@ def _known(head):
     if form:
         return form
     if not head:
-        raise PictureError("the file is empty")
+        raise PictureError("not a picture: the file is empty")
     for start, names, kind in _FOREIGN:
         if head[start:].startswith(names):
             raise PictureError(f"not a picture that minisr reads but {kind}: convert it to PNG")

@@ -85,14 +85,19 @@ def encode_picture(pixels, suffix, metadata=None, *, quality=None, subsampling=N
     pixels = np.asarray(pixels)
     form = format_of(suffix)
     check_pixels(pixels, form, suffix)
-    if quality is not None and not (isinstance(quality, int) and 1 <= quality <= 100):
-        raise PictureError(f"expected a quality from 1 to 100, got {quality!r}")
+    check_quality(quality)
     metadata, notes = fitting(metadata or {}, form, pixels)
     try:
         content, more = encode_still(form, pixels, metadata, quality, subsampling)
     except Exception as error:  # encoders raise nearly anything, mostly about metadata
         raise PictureError(f"cannot be encoded: {one_line(error)}") from None
     return content, (*notes, *more)
+
+
+def check_quality(quality):
+    """Raise PictureError unless a quality is None, or a whole number from 1 to 100."""
+    if quality is not None and not (isinstance(quality, int) and 1 <= quality <= 100):
+        raise PictureError(f"expected a quality from 1 to 100, got {quality!r}")
 
 
 def check_pixels(pixels, form, suffix):

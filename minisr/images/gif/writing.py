@@ -1,8 +1,11 @@
 """GIF: every frame with a palette of its own, exact where 256 colours are enough."""
 
 import io
+import struct
 
 import numpy as np
+
+from minisr.errors import PictureError
 
 _OPAQUE_FROM = 128  # of 255
 
@@ -46,7 +49,10 @@ def encode(frames, durations, plays, comment=None):
     if comment:
         options["comment"] = comment.encode()
     file = io.BytesIO()
-    images[0].save(file, format="GIF", optimize=False, **options)
+    try:
+        images[0].save(file, format="GIF", optimize=False, **options)
+    except (OverflowError, struct.error):  # of equal frames in a row, the times are added up
+        raise PictureError("cannot be encoded: a frame stays longer than GIF can say") from None
     return file.getvalue(), tuple(sorted(lost))
 
 

@@ -79,8 +79,20 @@ def read_directory(file):
 
 
 def size_of(directory):
-    """Return width and height."""
-    return int(directory[_WIDTH]), int(directory[_HEIGHT])
+    """Return width and height.
+
+    Raises
+    ------
+    ValueError
+        If it has none, which is to say: nothing of it makes sense.
+    """
+    try:
+        size = int(directory[_WIDTH]), int(directory[_HEIGHT])
+    except (KeyError, TypeError):
+        size = 0, 0
+    if min(size) <= 0:
+        raise ValueError("it is damaged: it has no size")
+    return size
 
 
 def layout_of(directory):
