@@ -323,6 +323,94 @@ def test_cover_and_fonts_are_carried_where_they_can(tmp_path):
     assert "attachment track 1 (letters.ttf) is left out" in notes[0]
 
 
+def remuxed(source, target, covers=(), twice=False):
+    """Copy a file's tracks, a second time where asked, and add covers."""
+    with av.open(str(source)) as before, av.open(str(target), "w") as after:
+        streams = list(before.streams)
+        copies = [after.add_stream_from_template(stream, opaque=True) for stream in streams]
+        if twice:
+            again = after.add_stream_from_template(streams[0], opaque=True)
+        shown = [after.add_stream("mjpeg", options={"strict": "unofficial"}) for _ in covers]
+        for stream, cover in zip(shown, covers, strict=True):
+            stream.width, stream.height, stream.pix_fmt = cover.width, cover.height, "yuvj420p"
+            stream.disposition = int(av.stream.Disposition.attached_pic)
+        for packet in before.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                after.mux(packet)
+        for stream, cover in zip(shown, covers, strict=True):
+            after.mux(stream.encode(cover))
+            after.mux(stream.encode(None))
+        if twice:
+            before.seek(0)
+            for packet in before.demux(streams[0]):
+                if packet.size:
+                    packet.stream = again
+                    after.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_covers(tmp_path, suffix):
+    plain = make_clip(tmp_path / "plain.mp4", frames=4, audio=[("aac", "eng")])
+    cover = picture_frame(0, 32, 32, "yuvj420p", full=True)
+    source = remuxed(plain, tmp_path / "covered.mp4", covers=[cover])
+    with av.open(str(source)) as before:
+        picture = next(bytes(packet) for packet in before.demux(before.streams[2]))
+    target = tmp_path / f"large{suffix}"
+    assert not enlarge(source, target)
+    with av.open(str(target)) as after:
+        assert [stream.type for stream in after.streams] == ["video", "audio", "video"]
+        assert after.streams[2].disposition & av.stream.Disposition.attached_pic
+        assert next(bytes(packet) for packet in after.demux(after.streams[2])) == picture
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_second_video_track_is_copied(tmp_path, suffix):
+    options = {"bf": "3", "preset": "veryfast"}
+    plain = make_clip(tmp_path / "plain.mp4", options=options)
+    source = remuxed(plain, tmp_path / "two.mp4", twice=True)
+    large, again = tmp_path / f"large{suffix}", tmp_path / "again.mkv"
+    enlarge(source, large)
+    enlarge(large, again)  # Matroska's first packets have no time of decoding
+    before = probe(source)
+    for target in (large, again):
+        after = probe(target)
+        assert times_of(after, 0) == times_of(after, 1) == times_of(before, 1)
+        sizes = [[packet["size"] for packet in packets_of(found, 1)] for found in (before, after)]
+        assert sizes[0] == sizes[1]
+
+
+def with_captions(path):
+    """Insert captions (ATSC A/53, one pair of bytes a frame) before every picture of raw h264."""
+    words = bytes.fromhex("b5003147413934 03 c1ff fc9420 ff")
+    caption = b"\0\0\0\1\x06\x04" + bytes([len(words)]) + words + b"\x80"
+    parts = path.read_bytes().split(b"\0\0\1")
+    out = parts[0]
+    for part in parts[1:]:
+        is_picture = part[0] & 31 in (1, 5)
+        out += (caption if is_picture else b"") + b"\0\0\1" + part
+    path.write_bytes(out)
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_captions_inside_the_video(tmp_path, codec):
+    source, target = tmp_path / "tv.h264", tmp_path / "large.mkv"
+    make_clip(source, frames=6, options={"bf": "0", "x264-params": "slices=1:threads=1"})
+    with_captions(source)
+    enlarge(source, target, codec=codec, preset="ultrafast")
+
+    def captions(path):
+        with av.open(str(path)) as container:
+            frames = list(container.decode(video=0))
+        return [bytes(frame.side_data["A53_CC"]) for frame in frames]
+
+    assert captions(target) == captions(source) == [bytes.fromhex("fc9420")] * 6
+    assert luma_of(target).shape == (6, 2 * HEIGHT, 2 * WIDTH)
+    notes = enlarge(source, tmp_path / "large.webm", preset=8)
+    assert notes == ["captions inside the video are left out: vp9 has none"]
+
+
 def test_what_is_refused(film, tmp_path):
     target = tmp_path / "large.mp4"
     with pytest.raises(SettingsError, match=r"kind '\.avi': use \.mp4"):

@@ -207,7 +207,9 @@ def configure(context, settings, facts, size, threads):
     if settings.codec == "ffv1":
         options |= {"level": "3", "slicecrc": "1"}
     hdr = hdr_options(settings.codec, facts)
-    if settings.codec == "h265":  # this one, too
+    if settings.codec == "h265":
+        options["a53cc"] = "1"  # captions, as h264 writes them unasked
+        # Not a word to the terminal, from this one either.
         hdr["x265-params"] = ":".join(["log-level=error", *hdr.values()])
     context.options.update(options | hdr)
 

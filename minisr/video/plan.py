@@ -16,14 +16,9 @@ from minisr.video.segments import fingerprint
 
 SEGMENT = 240  # frames: what is lost, at most, by whoever is stopped
 # What frames may carry that is told elsewhere, or carried; what else there is, is lost.
-KNOWN_EXTRAS = {"DISPLAYMATRIX", "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "A53_CC"}
-HARMLESS_EXTRAS = {
-    "MOTION_VECTORS",
-    "VIDEO_ENC_PARAMS",
-    "SEI_UNREGISTERED",
-    "PANSCAN",
-    "GOP_TIMECODE",
-}
+KNOWN_EXTRAS = {"DISPLAYMATRIX", "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"}
+CAPTIONS, CAPTIONERS = "A53_CC", ("h264", "h265")
+HARMLESS_EXTRAS = {"MOTION_VECTORS", "VIDEO_ENC_PARAMS", "SEI_UNREGISTERED", "GOP_TIMECODE"}
 
 
 @dataclass(frozen=True)
@@ -80,21 +75,19 @@ class Plan:
 
     def notes(self):
         """Return, in one line each, what the video loses."""
-        facts, notes = self.facts, []
+        facts, codec = self.facts, self.settings.codec
         ours, theirs = facts.layout, self.settings.layout
+        notes = []
         if ours.format != theirs.format:
-            notes.append(
-                f"{self.settings.codec} takes {theirs.format}: {facts.format} is converted"
-            )
-        if (facts.mastering or facts.light) and not encoders.hdr_options(
-            self.settings.codec, facts
-        ):
-            notes.append(f"mastering display and light levels are left out: {self.settings.codec}")
-        lost = sorted({*facts.extras} - KNOWN_EXTRAS - HARMLESS_EXTRAS)
+            notes.append(f"{codec} takes {theirs.format}: {facts.format} is converted")
+        if (facts.mastering or facts.light) and not encoders.hdr_options(codec, facts):
+            notes.append(f"mastering display and light levels are left out: {codec} has none")
+        if CAPTIONS in facts.extras and codec not in CAPTIONERS:
+            notes.append(f"captions inside the video are left out: {codec} has none")
+        lost = sorted({*facts.extras} - KNOWN_EXTRAS - HARMLESS_EXTRAS - {CAPTIONS})
         if lost:
-            notes.append(
-                f"frames carry what PyAV cannot write, left out: {', '.join(lost).lower()}"
-            )
+            names = ", ".join(lost).lower()
+            notes.append(f"frames carry what PyAV cannot write, left out: {names}")
         return notes
 
 
