@@ -1,5 +1,6 @@
 """A video, enlarged: all that comes with the pictures is there afterwards, and at the same time."""
 
+from argparse import Namespace
 from fractions import Fraction
 
 import numpy as np
@@ -203,7 +204,9 @@ class Tripled(Doubled):
 
 def test_an_odd_result_loses_a_row_where_the_encoder_wants_even_sides(tmp_path):
     source = make_clip(tmp_path / "odd.mkv", "ffv1", size=(33, 45), frames=3)
-    upscale_video(source, tmp_path / "large.mp4", Tripled())
+    notes = []
+    upscale_video(source, tmp_path / "large.mp4", Tripled(), note=notes.append)
+    assert notes == ["h264 wants even sides: an odd last row or column is cut off"]
     upscale_video(source, tmp_path / "large.mkv", Tripled(), codec="ffv1")
     assert luma_of(tmp_path / "large.mp4").shape == (3, 98, 134)
     assert luma_of(tmp_path / "large.mkv").shape == (3, 99, 135)
@@ -379,6 +382,35 @@ def test_a_second_video_track_is_copied(tmp_path, suffix):
         assert times_of(after, 0) == times_of(after, 1) == times_of(before, 1)
         sizes = [[packet["size"] for packet in packets_of(found, 1)] for found in (before, after)]
         assert sizes[0] == sizes[1]
+
+
+@pytest.mark.parametrize(
+    ("container", "expected"),
+    [("mp4", [10, 20, 21, 22, 30]), ("matroska", [10, 20, 20, 20, 30])],
+)
+def test_times_of_decoding_that_fall_are_made_to_rise(container, expected):
+    from minisr.video.carry import Carrier
+
+    output, stream = Namespace(format=Namespace(name=container)), Namespace(index=1, type="audio")
+    carrier = Carrier(output, None, None, (Fraction(0), None))
+    packets = [Namespace(pts=time, dts=time) for time in (10, 20, 20, 15, 30)]
+    for packet in packets:
+        carrier._complete(packet, stream)
+    assert [packet.dts for packet in packets] == [packet.pts for packet in packets] == expected
+
+
+def test_times_of_decoding_that_are_missing_come_before_those_that_are_there():
+    from minisr.video.carry import Carrier
+
+    output, stream = Namespace(format=Namespace(name="mp4")), Namespace(index=1, type="video")
+    carrier = Carrier(output, None, None, (Fraction(0), None))
+    packets = [Namespace(pts=p, dts=d) for p, d in ((40, None), (160, None), (80, 40), (120, 80))]
+    for packet in packets:
+        carrier._complete(packet, stream)
+    times = [packet.dts for packet in packets]
+    assert times == sorted(set(times))
+    assert all(packet.dts <= packet.pts for packet in packets)
+    assert [packet.pts for packet in packets] == [40, 160, 80, 120]
 
 
 def with_captions(path):

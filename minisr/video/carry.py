@@ -157,12 +157,17 @@ class Carrier:
         return True
 
     def _complete(self, packet, stream):
-        """Give a packet the times that it lacks: Matroska has none of decoding at first."""
+        """Give a packet the times that it lacks, and make those of decoding rise."""
         packet.pts = packet.dts if packet.pts is None else packet.pts
-        if packet.dts is None and stream.type == "video":
-            packet.dts = self.decoded.get(stream.index, packet.pts - BEFORE) + 1
+        last = self.decoded.get(stream.index)
+        if packet.dts is None and stream.type == "video":  # as in Matroska, at first
+            packet.dts = packet.pts - BEFORE if last is None else last + 1
         elif packet.dts is None:
             packet.dts = packet.pts
+        # Matroska may have two lines of a song at one time. No container takes falling times.
+        least = packet.dts if last is None else last + (self.output.format.name in ("mp4", "mov"))
+        if packet.dts < least:
+            packet.dts, packet.pts = least, max(packet.pts, least)
         self.decoded[stream.index] = packet.dts
 
     @property

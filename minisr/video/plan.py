@@ -32,8 +32,8 @@ class Plan:
         FFmpeg's name.
     facts : Facts
     settings : minisr.video.encoders.Settings
-    size : (int, int)
-        Height and width of the result.
+    large, size : (int, int)
+        Height and width of what the enlarger makes, and of what the encoder takes of it.
     span : (Fraction, Fraction or None)
         Beginning and end, in seconds of the source's clock.
     threads : int
@@ -44,6 +44,7 @@ class Plan:
     container: str
     facts: Facts
     settings: encoders.Settings
+    large: tuple
     size: tuple
     span: tuple
     threads: int
@@ -80,6 +81,8 @@ class Plan:
         notes = []
         if ours.format != theirs.format:
             notes.append(f"{codec} takes {theirs.format}: {facts.format} is converted")
+        if self.size != self.large:
+            notes.append(f"{codec} wants even sides: an odd last row or column is cut off")
         if (facts.mastering or facts.light) and not encoders.hdr_options(codec, facts):
             notes.append(f"mastering display and light levels are left out: {codec} has none")
         if CAPTIONS in facts.extras and codec not in CAPTIONERS:
@@ -101,13 +104,14 @@ def make_plan(source, target, enlarger, codec, crf, preset, start, duration, thr
         raise SettingsError(f"the result of {source} would replace it; choose another name")
     facts = facts_of(source)
     settings = encoders.choose(codec, crf, preset, container, facts.layout)
-    size = encoders.cropped(enlarger.size_of(facts.height, facts.width), settings)
+    large = enlarger.size_of(facts.height, facts.width)
+    size = encoders.cropped(large, settings)
     if min(size) < 1:
         raise PictureError(
             f"{source}: too small for {settings.codec}: {facts.width}x{facts.height}"
         )
     span = _span(facts, start, duration)
-    return Plan(source, target, container, facts, settings, size, span, threads)
+    return Plan(source, target, container, facts, settings, large, size, span, threads)
 
 
 def _span(facts, start, duration):
