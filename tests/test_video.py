@@ -24,6 +24,8 @@ from minisr.threads import Threads
 av = pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
 
 from minisr.video import preview_video, upscale_video  # noqa: E402
+from minisr.video.layout import layout_of  # noqa: E402
+from minisr.video.picture import plane_arrays  # noqa: E402
 
 UNEVEN = [0, 40, 80, 133, 200, 201, 320, 999, 1000, 1040, 1080, 1500, 1540, 1580, 1620, 1700, 2000]
 CHAPTERS = [(0, 700, "One"), (700, 2000, "Two")]
@@ -230,9 +232,6 @@ def test_a_network_gets_luma_of_its_own_range(tmp_path, luma_range, full, format
     def flat(number, height, width, format, full):
         frame = picture_frame(number, height, width, format, full)
         bits = frame.format.components[0].bits
-        from minisr.video.layout import layout_of
-        from minisr.video.picture import plane_arrays
-
         luma = plane_arrays(frame, layout_of(frame.format))[0]
         luma[:24], luma[24:] = (0, (1 << bits) - 1) if full else (16 << bits - 8, 235 << bits - 8)
         return frame
@@ -474,17 +473,46 @@ def test_what_is_refused(film, tmp_path):
     assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".")] == []
 
 
-def test_transparency_and_interlaced_fields_are_refused(tmp_path):
-    clear = tmp_path / "clear.mkv"
+@pytest.mark.parametrize("format", ["yuva420p", "yuva444p10le", "rgba"])
+def test_transparency(tmp_path, format):
+    codec = "rawvideo" if format == "rgba" else "ffv1"
+
+    def clear(number, height, width, format, full):
+        made = format.replace("rgba", "yuva444p")
+        frame = picture_frame(number, height, width, made, full)
+        plane_arrays(frame, layout_of(frame.format))[3][:24] = 0
+        return frame
+
+    source, target = tmp_path / "clear.nut", tmp_path / "large.mkv"
+    make_clip(source, codec, format, frames=3, picture=clear)
+    assert not enlarge(source, target)
+
+    def alpha(path):
+        with av.open(str(path)) as container:
+            frames = [f.reformat(format="yuva444p10le") for f in container.decode(video=0)]
+        return np.stack([plane_arrays(frame, layout_of(frame.format))[3] for frame in frames])
+
+    low, high = alpha(source), alpha(target)
+    assert high.shape == (3, 2 * HEIGHT, 2 * WIDTH)
+    assert len(np.unique(low)) > 10
+    assert np.abs(high[:, ::2, ::2].astype(int) - low).max() <= 4
+    assert probe(target)["streams"][0]["codec_name"] == "ffv1"
+    with pytest.raises(SettingsError, match="in mp4 would lose the transparency: write"):
+        enlarge(source, tmp_path / "large.mp4")
+    with pytest.raises(SettingsError, match="vp9 in webm would lose"):
+        enlarge(source, tmp_path / "large.webm")
+
+
+def test_what_cannot_be_enlarged_well_is_refused(tmp_path):
+    beside = tmp_path / "beside.webm"
     make_clip(
-        clear,
-        "ffv1",
-        "yuva420p",
-        frames=2,
-        picture=lambda n, h, w, f, full: picture_frame(n, h, w, "yuv420p", full),
+        beside,
+        "libvpx-vp9",
+        frames=3,
+        setup=lambda stream: stream.metadata.update(alpha_mode="1"),
     )
-    with pytest.raises(PictureError, match="expected opaque video, got transparency"):
-        enlarge(clear, tmp_path / "large.mkv")
+    with pytest.raises(PictureError, match="its transparency is decoded by few"):
+        enlarge(beside, tmp_path / "large.mkv")
     fields = tmp_path / "fields.mkv"
     make_clip(fields, options={"x264-params": "interlaced=1"}, frames=4, size=(64, 64))
     with pytest.raises(PictureError, match="expected progressive video, got interlaced"):

@@ -12,6 +12,7 @@ X26_PRESETS = (
     *("medium", "slow", "slower", "veryslow", "placebo"),
 )
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+TRANSPARENT = "ffv1"  # the codec that keeps alpha
 # FFmpeg's numbers of chroma's places; without one, players assume "left".
 SITE_OPTION = "chroma_sample_location"
 
@@ -116,6 +117,8 @@ def choose(codec, crf, preset, container, layout):
     SettingsError
         Not known, out of range, or not together.
     """
+    if codec is None and layout.alpha and container == "matroska":
+        codec = TRANSPARENT
     if codec is None:
         codec = "vp9" if container == "webm" else "h264" if layout.bits == 8 else "h265"
         if codec == "vp9" and layout.bits > 8:
@@ -127,6 +130,11 @@ def choose(codec, crf, preset, container, layout):
     if container not in encoder.containers:
         raise SettingsError(
             f"{container} does not hold {codec}; it goes into {', '.join(encoder.containers)}"
+        )
+    if layout.alpha and codec != TRANSPARENT:
+        raise SettingsError(
+            f"{codec} in {container} would lose the transparency: "
+            f"write .mkv with {TRANSPARENT}, or remove it first"
         )
     if crf is not None and encoder.crf is None:
         raise SettingsError(f"{codec} loses nothing and has no crf, got {crf}")
@@ -154,7 +162,7 @@ def _held(encoder, layout):
     steps += [finer for finer in SUBSAMPLINGS if finer[0] <= step[0] and finer[1] <= step[1]][::-1]
     for bits in depths:
         for across, down in [*steps, (2, 2)]:
-            held = Layout(across, down, bits)
+            held = Layout(across, down, bits, layout.alpha)
             if held.format in formats:
                 return held
     raise SettingsError(f"{encoder.name} takes no video of the kind {layout.format}")
