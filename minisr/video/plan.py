@@ -11,6 +11,7 @@ import numpy as np
 from minisr.errors import PictureError, SettingsError
 from minisr.video import encoders
 from minisr.video.facts import Facts, facts_of
+from minisr.video.hdr import hdr_options
 from minisr.video.library import require_av
 from minisr.video.segments import fingerprint
 
@@ -83,7 +84,7 @@ class Plan:
             notes.append(f"{codec} takes {theirs.format}: {facts.format} is converted")
         if self.size != self.large:
             notes.append(f"{codec} wants even sides: an odd last row or column is cut off")
-        if (facts.mastering or facts.light) and not encoders.hdr_options(codec, facts):
+        if (facts.mastering or facts.light) and not hdr_options(codec, facts):
             notes.append(f"mastering display and light levels are left out: {codec} has none")
         if CAPTIONS in facts.extras and codec not in CAPTIONERS:
             notes.append(f"captions inside the video are left out: {codec} has none")
