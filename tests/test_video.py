@@ -74,6 +74,11 @@ def test_times_tracks_and_titles_are_kept(film, tmp_path, suffix):
     tags = {key.lower(): value for key, value in after["format"]["tags"].items()}
     assert (tags["title"], tags["artist"]) == ("A film", "Somebody")
     if suffix == ".mkv":
+        lengths = [
+            [packet.get("duration_time") for packet in packets_of(found, 0)]
+            for found in (before, after)
+        ]
+        assert lengths[0] == lengths[1]
         assert kinds[3] == "subrip"
         assert times_of(after, 3) == times_of(before, 3) == ["0.200000", "0.900000"]
         assert not notes
@@ -497,6 +502,10 @@ def test_transparency(tmp_path, format):
     assert len(np.unique(low)) > 10
     assert np.abs(high[:, ::2, ::2].astype(int) - low).max() <= 4
     assert probe(target)["streams"][0]["codec_name"] == "ffv1"
+    network = Range("studio")  # whose black and white are what is clear and what is not
+    upscale_video(source, target, network, overwrite=True, stamp="x", threads=Threads(1))
+    assert network.seen[1].min() == pytest.approx(16 / 255)
+    assert network.seen[1].max() < 235 / 255
     with pytest.raises(SettingsError, match="in mp4 would lose the transparency: write"):
         enlarge(source, tmp_path / "large.mp4")
     with pytest.raises(SettingsError, match="in webm would lose"):
