@@ -1,5 +1,6 @@
 """A video, enlarged: all that comes with the pictures is there afterwards, and at the same time."""
 
+from argparse import Namespace
 from fractions import Fraction
 
 import numpy as np
@@ -23,6 +24,8 @@ from minisr.threads import Threads
 av = pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
 
 from minisr.video import preview_video, upscale_video  # noqa: E402
+from minisr.video.layout import layout_of  # noqa: E402
+from minisr.video.picture import plane_arrays  # noqa: E402
 
 UNEVEN = [0, 40, 80, 133, 200, 201, 320, 999, 1000, 1040, 1080, 1500, 1540, 1580, 1620, 1700, 2000]
 CHAPTERS = [(0, 700, "One"), (700, 2000, "Two")]
@@ -71,6 +74,11 @@ def test_times_tracks_and_titles_are_kept(film, tmp_path, suffix):
     tags = {key.lower(): value for key, value in after["format"]["tags"].items()}
     assert (tags["title"], tags["artist"]) == ("A film", "Somebody")
     if suffix == ".mkv":
+        lengths = [
+            [packet.get("duration_time") for packet in packets_of(found, 0)]
+            for found in (before, after)
+        ]
+        assert lengths[0] == lengths[1]
         assert kinds[3] == "subrip"
         assert times_of(after, 3) == times_of(before, 3) == ["0.200000", "0.900000"]
         assert not notes
@@ -203,7 +211,9 @@ class Tripled(Doubled):
 
 def test_an_odd_result_loses_a_row_where_the_encoder_wants_even_sides(tmp_path):
     source = make_clip(tmp_path / "odd.mkv", "ffv1", size=(33, 45), frames=3)
-    upscale_video(source, tmp_path / "large.mp4", Tripled())
+    notes = []
+    upscale_video(source, tmp_path / "large.mp4", Tripled(), note=notes.append)
+    assert notes == ["h264 wants even sides: an odd last row or column is cut off"]
     upscale_video(source, tmp_path / "large.mkv", Tripled(), codec="ffv1")
     assert luma_of(tmp_path / "large.mp4").shape == (3, 98, 134)
     assert luma_of(tmp_path / "large.mkv").shape == (3, 99, 135)
@@ -227,9 +237,6 @@ def test_a_network_gets_luma_of_its_own_range(tmp_path, luma_range, full, format
     def flat(number, height, width, format, full):
         frame = picture_frame(number, height, width, format, full)
         bits = frame.format.components[0].bits
-        from minisr.video.layout import layout_of
-        from minisr.video.picture import plane_arrays
-
         luma = plane_arrays(frame, layout_of(frame.format))[0]
         luma[:24], luma[24:] = (0, (1 << bits) - 1) if full else (16 << bits - 8, 235 << bits - 8)
         return frame
@@ -323,6 +330,123 @@ def test_cover_and_fonts_are_carried_where_they_can(tmp_path):
     assert "attachment track 1 (letters.ttf) is left out" in notes[0]
 
 
+def remuxed(source, target, covers=(), twice=False):
+    """Copy a file's tracks, a second time where asked, and add covers."""
+    with av.open(str(source)) as before, av.open(str(target), "w") as after:
+        streams = list(before.streams)
+        copies = [after.add_stream_from_template(stream, opaque=True) for stream in streams]
+        if twice:
+            again = after.add_stream_from_template(streams[0], opaque=True)
+        shown = [after.add_stream("mjpeg", options={"strict": "unofficial"}) for _ in covers]
+        for stream, cover in zip(shown, covers, strict=True):
+            stream.width, stream.height, stream.pix_fmt = cover.width, cover.height, "yuvj420p"
+            stream.disposition = int(av.stream.Disposition.attached_pic)
+        for packet in before.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                after.mux(packet)
+        for stream, cover in zip(shown, covers, strict=True):
+            after.mux(stream.encode(cover))
+            after.mux(stream.encode(None))
+        if twice:
+            before.seek(0)
+            for packet in before.demux(streams[0]):
+                if packet.size:
+                    packet.stream = again
+                    after.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_covers(tmp_path, suffix):
+    plain = make_clip(tmp_path / "plain.mp4", frames=4, audio=[("aac", "eng")])
+    cover = picture_frame(0, 32, 32, "yuvj420p", full=True)
+    source = remuxed(plain, tmp_path / "covered.mp4", covers=[cover])
+    with av.open(str(source)) as before:
+        picture = next(bytes(packet) for packet in before.demux(before.streams[2]))
+    target = tmp_path / f"large{suffix}"
+    assert not enlarge(source, target)
+    with av.open(str(target)) as after:
+        assert [stream.type for stream in after.streams] == ["video", "audio", "video"]
+        assert after.streams[2].disposition & av.stream.Disposition.attached_pic
+        assert next(bytes(packet) for packet in after.demux(after.streams[2])) == picture
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_second_video_track_is_copied(tmp_path, suffix):
+    options = {"bf": "3", "preset": "veryfast"}
+    plain = make_clip(tmp_path / "plain.mp4", options=options)
+    source = remuxed(plain, tmp_path / "two.mp4", twice=True)
+    large, again = tmp_path / f"large{suffix}", tmp_path / "again.mkv"
+    enlarge(source, large)
+    enlarge(large, again)  # Matroska's first packets have no time of decoding
+    before = probe(source)
+    for target in (large, again):
+        after = probe(target)
+        assert times_of(after, 0) == times_of(after, 1) == times_of(before, 1)
+        sizes = [[packet["size"] for packet in packets_of(found, 1)] for found in (before, after)]
+        assert sizes[0] == sizes[1]
+
+
+@pytest.mark.parametrize(
+    ("container", "expected"),
+    [("mp4", [10, 20, 21, 22, 30]), ("matroska", [10, 20, 20, 20, 30])],
+)
+def test_times_of_decoding_that_fall_are_made_to_rise(container, expected):
+    from minisr.video.carry import Carrier
+
+    output, stream = Namespace(format=Namespace(name=container)), Namespace(index=1, type="audio")
+    carrier = Carrier(output, None, None, (Fraction(0), None))
+    packets = [Namespace(pts=time, dts=time) for time in (10, 20, 20, 15, 30)]
+    for packet in packets:
+        carrier._complete(packet, stream)
+    assert [packet.dts for packet in packets] == [packet.pts for packet in packets] == expected
+
+
+def test_times_of_decoding_that_are_missing_come_before_those_that_are_there():
+    from minisr.video.carry import Carrier
+
+    output, stream = Namespace(format=Namespace(name="mp4")), Namespace(index=1, type="video")
+    carrier = Carrier(output, None, None, (Fraction(0), None))
+    packets = [Namespace(pts=p, dts=d) for p, d in ((40, None), (160, None), (80, 40), (120, 80))]
+    for packet in packets:
+        carrier._complete(packet, stream)
+    times = [packet.dts for packet in packets]
+    assert times == sorted(set(times))
+    assert all(packet.dts <= packet.pts for packet in packets)
+    assert [packet.pts for packet in packets] == [40, 160, 80, 120]
+
+
+def with_captions(path):
+    """Insert captions (ATSC A/53, one pair of bytes a frame) before every picture of raw h264."""
+    words = bytes.fromhex("b5003147413934 03 c1ff fc9420 ff")
+    caption = b"\0\0\0\1\x06\x04" + bytes([len(words)]) + words + b"\x80"
+    parts = path.read_bytes().split(b"\0\0\1")
+    out = parts[0]
+    for part in parts[1:]:
+        is_picture = part[0] & 31 in (1, 5)
+        out += (caption if is_picture else b"") + b"\0\0\1" + part
+    path.write_bytes(out)
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_captions_inside_the_video(tmp_path, codec):
+    source, target = tmp_path / "tv.h264", tmp_path / "large.mkv"
+    make_clip(source, frames=6, options={"bf": "0", "x264-params": "slices=1:threads=1"})
+    with_captions(source)
+    enlarge(source, target, codec=codec, preset="ultrafast")
+
+    def captions(path):
+        with av.open(str(path)) as container:
+            frames = list(container.decode(video=0))
+        return [bytes(frame.side_data["A53_CC"]) for frame in frames]
+
+    assert captions(target) == captions(source) == [bytes.fromhex("fc9420")] * 6
+    assert luma_of(target).shape == (6, 2 * HEIGHT, 2 * WIDTH)
+    notes = enlarge(source, tmp_path / "large.webm", preset=8)
+    assert notes == ["captions inside the video are left out: vp9 has none"]
+
+
 def test_what_is_refused(film, tmp_path):
     target = tmp_path / "large.mp4"
     with pytest.raises(SettingsError, match=r"kind '\.avi': use \.mp4"):
@@ -354,17 +478,50 @@ def test_what_is_refused(film, tmp_path):
     assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".")] == []
 
 
-def test_transparency_and_interlaced_fields_are_refused(tmp_path):
-    clear = tmp_path / "clear.mkv"
+@pytest.mark.parametrize("format", ["yuva420p", "yuva444p10le", "rgba"])
+def test_transparency(tmp_path, format):
+    codec = "rawvideo" if format == "rgba" else "ffv1"
+
+    def clear(number, height, width, format, full):
+        made = format.replace("rgba", "yuva444p")
+        frame = picture_frame(number, height, width, made, full)
+        plane_arrays(frame, layout_of(frame.format))[3][:24] = 0
+        return frame
+
+    source, target = tmp_path / "clear.nut", tmp_path / "large.mkv"
+    make_clip(source, codec, format, frames=3, picture=clear)
+    assert not enlarge(source, target)
+
+    def alpha(path):
+        with av.open(str(path)) as container:
+            frames = [f.reformat(format="yuva444p10le") for f in container.decode(video=0)]
+        return np.stack([plane_arrays(frame, layout_of(frame.format))[3] for frame in frames])
+
+    low, high = alpha(source), alpha(target)
+    assert high.shape == (3, 2 * HEIGHT, 2 * WIDTH)
+    assert len(np.unique(low)) > 10
+    assert np.abs(high[:, ::2, ::2].astype(int) - low).max() <= 4
+    assert probe(target)["streams"][0]["codec_name"] == "ffv1"
+    network = Range("studio")  # whose black and white are what is clear and what is not
+    upscale_video(source, target, network, overwrite=True, stamp="x", threads=Threads(1))
+    assert network.seen[1].min() == pytest.approx(16 / 255)
+    assert network.seen[1].max() < 235 / 255
+    with pytest.raises(SettingsError, match="in mp4 would lose the transparency: write"):
+        enlarge(source, tmp_path / "large.mp4")
+    with pytest.raises(SettingsError, match="in webm would lose"):
+        enlarge(source, tmp_path / "large.webm")
+
+
+def test_what_cannot_be_enlarged_well_is_refused(tmp_path):
+    beside = tmp_path / "beside.webm"
     make_clip(
-        clear,
-        "ffv1",
-        "yuva420p",
-        frames=2,
-        picture=lambda n, h, w, f, full: picture_frame(n, h, w, "yuv420p", full),
+        beside,
+        "libvpx-vp9",
+        frames=3,
+        setup=lambda stream: stream.metadata.update(alpha_mode="1"),
     )
-    with pytest.raises(PictureError, match="expected opaque video, got transparency"):
-        enlarge(clear, tmp_path / "large.mkv")
+    with pytest.raises(PictureError, match="its transparency is decoded by few"):
+        enlarge(beside, tmp_path / "large.mkv")
     fields = tmp_path / "fields.mkv"
     make_clip(fields, options={"x264-params": "interlaced=1"}, frames=4, size=(64, 64))
     with pytest.raises(PictureError, match="expected progressive video, got interlaced"):

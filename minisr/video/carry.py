@@ -9,6 +9,7 @@ from minisr.video.library import require_av
 # What a file says about how it was made, which is no longer true of another one.
 OF_THE_FILE = ("encoder", "major_brand", "minor_version", "compatible_brands")
 OF_THE_STREAM = ("encoder", "duration", "bps", "number_of_", "_statistics_", "vendor_id")
+BEFORE = 20  # ticks: the first time of decoding, where there is none, before that of showing
 
 
 class Carrier:
@@ -31,7 +32,7 @@ class Carrier:
     def __init__(self, output, source, facts, span):
         self.output, self.source, self.facts = output, source, facts
         self.begin, self.end = span
-        self.notes, self.copies, self.covers = [], {}, []
+        self.notes, self.copies, self.decoded = [], {}, {}
         self.video = None
 
     def add_all(self, settings, size, threads):
@@ -127,7 +128,7 @@ class Carrier:
         if self.begin > 0:
             self.source.seek(max(0, int((self.begin - 1) * 1_000_000)))
         for packet in self.source.demux(streams):
-            if packet.pts is None and packet.dts is None:
+            if packet.pts is None and packet.dts is None and not packet.size:
                 continue  # what PyAV sends to flush decoders
             stream = packet.stream
             if not self._place(packet, stream):
@@ -137,15 +138,13 @@ class Carrier:
 
     def _place(self, packet, stream):
         """Move a packet to the output's clock; return False where it is outside the span."""
-        base = Fraction(stream.time_base)
-        packet.pts = packet.dts if packet.pts is None else packet.pts
-        packet.dts = packet.pts if packet.dts is None else packet.dts
-        cover = stream.disposition & require_av().stream.Disposition.attached_pic
-        first, last = packet.pts * base, (packet.pts + (packet.duration or 0)) * base
-        offset = round(self.begin / base)
-        if cover:
+        if stream.disposition & require_av().stream.Disposition.attached_pic:
             packet.pts = packet.dts = 0
             return True
+        base = Fraction(stream.time_base)
+        self._complete(packet, stream)
+        first, last = packet.pts * base, (packet.pts + (packet.duration or 0)) * base
+        offset = round(self.begin / base)
         if self.end is not None and first >= self.end:
             return False
         if stream.type == "subtitle" and self.cut and first < self.begin < last:
@@ -156,6 +155,20 @@ class Carrier:
         packet.pts -= offset
         packet.dts -= offset
         return True
+
+    def _complete(self, packet, stream):
+        """Give a packet the times that it lacks, and make those of decoding rise."""
+        packet.pts = packet.dts if packet.pts is None else packet.pts
+        last = self.decoded.get(stream.index)
+        if packet.dts is None and stream.type == "video":  # as in Matroska, at first
+            packet.dts = packet.pts - BEFORE if last is None else last + 1
+        elif packet.dts is None:
+            packet.dts = packet.pts
+        # Matroska may have two lines of a song at one time. No container takes falling times.
+        least = packet.dts if last is None else last + (self.output.format.name in ("mp4", "mov"))
+        if packet.dts < least:
+            packet.dts, packet.pts = least, max(packet.pts, least)
+        self.decoded[stream.index] = packet.dts
 
     @property
     def cut(self):

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 
 from minisr.errors import SettingsError
+from minisr.video.hdr import hdr_options
 from minisr.video.layout import SUBSAMPLINGS, Layout
 from minisr.video.library import require_av
 
@@ -12,6 +13,7 @@ X26_PRESETS = (
     *("medium", "slow", "slower", "veryslow", "placebo"),
 )
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+TRANSPARENT = "ffv1"  # the codec that keeps alpha
 # FFmpeg's numbers of chroma's places; without one, players assume "left".
 SITE_OPTION = "chroma_sample_location"
 
@@ -116,6 +118,8 @@ def choose(codec, crf, preset, container, layout):
     SettingsError
         Not known, out of range, or not together.
     """
+    if codec is None and layout.alpha and container == "matroska":
+        codec = TRANSPARENT
     if codec is None:
         codec = "vp9" if container == "webm" else "h264" if layout.bits == 8 else "h265"
         if codec == "vp9" and layout.bits > 8:
@@ -127,6 +131,11 @@ def choose(codec, crf, preset, container, layout):
     if container not in encoder.containers:
         raise SettingsError(
             f"{container} does not hold {codec}; it goes into {', '.join(encoder.containers)}"
+        )
+    if layout.alpha and codec != TRANSPARENT:
+        raise SettingsError(
+            f"{codec} in {container} would lose the transparency: "
+            f"write .mkv with {TRANSPARENT}, or remove it first"
         )
     if crf is not None and encoder.crf is None:
         raise SettingsError(f"{codec} loses nothing and has no crf, got {crf}")
@@ -154,7 +163,7 @@ def _held(encoder, layout):
     steps += [finer for finer in SUBSAMPLINGS if finer[0] <= step[0] and finer[1] <= step[1]][::-1]
     for bits in depths:
         for across, down in [*steps, (2, 2)]:
-            held = Layout(across, down, bits)
+            held = Layout(across, down, bits, layout.alpha)
             if held.format in formats:
                 return held
     raise SettingsError(f"{encoder.name} takes no video of the kind {layout.format}")
@@ -207,38 +216,8 @@ def configure(context, settings, facts, size, threads):
     if settings.codec == "ffv1":
         options |= {"level": "3", "slicecrc": "1"}
     hdr = hdr_options(settings.codec, facts)
-    if settings.codec == "h265":  # this one, too
+    if settings.codec == "h265":
+        options["a53cc"] = "1"  # captions, as h264 writes them unasked
+        # Not a word to the terminal, from this one either.
         hdr["x265-params"] = ":".join(["log-level=error", *hdr.values()])
     context.options.update(options | hdr)
-
-
-def hdr_options(codec, facts):
-    """Return the options that write mastering display and light levels into the video itself."""
-    parts = {}
-    if facts.mastering is not None:
-        red, green, blue, white = (facts.mastering[n : n + 2] for n in range(0, 8, 2))
-        least, largest = facts.mastering[8:]
-        whole = codec != "av1"
-        points = [(name, *xy) for name, xy in zip("GBR", (green, blue, red), strict=True)]
-        points += [("WP", *white)]
-        colours = "".join(
-            f"{name}({_unit(x, 50000, whole)},{_unit(y, 50000, whole)})" for name, x, y in points
-        )
-        light = f"L({_unit(largest, 10000, whole)},{_unit(least, 10000, whole)})"
-        parts["mastering"] = colours + light
-    if facts.light is not None:
-        parts["light"] = ",".join(str(level) for level in facts.light)
-    names = {
-        "h264": ("x264-params", "mastering-display", "cll"),
-        "h265": ("x265-params", "master-display", "max-cll"),
-        "av1": ("svtav1-params", "mastering-display", "content-light"),
-    }.get(codec)
-    if not parts or names is None:
-        return {}
-    option, mastering, light = names
-    words = {mastering: parts.get("mastering"), light: parts.get("light")}
-    return {option: ":".join(f"{name}={value}" for name, value in words.items() if value)}
-
-
-def _unit(value, steps, whole):
-    return str(round(value * steps)) if whole else f"{float(value):.5f}"

@@ -8,12 +8,12 @@ import numpy as np
 
 from minisr.errors import PictureError
 from minisr.video.layout import SITES, Layout, layout_of
-from minisr.video.library import errors_named, open_source, require_av
+from minisr.video.library import damaged, errors_named, open_source, require_av
 
 LOOKED_AT = 6  # frames of which none may be interlaced
 RATES = (1, 240)  # frames a second that encoders accept; the true times are kept beside them
 JPEG_RANGE = 2  # FFmpeg's number for white being the largest code
-STREAM_TAGS = ("alpha_mode", "ALPHA_MODE")
+ALPHA_TAGS = ("alpha_mode", "ALPHA_MODE")  # of VP8 and VP9, beside the pictures themselves
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def facts_of(path):
     Raises
     ------
     PictureError
-        No video, interlaced, or transparent.
+        No video, interlaced, or transparent in a way that cannot be decoded.
     """
     with open_source(path) as container, errors_named(path, "cannot be read as video"):
         stream = main_video(container)
@@ -121,15 +121,16 @@ def facts_of(path):
                 f"{path}: expected progressive video, got interlaced fields; first: "
                 "ffmpeg -i IN -vf bwdif -c:a copy OUT.mkv"
             )
-        if any(stream.metadata.get(tag) == "1" for tag in STREAM_TAGS):
+        if any(stream.metadata.get(tag) == "1" for tag in ALPHA_TAGS):
             raise PictureError(
-                f"{path}: expected opaque video, got transparency, which would be lost"
+                f"{path}: its transparency is decoded by few, and not here; first: "
+                "ffmpeg -c:v libvpx-vp9 -i IN -c:v ffv1 OUT.mkv"
             )
         try:
             layout = layout_of(frames[0].format)
         except PictureError as error:
             raise PictureError(f"{path}: {error}") from error
-        return _facts(container, stream, frames[0], layout, site)
+        return _facts(container, stream, frames, layout, site)
 
 
 def _first_frames(container, stream):
@@ -137,17 +138,17 @@ def _first_frames(container, stream):
     for packet in container.demux(stream):
         try:
             frames += packet.decode()
-        except require_av().InvalidDataError:
+        except damaged():
             continue  # the first packets of a broadcast often lack what they depend on
         if len(frames) >= LOOKED_AT:
             break
     return frames
 
 
-def _facts(container, stream, frame, layout, site):
-    av = require_av()
+def _facts(container, stream, frames, layout, site):
+    av, frame = require_av(), frames[0]
     kinds = av.sidedata.sidedata.Type
-    extras = {data.type: data for data in frame.side_data}
+    extras = {data.type: data for one in frames for data in one.side_data}
     old = frame.format.name.startswith("yuvj") or stream.codec_context.name in (
         "mjpeg",
         "mpeg1video",

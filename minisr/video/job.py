@@ -147,10 +147,9 @@ def _check_free(target, overwrite):
 
 def _run(plan, make, threads, stamp, segment, progress, note):
     """Do what is planned, or the rest of it."""
-    with output_of(plan.target, plan.container, plan) as carrier:
-        for line in plan.notes() + carrier.notes:
-            note(line)
     with WorkFolder(plan.target, plan.manifest(stamp, segment)) as work:
+        for line in plan.notes() + _trial(work, plan):
+            note(line)
         if work.discarded:
             note("what was there of an earlier run was made otherwise: begun anew")
         elif work.frames:
@@ -172,6 +171,18 @@ def _run(plan, make, threads, stamp, segment, progress, note):
         frames = work.frames
         work.remove()
     return frames
+
+
+def _trial(work, plan):
+    """Write the beginning of the result, to see before hours of work whether that can be."""
+    try:
+        with output_of(work.path / "trial.part", plan.container, plan) as carrier:
+            carrier.output.start_encoding()
+            return carrier.notes
+    except BaseException:
+        if not work.frames:
+            work.remove()
+        raise
 
 
 def _make_segments(work, plan, make, threads, length, progress, note):

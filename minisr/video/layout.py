@@ -21,7 +21,7 @@ SITES = {
 
 @dataclass(frozen=True)
 class Layout:
-    """Luma and perhaps two planes of chroma.
+    """Luma, perhaps two planes of chroma, perhaps one of alpha.
 
     Attributes
     ----------
@@ -29,11 +29,13 @@ class Layout:
         Pixels of luma for one sample of chroma; 0 where there is no chroma.
     bits : int
         Of a sample, the lowest of a word of 8 or 16 bits.
+    alpha : bool
     """
 
     across: int
     down: int
     bits: int
+    alpha: bool = False
 
     @property
     def format(self):
@@ -41,7 +43,7 @@ class Layout:
         depth = "" if self.bits == 8 else f"{self.bits}le"
         if not self.across:
             return f"gray{depth}"
-        return f"yuv{SUBSAMPLINGS[self.across, self.down]}p{depth}"
+        return f"yuv{'a' * self.alpha}{SUBSAMPLINGS[self.across, self.down]}p{depth}"
 
     @property
     def most(self):
@@ -73,24 +75,20 @@ def layout_of(pixels):
     Raises
     ------
     PictureError
-        If there is transparency, or no layout.
+        If there is no layout.
     """
-    if any(component.is_alpha for component in pixels.components):
-        raise PictureError(
-            f"expected opaque video, got transparency ({pixels.name}), which would be lost; "
-            "without it: ffmpeg -i IN -vf format=yuv444p -c:v ffv1 OUT.mkv"
-        )
+    alpha = any(component.is_alpha for component in pixels.components)
     bits = max(component.bits for component in pixels.components)
     bits = next(depth for depth in (8, 9, 10, 12, 14, 16, 32) if bits <= depth)
     bits = min(bits, 16)
     if pixels.is_rgb or pixels.has_palette or pixels.is_bayer:
-        return Layout(1, 1, bits)
-    if len(pixels.components) == 1:
-        return Layout(0, 0, bits)
+        return Layout(1, 1, bits, alpha)
+    if len(pixels.components) <= 2:  # FFmpeg has no planes of grey and alpha
+        return Layout(1, 1, bits, alpha) if alpha else Layout(0, 0, bits)
     across, down = 8 // pixels.chroma_width(8), 8 // pixels.chroma_height(8)
     if (across, down) not in SUBSAMPLINGS:
         raise PictureError(f"expected video of YCbCr, grey or RGB, got {pixels.name}")
-    return Layout(across, down, bits)
+    return Layout(across, down, bits, alpha)
 
 
 def code_scale(layout, full_range, network_range):

@@ -18,6 +18,12 @@ def require_av():
     return av
 
 
+def damaged():
+    """Return the errors by which a decoder says that it cannot use a packet."""
+    av = require_av()
+    return av.InvalidDataError, av.ArgumentError
+
+
 @contextlib.contextmanager
 def errors_named(path, doing):
     """Turn what FFmpeg raises into a PictureError that names the file.

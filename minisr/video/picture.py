@@ -30,9 +30,12 @@ class FrameEnlarger:
         self.facts, self.enlarger, self.threads = facts, enlarger, threads
         self.layout, self.size = layout, size
         network_range = getattr(enlarger, "luma_range", "studio")
-        self.into = code_scale(facts.layout, facts.full_range, network_range)
-        factor, shift = code_scale(layout, facts.full_range, network_range)
-        self.back = 1 / factor, -shift / factor
+        # From the frame's codes to the network's intensities and on to the result's codes: luma,
+        # and alpha, which is always of full range.
+        self.scales, self.alpha_scales = (
+            (code_scale(facts.layout, full, network_range), code_scale(layout, full, network_range))
+            for full in (facts.full_range, True)
+        )
         height, width = facts.height, facts.width
         self.large = enlarger.size_of(height, width)
         self.luma_taps = self._taps((height, width), self.large, (1, 1), (0, 0))
@@ -55,23 +58,36 @@ class FrameEnlarger:
         arrays = plane_arrays(frame, self.facts.layout)
         results = plane_arrays(large, self.layout)
         self.fill_luma(arrays[0], results[0])
-        self.fill_chroma(arrays[1:], results[1:])
+        self.fill_others(arrays[1:], results[1:])
         return large
 
     def fill_luma(self, low, out):
         """Write the enlarged luma of ``low`` into ``out``, both codes."""
-        factor, shift = self.into
-        intensity = np.multiply(low, np.float32(factor), dtype=np.float32)
-        intensity += np.float32(shift)
+        self._through_network(low, out, *self.scales)
+
+    def _through_network(self, low, out, into, onto):
+        intensity = np.multiply(low, np.float32(into[0]), dtype=np.float32)
+        intensity += np.float32(into[1])
         large = self.enlarger.plane(intensity, self.threads)
-        planes.to_codes(large, *self.back, self.layout.most, out)
+        planes.to_codes(large, 1 / onto[0], -onto[1] / onto[0], self.layout.most, out)
+
+    def fill_others(self, low, out):
+        """Write the enlarged chroma and alpha of ``low`` into ``out``, lists of planes."""
+        if self.layout.alpha:
+            *low, alpha = low
+            *out, large_alpha = out
+            if alpha.min() == self.facts.layout.most:
+                large_alpha[...] = self.layout.most
+            else:
+                self._through_network(alpha, large_alpha, *self.alpha_scales)
+        self._fill_chroma(low, out)
 
     def fill_luma_bicubic(self, low, out):
         """Write the luma of ``low``, enlarged by bicubic, into ``out``."""
         planes.to_codes(planes.resize(low, *self.luma_taps), *self._gain(), self.layout.most, out)
 
-    def fill_chroma(self, low, out):
-        """Write the enlarged planes ``low`` into ``out``; grey has none, and becomes no colour."""
+    def _fill_chroma(self, low, out):
+        """Write chroma; grey has none, and becomes no colour."""
         if not low:
             for plane in out:
                 plane[...] = 1 << self.layout.bits - 1
@@ -122,13 +138,15 @@ def plane_arrays(frame, layout):
     Returns
     -------
     list of ndarray, shape (H, W), uint8 or uint16
-        Luma, and two of chroma unless it is grey.
+        Luma, two of chroma unless it is grey, and alpha if there is.
     """
     dtype = np.dtype(np.uint8 if layout.bits == 8 else "<u2")
     height, width = frame.height, frame.width
     sizes = [(height, width)]
     if layout.across:
         sizes += [layout.chroma_size(height, width)] * 2
+    if layout.alpha:
+        sizes.append((height, width))
     if frame.format.name == "nv12":
         luma = _rows(frame.planes[0], dtype)[:, :width]
         pairs = _rows(frame.planes[1], dtype)[:, : 2 * sizes[1][1]]

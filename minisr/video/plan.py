@@ -11,19 +11,15 @@ import numpy as np
 from minisr.errors import PictureError, SettingsError
 from minisr.video import encoders
 from minisr.video.facts import Facts, facts_of
+from minisr.video.hdr import hdr_options
 from minisr.video.library import require_av
 from minisr.video.segments import fingerprint
 
 SEGMENT = 240  # frames: what is lost, at most, by whoever is stopped
 # What frames may carry that is told elsewhere, or carried; what else there is, is lost.
-KNOWN_EXTRAS = {"DISPLAYMATRIX", "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "A53_CC"}
-HARMLESS_EXTRAS = {
-    "MOTION_VECTORS",
-    "VIDEO_ENC_PARAMS",
-    "SEI_UNREGISTERED",
-    "PANSCAN",
-    "GOP_TIMECODE",
-}
+KNOWN_EXTRAS = {"DISPLAYMATRIX", "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"}
+CAPTIONS, CAPTIONERS = "A53_CC", ("h264", "h265")
+HARMLESS_EXTRAS = {"MOTION_VECTORS", "VIDEO_ENC_PARAMS", "SEI_UNREGISTERED", "GOP_TIMECODE"}
 
 
 @dataclass(frozen=True)
@@ -37,8 +33,8 @@ class Plan:
         FFmpeg's name.
     facts : Facts
     settings : minisr.video.encoders.Settings
-    size : (int, int)
-        Height and width of the result.
+    large, size : (int, int)
+        Height and width of what the enlarger makes, and of what the encoder takes of it.
     span : (Fraction, Fraction or None)
         Beginning and end, in seconds of the source's clock.
     threads : int
@@ -49,6 +45,7 @@ class Plan:
     container: str
     facts: Facts
     settings: encoders.Settings
+    large: tuple
     size: tuple
     span: tuple
     threads: int
@@ -80,21 +77,21 @@ class Plan:
 
     def notes(self):
         """Return, in one line each, what the video loses."""
-        facts, notes = self.facts, []
+        facts, codec = self.facts, self.settings.codec
         ours, theirs = facts.layout, self.settings.layout
+        notes = []
         if ours.format != theirs.format:
-            notes.append(
-                f"{self.settings.codec} takes {theirs.format}: {facts.format} is converted"
-            )
-        if (facts.mastering or facts.light) and not encoders.hdr_options(
-            self.settings.codec, facts
-        ):
-            notes.append(f"mastering display and light levels are left out: {self.settings.codec}")
-        lost = sorted({*facts.extras} - KNOWN_EXTRAS - HARMLESS_EXTRAS)
+            notes.append(f"{codec} takes {theirs.format}: {facts.format} is converted")
+        if self.size != self.large:
+            notes.append(f"{codec} wants even sides: an odd last row or column is cut off")
+        if (facts.mastering or facts.light) and not hdr_options(codec, facts):
+            notes.append(f"mastering display and light levels are left out: {codec} has none")
+        if CAPTIONS in facts.extras and codec not in CAPTIONERS:
+            notes.append(f"captions inside the video are left out: {codec} has none")
+        lost = sorted({*facts.extras} - KNOWN_EXTRAS - HARMLESS_EXTRAS - {CAPTIONS})
         if lost:
-            notes.append(
-                f"frames carry what PyAV cannot write, left out: {', '.join(lost).lower()}"
-            )
+            names = ", ".join(lost).lower()
+            notes.append(f"frames carry what PyAV cannot write, left out: {names}")
         return notes
 
 
@@ -108,13 +105,14 @@ def make_plan(source, target, enlarger, codec, crf, preset, start, duration, thr
         raise SettingsError(f"the result of {source} would replace it; choose another name")
     facts = facts_of(source)
     settings = encoders.choose(codec, crf, preset, container, facts.layout)
-    size = encoders.cropped(enlarger.size_of(facts.height, facts.width), settings)
+    large = enlarger.size_of(facts.height, facts.width)
+    size = encoders.cropped(large, settings)
     if min(size) < 1:
         raise PictureError(
             f"{source}: too small for {settings.codec}: {facts.width}x{facts.height}"
         )
     span = _span(facts, start, duration)
-    return Plan(source, target, container, facts, settings, size, span, threads)
+    return Plan(source, target, container, facts, settings, large, size, span, threads)
 
 
 def _span(facts, start, duration):

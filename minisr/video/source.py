@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from minisr.video.library import errors_named, open_source, require_av
+from minisr.video.library import damaged, errors_named, open_source, require_av
 
 # Seconds before the wanted frame to which a jump goes. Some formats jump by the times at which
 # packets are decoded, which are earlier, so the first jump may lead to a frame after it.
@@ -91,12 +91,14 @@ class Source:
             yield frame, time, frame.duration or tick
 
     def _decoded(self, container, stream):
-        facts, av = self.facts, require_av()
+        facts = self.facts
         stream.thread_type = "AUTO"
         for packet in container.demux(stream):
+            if not packet.size and packet.pts is not None:
+                continue  # Theora's way to say that the last frame stays
             try:
                 frames = packet.decode()
-            except av.InvalidDataError:
+            except damaged():
                 self._note("damaged parts: what cannot be decoded is left out")
                 continue
             for frame in frames:

@@ -32,7 +32,7 @@ class WipeMaker(FrameEnlarger):
         large = self._blank(frame)
         low, out = plane_arrays(frame, self.facts.layout), plane_arrays(large, self.layout)
         self.fill_luma(low[0], out[0])
-        self.fill_chroma(low[1:], out[1:])
+        self.fill_others(low[1:], out[1:])
         bicubic = np.empty(self.size, out[0].dtype)
         self.fill_luma_bicubic(low[0], bicubic)
         middle, half = self._place(time)
