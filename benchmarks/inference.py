@@ -1,8 +1,11 @@
-"""How long ESPCN takes to make a picture of 1920 x 1080, in minisr and in its rivals.
+"""How long a network takes to make a picture of 1920 x 1080, in minisr and in its rivals.
 
 All have the same weights and the same picture, in one process, float32. Before anything is timed,
 each one's output is compared with PyTorch's: the largest difference must be at most 1e-5. Then they
 take turns. OpenVINO in bf16 computes something less exact and is not compared, only shown.
+
+ESPCN, unless --network names another that comes along; then minisr's own ESPCN, which computes
+something else, is beside it.
 """
 
 import numpy as np
@@ -10,7 +13,7 @@ import torch
 from measure import OURS, compare, describe, environment, parser, plot_bars, print_table, write_json
 from peers import BF16, inference_peers, multiply_adds
 
-from minisr import ESPCN
+from minisr import from_pretrained
 from minisr.threads import Threads
 
 PICTURES = {3: (360, 640), 2: (540, 960), 4: (270, 480)}  # height and width, by scale
@@ -21,10 +24,13 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def measure(scale, threads, seconds, compiled):
+BASE = "minisr, ESPCN"
+
+
+def measure(network, scale, threads, seconds, compiled):
     """Return the table's rows, and the peers that are not in it."""
     height, width = PICTURES[scale]
-    model = ESPCN.from_pretrained(scale)
+    model = from_pretrained(network, scale)
     low = np.random.default_rng(0).random((1, 1, height, width), np.float32)
     single = Threads(1)
     peers = {OURS: lambda: model(low, threads), "minisr, one thread": lambda: model(low, single)}
@@ -37,28 +43,36 @@ def measure(scale, threads, seconds, compiled):
     for name, reason in skipped.items():
         print(f"  skipped: {name}: {reason}")
     same = [name for name in rivals if name != BF16]
-    operations = 2 * multiply_adds(scale) * height * width
+    if model.name != "espcn":
+        base = from_pretrained("espcn", scale)
+        peers[BASE] = lambda: base(low, threads)
+    operations = 2 * multiply_adds(model) * height * width
     rows = compare(peers, operations, threads, seconds, same, least=10)
     for row in rows:
         row["frames/s"] = round(1e3 / row["ms"], 1)
-        row["max difference"] = float(f"{differences[row['peer']]:.1e}")
+        if row["peer"] == BASE:  # another network: neither its operations nor its picture
+            row |= dict.fromkeys(["GFLOP/s", "% of ceiling", "max difference"])
+        else:
+            row["max difference"] = float(f"{differences[row['peer']]:.1e}")
     return rows, skipped
 
 
 def main():
     options = parser(__doc__)
+    options.add_argument("--network", default="espcn", help="that comes along (default: espcn)")
     options.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
     arguments = options.parse_args()
     about = environment(arguments.threads, PACKAGES)
     describe(about)
-    report = {"environment": about, "pictures": []}
+    report = {"environment": about, "network": arguments.network, "pictures": []}
     with Threads(arguments.threads) as threads:
         for scale, (height, width) in list(PICTURES.items())[: 1 if arguments.short else None]:
             title = f"x{scale}, {width} x {height} -> {width * scale} x {height * scale}"
             print(f"\n{title}")
             torch.compiler.reset()
             seconds = 15 if arguments.short else 40
-            rows, skipped = measure(scale, threads, seconds, not arguments.no_compile)
+            compiled = not arguments.no_compile
+            rows, skipped = measure(arguments.network, scale, threads, seconds, compiled)
             print_table(rows, COLUMNS)
             report["pictures"].append({"title": title, "peers": rows, "skipped": skipped})
     if arguments.json:
@@ -68,7 +82,8 @@ def main():
             picture["title"]: [(r["peer"], r["ms"], f"{r['ms']:.1f}") for r in picture["peers"]]
             for picture in report["pictures"]
         }
-        plot_bars(arguments.plot, "ESPCN to 1920 x 1080", groups, "milliseconds, less is better")
+        title = f"{arguments.network} to 1920 x 1080"
+        plot_bars(arguments.plot, title, groups, "milliseconds, less is better")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""ESPCN as its rivals take it: a PyTorch module, an ONNX file, and what runs that file."""
+"""Networks as their rivals take them: a PyTorch module, an ONNX file, and what runs that file."""
 
 import copy
 
@@ -11,9 +11,9 @@ from minisr.formats import onnx
 BF16 = "OpenVINO, bf16 (less exact)"
 
 
-def multiply_adds(upscale_factor):
-    """Return how many a low-resolution pixel takes: 64 5x5 filters, then 3x3 ones."""
-    return 25 * 64 + 9 * 64 * 32 + 9 * 32 * upscale_factor**2
+def multiply_adds(model):
+    """Return how many a low-resolution pixel takes: each tap of each filter is used once."""
+    return sum(array.size for array in model.state_dict().values() if array.ndim == 4)
 
 
 def torch_network(state, upscale_factor):
@@ -62,9 +62,9 @@ def with_weights(network, state):
 TWINS = {"espcn": torch_network, "thinsr": thin_torch_network}
 
 
-def torch_peers(state, upscale_factor, low, threads, compiled):
+def torch_peers(model, low, threads, compiled):
     torch.set_num_threads(threads)
-    network = torch_network(state, upscale_factor).eval()
+    network = TWINS[model.name](model.state_dict(), model.upscale_factor).eval()
     x = torch.from_numpy(low)
 
     def peer(network, x):
@@ -122,8 +122,8 @@ def inference_peers(model, low, threads, compiled):
 
     Parameters
     ----------
-    model : ESPCN
-        All have its weights.
+    model : Network
+        One of ``TWINS``; all have its weights.
     low : ndarray, shape (N, 1, H, W), float32
     threads : int
     compiled : bool
@@ -137,7 +137,7 @@ def inference_peers(model, low, threads, compiled):
     """
     N, _, H, W = low.shape
     file = onnx.to_bytes(model, {}, shape=(N, H, W))  # fixed: none of them has to be ready for more
-    makers = dict(torch_peers(model.state_dict(), model.upscale_factor, low, threads, compiled))
+    makers = dict(torch_peers(model, low, threads, compiled))
     makers |= {
         "ONNX Runtime": lambda: onnxruntime_peer(file, low, threads, False),
         "ONNX Runtime, spinning": lambda: onnxruntime_peer(file, low, threads, True),

@@ -44,7 +44,13 @@ def folders_at(scale, data):
 def trained_on(name, scale):
     """Return what a shipped network says that it has learnt from."""
     _, metadata = checkpoint.load(SHIPPED / f"{name}_x{scale}.safetensors")
-    return ", ".join(metadata["training"].get("pictures", ["unknown"]))
+    return metadata["training"]["pictures"]
+
+
+def heading(name, scale):
+    """Return what a network's column is called."""
+    sources = dict.fromkeys(folder.split("/")[0] for folder in trained_on(name, scale))
+    return f"minisr {name} ({', '.join(sources)})"
 
 
 def measure(folder, scale, networks, threads):
@@ -75,12 +81,12 @@ def published(scale, name):
             yield f"{method}, quoted", f"{values[SETS.index(name)]:.2f}{mark}"
 
 
-def row_of(name, folder, papers_name, scale, networks, threads):
+def row_of(name, folder, papers_name, scale, networks, learnt_from, threads):
     """Return the row of a set: texts for the table, and the figures as they were measured."""
     means, count, skipped = measure(folder, scale, networks, threads)
     texts = {method: f"{score.psnr:.2f} / {score.ssim:.4f}" for method, score in means.items()}
-    for network in networks:
-        if "BSDS500" in network and "BSDS500" in str(folder):
+    for network, learnt in learnt_from.items():
+        if any(folder.as_posix().endswith(f"/{each}") for each in learnt):
             texts[network] = "(has learnt from it)"
     for line in skipped:
         print(f"skipped: {line}")
@@ -123,13 +129,11 @@ def main():
     tables = []
     with Threads(arguments.threads) as threads:
         for scale in [3] if arguments.short else [2, 3, 4]:
-            networks = {
-                f"minisr {name} ({trained_on(name, scale)})": models.from_pretrained(name, scale)
-                for name, shipped in models.pretrained_names()
-                if shipped == scale
-            }
+            names = [name for name, shipped in models.pretrained_names() if shipped == scale]
+            networks = {heading(name, scale): models.from_pretrained(name, scale) for name in names}
+            learnt = {heading(name, scale): trained_on(name, scale) for name in names}
             rows = [
-                row_of(name, folder, papers_name, scale, networks, threads)
+                row_of(name, folder, papers_name, scale, networks, learnt, threads)
                 for name, (folder, papers_name) in folders_at(scale, arguments.data).items()
             ]
             print(f"\n### x{scale}\n\n{table(rows)}")

@@ -24,7 +24,7 @@ from measure import markdown
 
 FOLDER = Path(__file__).parent
 NAMES = (
-    *("inference", "training", "layers", "startup", "scaling", "upsamplers"),
+    *("inference", "inference_thinsr", "training", "layers", "startup", "scaling", "upsamplers"),
     *("time_to_quality", "quality", "peers_quality"),
 )
 
@@ -42,9 +42,9 @@ def machine(environment):
 
 def tables(name, report):
     """Yield the paragraphs of one benchmark."""
-    if name in ("inference", "training"):
-        columns = {"inference": inference.COLUMNS, "training": training.COLUMNS}[name]
-        for part in report[{"inference": "pictures", "training": "workloads"}[name]]:
+    if name == "training" or name.startswith("inference"):
+        columns = training.COLUMNS if name == "training" else inference.COLUMNS
+        for part in report["workloads" if name == "training" else "pictures"]:
             yield f"**{part['title']}**"
             yield markdown(part["peers"], columns)
             for peer, reason in part["skipped"].items():

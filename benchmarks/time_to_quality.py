@@ -105,7 +105,7 @@ class InTorch:
         """Draw a batch, set the gradients to its own, and return its loss."""
         low, high = map(torch.from_numpy, self.patches.batch(self.steps))
         self.adam.zero_grad()
-        loss = LOSSES[self.config.loss](self.forward(low), high)
+        loss = LOSSES[self.config.loss_at(self.steps)](self.forward(low), high)
         loss.backward()
         return loss.item()
 

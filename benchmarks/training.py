@@ -79,7 +79,7 @@ def measure(batch_size, patch_size, threads, seconds, compiled):
     }
     # Backward is two more convolutions a layer, but nobody wants the gradient of the picture.
     pixels = batch_size * patch_size**2
-    operations = 2 * pixels * (3 * multiply_adds(SCALE) - 25 * 64)
+    operations = 2 * pixels * (3 * multiply_adds(trainer.model) - 25 * 64)
     rows = compare(peers, operations, threads, seconds, rivals, least=10)
     for row in rows:
         row["million LR pixels/s"] = round(pixels / row["ms"] / 1e3, 3)

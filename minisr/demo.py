@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from minisr import runs
-from minisr.comparison import error_map, write_comparison
+from minisr import models, runs
+from minisr.comparison import WHITE, error_map, write_comparison
 from minisr.errors import MinisrError, SettingsError
-from minisr.evaluation import Score, evaluate_picture
+from minisr.evaluation import evaluate_picture
 from minisr.images import imresize, read_picture, write_picture
 from minisr.protocols import PROTOCOLS
 from minisr.upscale import upscale
@@ -22,6 +22,7 @@ SCALE = 3
 # A part of each held-out picture with fine detail: top, left, in pixels of the original.
 DETAIL = {"astronaut.png": (30, 120), "chelsea.png": (60, 90)}
 DETAIL_SIZE = 240
+OWN, SHIPPED = "ESPCN, yours", "ThinSR, comes along"
 
 
 class DemoError(MinisrError):
@@ -41,6 +42,9 @@ def pictures_folder():
 
 def run(folder, seconds=90, threads=None, should_stop=lambda: False):
     """Train ESPCN x3, enlarge two pictures that it has not seen, print and draw the comparison.
+
+    Beside it are bicubic and the networks that come with minisr, which have learnt for longer and
+    from more pictures.
 
     Parameters
     ----------
@@ -87,17 +91,21 @@ def run(folder, seconds=90, threads=None, should_stop=lambda: False):
     if not result.finished:
         return False
     protocol = PROTOCOLS["matlab"]
-    print(f"\n{'PSNR dB / SSIM':<16}{'bicubic':>16}{'ESPCN':>16}{'gain':>10}")
+    methods = {
+        "bicubic": None,
+        OWN: result.model,
+        "ESPCN, comes along": models.from_pretrained("espcn", SCALE),
+        SHIPPED: models.from_pretrained("thinsr", SCALE),
+    }
+    print(f"\n{'PSNR dB / SSIM':<16}" + "".join(f"{name:>21}" for name in methods))
     losers = []
     for path in held_out:
-        models = {"bicubic": None, "ESPCN": result.model}
-        scores = evaluate_picture(path, SCALE, models, protocol)
-        gain = scores["ESPCN"].psnr - scores["bicubic"].psnr
-        figures = "".join(f"{f'{s.psnr:.2f} / {s.ssim:.4f}':>16}" for s in scores.values())
-        print(f"{path.name:<16}{figures}{gain:>+7.2f} dB")
-        if gain <= 0 or scores["ESPCN"].ssim <= scores["bicubic"].ssim:
+        scores = evaluate_picture(path, SCALE, methods, protocol)
+        figures = "".join(f"{f'{s.psnr:.2f} / {s.ssim:.4f}':>21}" for s in scores.values())
+        print(f"{path.name:<16}{figures}")
+        if scores[OWN].psnr <= scores["bicubic"].psnr or scores[OWN].ssim <= scores["bicubic"].ssim:
             losers.append(path.name)
-        _write_pictures(folder, path, result.model, scores)
+        _write_pictures(folder, path, methods, scores)
     print(f"Protocol {protocol.name}: {protocol.description}.\n")
     print(f"Look at {folder / 'comparison-astronaut.png'}; all pictures, the weights,")
     print(f"the log and the curves are in {folder}.")
@@ -106,31 +114,33 @@ def run(folder, seconds=90, threads=None, should_stop=lambda: False):
     return True
 
 
-def _write_pictures(folder, path, model, scores: dict[str, Score]):
-    """Shrink a picture, enlarge it both ways, and write the results and a comparison."""
+def _write_pictures(folder, path, methods, scores):
+    """Shrink a picture, enlarge it in three ways, and write the results and a comparison."""
     original = read_picture(path).pixels[..., :3]
     height, width = (n - n % SCALE for n in original.shape[:2])
     original = original[:height, :width]
     low = imresize(original, (height // SCALE, width // SCALE))
-    bicubic = imresize(low, (height, width))
-    espcn = upscale(low, SCALE, model)
-    for name, pixels in (("low", low), ("bicubic", bicubic), ("espcn", espcn)):
-        write_picture(folder / f"{path.stem}-{name}.png", pixels)
+    large = {
+        "bicubic": imresize(low, (height, width)),
+        OWN: upscale(low, SCALE, methods[OWN]),
+        SHIPPED: upscale(low, SCALE, methods[SHIPPED]),
+    }
+    for name, pixels in (("low", low), *large.items()):
+        write_picture(folder / f"{path.stem}-{name.split(',')[0].lower()}.png", pixels)
     top, left = DETAIL[path.name]
     window = (slice(top, top + DETAIL_SIZE), slice(left, left + DETAIL_SIZE))
 
     def detail(pixels):
         return np.repeat(np.repeat(pixels[window], 2, axis=0), 2, axis=1)
 
-    def label(name):
-        return f"{name}: {scores[name].psnr:.2f} dB"
-
+    nearest = np.repeat(np.repeat(low, SCALE, axis=0), SCALE, axis=1)
     panels = [
         ("original", detail(original)),
-        (label("bicubic"), detail(bicubic)),
-        (label("ESPCN"), detail(espcn)),
-        ("low resolution", detail(np.repeat(np.repeat(low, SCALE, axis=0), SCALE, axis=1))),
-        ("error of bicubic (white: 48 levels)", detail(error_map(bicubic, original))),
-        ("error of ESPCN (white: 48 levels)", detail(error_map(espcn, original))),
+        *((f"{name}: {scores[name].psnr:.2f} dB", detail(large[name])) for name in large),
+        ("low resolution", detail(nearest)),
+        *(
+            (f"its error (white: {WHITE} levels)", detail(error_map(large[name], original)))
+            for name in large
+        ),
     ]
-    write_comparison(folder / f"comparison-{path.stem}.png", panels, columns=3)
+    write_comparison(folder / f"comparison-{path.stem}.png", panels, columns=4)

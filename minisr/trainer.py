@@ -41,6 +41,10 @@ class TrainConfig:
         Low-resolution pixels a side.
     loss : str
         One of ``LOSSES``.
+    last_loss : str or None
+        Another one for the last steps. Charbonnier learns faster, but PSNR is of squared errors.
+    last_loss_from : float
+        The part of all steps after which it is that one.
     optimizer : str
         One of `minisr.optim.OPTIMIZERS`.
     learning_rate : float
@@ -83,6 +87,8 @@ class TrainConfig:
     batch_size: int = 8
     patch_size: int = 32
     loss: str = "mse"
+    last_loss: str | None = None
+    last_loss_from: float = 0.75
     optimizer: str = "adam"
     learning_rate: float = 2e-3
     beta2: float = 0.99
@@ -117,6 +123,9 @@ class TrainConfig:
         self._require(self.warmup >= 0, "warmup", "at least 0")
         self._require(self.seed >= 0, "seed", "at least 0")
         self._require(self.loss in LOSSES, "loss", f"one of {', '.join(LOSSES)}")
+        last = self.last_loss is None or self.last_loss in LOSSES
+        self._require(last, "last_loss", f"one of {', '.join(LOSSES)}")
+        self._require(0 < self.last_loss_from < 1, "last_loss_from", "in (0, 1)")
         known = optim.OPTIMIZERS
         self._require(self.optimizer in known, "optimizer", f"one of {', '.join(known)}")
         self._require(self.schedule in SCHEDULES, "schedule", f"one of {', '.join(SCHEDULES)}")
@@ -155,6 +164,11 @@ class TrainConfig:
         rng = np.random.default_rng(self.seed)
         initialization.initialize(model, rng, self.initialization, self.icnr)
         return model
+
+    def loss_at(self, step):
+        """Return the loss of a step, from zero."""
+        last = self.last_loss is not None and step >= self.last_loss_from * self.steps
+        return self.last_loss if last else self.loss
 
     def make_schedule(self, steps_per_epoch):
         """Return the function from the number of steps taken to the learning rate's factor."""
@@ -204,7 +218,7 @@ class Trainer:
     def step_on(self, low, high):
         """Take one Adam step on a batch, shapes as of `Patches.batch`, and return its loss."""
         self.optimizer.zero_grad()
-        loss = self.model.learn(low, high, self.config.loss, self.threads)
+        loss = self.model.learn(low, high, self.config.loss_at(self.steps), self.threads)
         self.optimizer.learning_rate = self.config.learning_rate * self.schedule(self.steps)
         self.optimizer.step()
         self.steps += 1

@@ -139,12 +139,13 @@ def make_card(weights, recipes, logs, output, data=None):
 
 def check_recipe(name, recipe, training):
     """Raise CheckpointError unless the recipe is the one that the weights were made by."""
-    made = training["config"]
-    now = dataclasses.asdict(TrainConfig(**{"steps": made["steps"]} | recipe.settings))
+    # Settings that are younger than the weights have their defaults, which are as it was before.
+    made = plain(TrainConfig(**training["config"]))
+    now = plain(TrainConfig(**{"steps": made["steps"]} | recipe.settings))
     if recipe.settings.get("epochs") is None:
         now |= {"epochs": None}
     wanted = {
-        **json.loads(json.dumps(now)),
+        **now,
         "validation": list(recipe.validation),
         "excluded": list(recipe.exclude),
         "sets": [size_of(each.name, each.shrink, each.above) for each in recipe.pictures],
@@ -165,6 +166,11 @@ def check_recipe(name, recipe, training):
             )
     if training["steps"] != made["steps"]:
         raise CheckpointError(f"{name} is of step {training['steps']} of {made['steps']}")
+
+
+def plain(config):
+    """Return settings as JSON has them."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
 
 
 def size_of(name, shrink, above):

@@ -105,6 +105,21 @@ def test_every_loss_learns(loss, options):
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
 
 
+def test_the_last_steps_may_have_another_loss():
+    config = dataclasses.replace(CONFIG, loss="charbonnier", last_loss="mse", last_loss_from=0.8)
+    assert [config.loss_at(step) for step in (0, 23, 24, 29)] == [
+        *["charbonnier"] * 2,
+        *["mse"] * 2,
+    ]
+    assert dataclasses.replace(config, last_loss=None).loss_at(29) == "charbonnier"
+    with Threads(1) as pool:
+        both, one = (Trainer(each, patches(), pool) for each in (config, CONFIG))
+        both.steps = one.steps = 24
+        assert both.step() == one.step()  # of equal weights, on equal patches
+        both.steps = one.steps = 23
+        assert both.step() != one.step()
+
+
 def test_the_moving_average_follows_and_warms_up():
     with Threads(1) as pool:
         trainer = Trainer(dataclasses.replace(CONFIG, average_decay=0.5), patches(), pool)
@@ -149,6 +164,8 @@ def test_schedules_by_hand():
         ({"start": 3}, "start must be of kind str"),
         ({"warmup": -1}, "warmup must be at least 0"),
         ({"seed": -1}, "seed must be at least 0"),
+        ({"last_loss": "huber"}, "last_loss must be one of mse, l1, charbonnier, got 'huber'"),
+        ({"last_loss_from": 1.0}, r"last_loss_from must be in \(0, 1\), got 1.0"),
         ({"loss": "huber"}, "loss must be one of mse, l1, charbonnier, got 'huber'"),
         ({"schedule": "step"}, "schedule must be one of cosine, multistep, constant"),
     ],

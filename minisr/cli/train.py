@@ -177,6 +177,10 @@ def add_parser(commands):
     setting(("--epochs",), "epochs", "instead: times that all pixels are seen", type=int)
     setting(("--seed",), "seed", "the same seed gives the same weights", type=int)
     setting(("--loss",), "loss", "what is minimised", choices=trainer.LOSSES)
+    setting(("--last-loss",), "last_loss", "another one at the end", choices=trainer.LOSSES)
+    setting(
+        ("--last-loss-from",), "last_loss_from", "part of the steps before that one", type=float
+    )
     setting(("--optimizer",), "optimizer", "what learns", choices=optim.OPTIMIZERS)
     setting(("--learning-rate",), "learning_rate", "at its highest", type=float)
     setting(("--beta2",), "beta2", "decay of the second moment", type=float)

@@ -92,7 +92,7 @@ class Run:
         psnr = self._validate(self.trainer.averaged)
         config = self.trainer.config
         epoch = self.trainer.steps / self.trainer.patches.steps_per_epoch
-        is_mse = config.loss == "mse" and loss > 0
+        is_mse = config.loss_at(self.trainer.steps - 1) == "mse" and loss > 0
         row = {
             "step": self.trainer.steps,
             "epoch": round(epoch, 3),
