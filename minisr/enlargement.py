@@ -196,8 +196,10 @@ class Enlargement:
     def plane(self, low, threads=None):
         """Enlarge a whole plane, shape (H, W); see `minisr.scales.Enlarger.plane`."""
         threads = threads or default_threads()
-        out = np.empty(self.size, np.float32)
         rows = self.band_rows(1)
+        if self._resizer is None and rows >= self.size[0]:  # one band, nothing to be put together
+            return self.make(low[None], 0, 0, self.size[0], threads).planes[0]
+        out = np.empty(self.size, np.float32)
         for first in range(0, len(out), rows):
             last = min(len(out), first + rows)
             top, bottom = self.source_rows(first, last)
