@@ -2,17 +2,20 @@
 
 import argparse
 import io
-from argparse import Namespace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from video_clips import FRAMES, Doubled, make_clip, probe
+from video_clips import FRAMES, Doubled, make_clip, probe, times_of
 
+from minisr import ESPCN, models
+from minisr.cli import main
 from minisr.cli.upscale_video import (
     WRITABLE,
     Bar,
     add_video_options,
     is_video,
+    preview_of,
     seconds,
     upscale_video_job,
     video_suffix,
@@ -75,23 +78,19 @@ def test_a_job_and_its_preview(parser, tmp_path, capsys):
         arguments = parser.parse_args(["--preset", "ultrafast"])
         assert upscale_video_job(arguments, source, target, Doubled(), pool) == FRAMES
         arguments = parser.parse_args(["--preset", "ultrafast", "--preview", "0.2"])
-        assert upscale_video_job(arguments, source, target, Doubled(), pool) == 5
+        preview = preview_of(target)
+        assert upscale_video_job(arguments, source, preview, Doubled(), pool) == 5
     names = sorted(file.name for file in tmp_path.iterdir())
     assert names == ["film.mkv", "film_x2.mkv", "film_x2_preview.mkv"]
     assert probe(target)["streams"][0]["width"] == 128
 
 
-def test_a_target_that_is_there_is_replaced_unless_told_otherwise(parser, tmp_path):
+def test_a_target_that_is_there_is_replaced(parser, tmp_path):
     pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
     source = make_clip(tmp_path / "film.mkv", frames=3)
     target = tmp_path / "large.mkv"
     target.write_bytes(b"old")
     arguments = parser.parse_args(["--preset", "ultrafast"])
-    with pytest.raises(SettingsError, match="is there already"):
-        upscale_video_job(
-            Namespace(**vars(arguments), overwrite=False), source, target, Doubled(), Threads(1)
-        )
-    assert target.read_bytes() == b"old"
     assert upscale_video_job(arguments, source, target, Doubled(), Threads(1)) == 3
     assert target.stat().st_size > 100
 
@@ -104,12 +103,10 @@ class Terminal(io.StringIO):
 def test_the_bar_counts_what_was_done_before_but_not_as_speed(monkeypatch):
     monkeypatch.setattr("sys.stderr", Terminal())
     with Bar("film.mp4") as bar:
-        assert bar.where == ""
         bar(41, 100)
         bar(42, 100)
         assert bar.bar.initial == 40
         assert bar.bar.n == 42
-        assert bar.where == " at frame 42 of 100"
 
 
 def test_without_pyav_the_extra_is_named(parser, tmp_path, monkeypatch):
@@ -120,3 +117,19 @@ def test_without_pyav_the_extra_is_named(parser, tmp_path, monkeypatch):
         upscale_video_job(
             parser.parse_args([]), source, tmp_path / "large.mp4", Doubled(), Threads(1)
         )
+
+
+def test_a_preview_beside_the_result(tmp_path, capsys):
+    pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
+    source = make_clip(tmp_path / "film.mkv", frames=FRAMES)
+    models.save(
+        ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0)), tmp_path / "tiny.safetensors"
+    )
+    words = [source, "-m", tmp_path / "tiny.safetensors", "--preset", "ultrafast", "-j", "1"]
+    words = ["upscale", *map(str, words)]
+    assert main(words) == 0
+    assert main([*words, "--preview", "0.2"]) == 0
+    assert main([*words, "--preview", "0.2"]) == 2
+    assert "film_x2_preview.mkv: exists already" in capsys.readouterr().err
+    assert len(times_of(probe(tmp_path / "film_x2.mkv"))) == FRAMES
+    assert len(times_of(probe(tmp_path / "film_x2_preview.mkv"))) == 5

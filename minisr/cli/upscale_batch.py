@@ -1,6 +1,5 @@
 """``minisr upscale`` of files and folders."""
 
-import argparse
 import contextlib
 import functools
 import time
@@ -22,7 +21,7 @@ from minisr.cli.common import (
     threads_within,
 )
 from minisr.cli.upscale_page import Page
-from minisr.cli.upscale_video import is_video, upscale_video_job, video_suffix
+from minisr.cli.upscale_video import is_video, preview_of, upscale_video_job, video_suffix
 from minisr.errors import MinisrError, PictureError, SettingsError
 from minisr.images.files import READ_SUFFIXES, WRITE_SUFFIXES
 from minisr.images.probing import probe
@@ -45,7 +44,10 @@ def upscale_files(arguments, enlarger, stamp):
     found, faults = find(arguments.pictures, _is_wanted, arguments.recursive, leave_out=folder)
     jobs = targets.jobs_of(found, arguments.output, _naming(arguments, enlarger))
     if arguments.preview is not None:  # is made under another name, and remembered nowhere
-        jobs = [replace(job, name=None) if is_video(job.source) else job for job in jobs]
+        jobs = [
+            replace(job, name=None, target=preview_of(job.target)) if is_video(job.source) else job
+            for job in jobs
+        ]
     if not jobs and len(faults) == 1:
         raise faults[0]
     for job in jobs:
@@ -108,17 +110,11 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
                 for line in outcome.value.notes:
                     note(f"{outcome.job.source}: {line}")
     # The one place for videos: Ctrl-C reaches them as such, since each says how it is gone on with.
-    worker.work = functools.partial(_upscale_video, arguments, enlarger, pool)
+    worker.work = lambda job: upscale_video_job(arguments, job.source, job.target, enlarger, pool)
     outcomes += [worker(job) for job in videos]
     if page is not None:
         page.write(pictures)
     return outcomes
-
-
-def _upscale_video(arguments, enlarger, pool, job):
-    if arguments.preview is None:  # whether to replace what is there has been asked
-        arguments = argparse.Namespace(**{**vars(arguments), "overwrite": True})
-    return upscale_video_job(arguments, job.source, job.target, enlarger, pool)
 
 
 class Bar:

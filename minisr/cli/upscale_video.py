@@ -36,6 +36,16 @@ def video_suffix(path):
     return path.suffix if path.suffix.lower() in WRITABLE else ".mkv"
 
 
+def preview_of(target):
+    """Return where the preview of a result goes.
+
+    Parameters
+    ----------
+    target : pathlib.Path
+    """
+    return target.with_stem(f"{target.stem}_preview")
+
+
 def seconds(text):
     """Turn ``75.5``, ``1:15.5`` or ``0:01:15.5`` into seconds; argparse prints the error."""
     try:
@@ -93,7 +103,7 @@ def add_video_options(parser):
 
 
 def upscale_video_job(arguments, source, target, enlarger, pool):
-    """Enlarge one video, with a bar, and say how to go on if it is interrupted.
+    """Enlarge one video, or make its preview, with a bar; replace what is there.
 
     Parameters
     ----------
@@ -121,28 +131,21 @@ def upscale_video_job(arguments, source, target, enlarger, pool):
             "threads": pool,
             "progress": bar,
             "note": lambda line: note(f"{source}: {line}"),
+            "overwrite": True,
         }
-        options["overwrite"] = getattr(arguments, "overwrite", True)
-        try:
-            if arguments.preview is not None:
-                target = target.with_stem(f"{target.stem}_preview")
-                return preview_video(source, target, enlarger, arguments.preview, **options)
-            options["duration"] = arguments.duration
-            return upscale_video(source, target, enlarger, **options)
-        except KeyboardInterrupt:
-            note(f"{source}: stopped{bar.where}; the same command goes on from there")
-            raise
+        if arguments.preview is not None:
+            return preview_video(source, target, enlarger, arguments.preview, **options)
+        return upscale_video(source, target, enlarger, duration=arguments.duration, **options)
 
 
 class Bar:
     """Frames done, frames a second and time left; none where nobody looks."""
 
     def __init__(self, name):
-        self.name, self.bar, self.where = name, None, ""
+        self.name, self.bar = name, None
 
     def __call__(self, done, total):
         """Show that so many frames are done, of so many or of None."""
-        self.where = f" at frame {done}" + (f" of {total}" if total else "")  # for who stops it
         if self.bar is None:  # work that is gone on with does not count for the speed
             disable = None if sys.stderr is not None else True
             self.bar = tqdm(
