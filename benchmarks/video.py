@@ -58,7 +58,7 @@ def ways(clip, folder, frames, threads, presets):
     plan = make_plan(clip, folder / "x.mkv", enlarger, None, None, None, None, None, threads.count)
 
     def bare(workers, within):
-        make = FrameEnlarger(plan.facts, enlarger, plan.settings.layout, plan.size, within)
+        make = FrameEnlarger(plan, within)
         decoded = ahead(Source(clip, plan.facts).frames(), 2)
         made = in_order(lambda item: make(item[0], item[1]), decoded, workers)
         assert sum(1 for _ in ahead(made, 2)) == frames

@@ -1,5 +1,6 @@
 """Any enlargement from networks that each have one: chains of them, and a reduction at the end."""
 
+import copy
 import hashlib
 import math
 import numbers
@@ -160,6 +161,14 @@ class Enlarger:
                 f"from {width} x {height} to {wide} x {high} is more than x{LARGEST}"
             )
         return high, wide
+
+    def turned(self):
+        """Return what does the same with pictures that lie on their side, width being height."""
+        if self.size is None:
+            return self
+        other = copy.copy(self)  # with the same networks
+        other.size, other._enlargements = self.size[::-1], {}
+        return other
 
     def chain_of(self, height, width):
         """Return the factors of the networks that a picture of this size goes through."""

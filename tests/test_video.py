@@ -3,6 +3,7 @@
 from argparse import Namespace
 from fractions import Fraction
 
+import imageio.v3 as imageio
 import numpy as np
 import pytest
 from video_clips import (
@@ -18,7 +19,9 @@ from video_clips import (
     times_of,
 )
 
+from minisr import ESPCN
 from minisr.errors import PictureError, SettingsError
+from minisr.scales import Enlarger
 from minisr.threads import Threads
 
 av = pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
@@ -125,11 +128,11 @@ def test_only_a_part(film, tmp_path):
     after = probe(target)
     expected = [time / 1000 - 0.15 for time in UNEVEN if 150 <= time < 1150]
     assert [float(time) for time in times_of(after)] == pytest.approx(expected, abs=1e-6)
-    # One subtitle is cut, the other moved; the audio goes from the first packet in the part on.
+    # Both subtitles are cut, at either end; the audio goes from the first packet in the part on.
     words = packets_of(after, 3)
     assert [(p["pts_time"], p["duration_time"]) for p in words] == [
         ("0.050000", "0.500000"),
-        ("0.750000", "0.600000"),
+        ("0.750000", "0.250000"),
     ]
     assert 0 <= float(times_of(after, 1)[0]) < 0.03
     assert float(times_of(after, 1)[-1]) < 1.0
@@ -469,6 +472,10 @@ def test_what_is_refused(film, tmp_path):
     noise.write_bytes(b"no video at all" * 100)
     with pytest.raises(PictureError, match="cannot be read as video"):
         enlarge(noise, target)
+    picture = tmp_path / "picture.mp4"
+    imageio.imwrite(picture, np.zeros((8, 8), np.uint8), extension=".png")
+    with pytest.raises(PictureError, match=r"picture\.mp4: expected a video, got a picture"):
+        enlarge(picture, target)
     with pytest.raises(SettingsError, match="would replace it"):
         enlarge(film, film, overwrite=True)
     target.write_bytes(b"precious")
@@ -537,6 +544,31 @@ def test_a_damaged_file_gives_what_can_be_decoded(tmp_path):
     source.write_bytes(data)
     enlarge(source, tmp_path / "large.mkv")
     assert 40 <= len(times_of(probe(tmp_path / "large.mkv"))) <= 60
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_the_line_of_a_preview_goes_to_the_right_however_the_picture_is_turned(tmp_path, degrees):
+    source, target = tmp_path / "phone.mkv", tmp_path / "clip.mkv"
+    make_clip(source, frames=30, setup=lambda stream: stream.set_display_rotation(degrees))
+    preview_video(source, target, Doubled(), 0.6, codec="ffv1", start=0)
+    turns = {0: 0, 90: 1, 180: 2, 270: 3}[degrees]  # FFmpeg and NumPy both turn left
+    shown = [np.rot90(plane, turns) for plane in luma_of(target)]
+    lines = [int(np.argmax((plane == 235).all(axis=0))) for plane in shown[:10]]
+    width = shown[0].shape[1]
+    assert lines[0] == width // 2 - 1
+    assert lines == sorted(lines)
+    assert lines[-1] > 0.6 * width
+
+
+@pytest.mark.parametrize("degrees", [0, 90])
+def test_a_width_is_that_of_the_picture_as_it_is_shown(tmp_path, degrees):
+    source, target = tmp_path / "phone.mp4", tmp_path / "large.mp4"
+    make_clip(source, frames=2, setup=lambda stream: stream.set_display_rotation(degrees))
+    enlarger = Enlarger(ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0)), size=(None, 96))
+    upscale_video(source, target, enlarger, threads=Threads(1), preset="ultrafast")
+    stream = probe(target)["streams"][0]
+    expected = (HEIGHT * 96 // WIDTH, 96) if degrees == 0 else (96, WIDTH * 96 // HEIGHT)
+    assert (stream["height"], stream["width"]) == expected
 
 
 def test_preview_is_bicubic_left_and_the_network_right(tmp_path):

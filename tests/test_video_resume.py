@@ -136,7 +136,10 @@ def test_ctrl_c_leaves_nothing_and_says_how_to_go_on(film, whole, tmp_path, jobs
     status, said = jobs.end()
     assert status == 130, said
     assert "Traceback" not in said
-    assert re.search(r"film\.mp4: stopped.*; the same command goes on from there", said)
+    assert re.search(
+        r"film\.mp4: stopped: (\d+) frames are safe, and the same command goes on", said
+    )
+    assert int(re.search(r"stopped: (\d+)", said)[1]) == safe_frames(target)
     assert not target.exists()
     assert safe_frames(target) >= 2 * SEGMENT
     notes = []

@@ -147,8 +147,10 @@ class Carrier:
         offset = round(self.begin / base)
         if self.end is not None and first >= self.end:
             return False
+        if stream.type == "subtitle" and self.end is not None and last > self.end:
+            packet.duration = round(self.end / base) - packet.pts
         if stream.type == "subtitle" and self.cut and first < self.begin < last:
-            packet.duration = packet.pts + packet.duration - offset
+            packet.duration -= offset - packet.pts
             packet.pts = packet.dts = offset
         elif self.cut and first < self.begin:
             return False

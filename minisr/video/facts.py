@@ -83,6 +83,11 @@ class Facts:
     light: tuple | None
     extras: tuple
 
+    @property
+    def turned(self):
+        """Whether the picture is shown on its side: what are rows in the file go up or down."""
+        return self.matrix is not None and abs(self.matrix[0]) < abs(self.matrix[1])
+
 
 def main_video(container):
     """Return the stream of moving pictures, or None."""
@@ -109,6 +114,10 @@ def facts_of(path):
         No video, interlaced, or transparent in a way that cannot be decoded.
     """
     with open_source(path) as container, errors_named(path, "cannot be read as video"):
+        if container.format.name == "image2" or container.format.name.endswith("_pipe"):
+            raise PictureError(
+                f"{path}: expected a video, got a picture; give it a picture's suffix"
+            )
         stream = main_video(container)
         if stream is None:
             raise PictureError(f"{path}: expected a video, got a file without moving pictures")

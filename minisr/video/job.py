@@ -6,6 +6,7 @@ from pathlib import Path
 
 from minisr.errors import PictureError, SettingsError
 from minisr.threads import default_threads
+from minisr.video.facts import facts_of
 from minisr.video.join import join, lost_titles, output_of
 from minisr.video.library import errors_named
 from minisr.video.pipeline import ahead, in_order
@@ -39,7 +40,7 @@ def upscale_video(
     Parameters
     ----------
     source : path-like
-        Any video that PyAV, which is FFmpeg, can read: progressive and without transparency.
+        Any progressive video that PyAV, which is FFmpeg, can read.
     target : path-like
         .mp4, .m4v, .mov, .mkv or .webm. Until all is done there is nothing under this name, and
         the work lies in the hidden folder ``.NAME.minisr`` beside it.
@@ -94,8 +95,8 @@ def upscale_video(
     plan = make_plan(source, target, enlarger, codec, crf, preset, start, duration, threads.count)
     from minisr.video.picture import FrameEnlarger  # compiles kernels: not before all is checked
 
-    make = FrameEnlarger(plan.facts, enlarger, plan.settings.layout, plan.size)
-    stamp = stamp_of(enlarger, plan.facts, threads) if stamp is None else stamp
+    make = FrameEnlarger(plan)
+    stamp = stamp_of(plan.enlarger, plan.facts, threads) if stamp is None else stamp
     return _run(plan, make, threads, stamp, segment, progress, note)
 
 
@@ -130,13 +131,12 @@ def preview_video(source, target, enlarger, seconds, *, start=None, **options):
     if options:
         raise TypeError(f"preview_video has no {', '.join(options)}")
     if start is None:
-        plan = make_plan(source, target, enlarger, *choice, None, None, threads.count)
-        start = max(0.0, round(((plan.facts.seconds or 0) - seconds) / 2, 3))
+        start = max(0.0, round(((facts_of(source).seconds or 0) - seconds) / 2, 3))
     plan = make_plan(source, target, enlarger, *choice, start, seconds, threads.count)
     from minisr.video.wipe import WipeMaker
 
-    make = WipeMaker(plan, enlarger)
-    stamp = stamp_of(enlarger, plan.facts, threads) if stamp is None else stamp
+    make = WipeMaker(plan)
+    stamp = stamp_of(plan.enlarger, plan.facts, threads) if stamp is None else stamp
     return _run(plan, make, threads, f"wipe {stamp}", segment, progress, note)
 
 
@@ -156,7 +156,11 @@ def _run(plan, make, threads, stamp, segment, progress, note):
             note(f"going on after {work.frames} frames")
         if not work.ended:
             with errors_named(plan.target, f"cannot be encoded by {plan.settings.codec}"):
-                _make_segments(work, plan, make, threads, segment, progress, note)
+                try:
+                    _make_segments(work, plan, make, threads, segment, progress, note)
+                except KeyboardInterrupt:
+                    note(_stopped(work, segment))
+                    raise
         if not work.frames:
             work.remove()
             raise PictureError(f"{plan.source}: there are no frames in that part")
@@ -171,6 +175,14 @@ def _run(plan, make, threads, stamp, segment, progress, note):
         frames = work.frames
         work.remove()
     return frames
+
+
+def _stopped(work, segment):
+    """Return what there is to say to who has stopped the work."""
+    if work.frames:
+        return f"stopped: {work.frames} frames are safe, and the same command goes on after them"
+    work.remove()
+    return f"stopped: nothing is kept of the first {segment} frames until all of them are done"
 
 
 def _trial(work, plan):

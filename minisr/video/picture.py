@@ -15,20 +15,15 @@ class FrameEnlarger:
 
     Parameters
     ----------
-    facts : minisr.video.facts.Facts
-    enlarger : minisr.scales.Enlarger
-    layout : minisr.video.layout.Layout
-        Of the result: as the frames', or what the encoder takes instead.
-    size : (int, int)
-        Height and width of the result; at most the enlarger's, whose last row and column are cut
-        off where an encoder wants even numbers.
+    plan : minisr.video.plan.Plan
     threads : minisr.threads.Threads, optional
         For the network; by default the caller's thread alone.
     """
 
-    def __init__(self, facts, enlarger, layout, size, threads=SINGLE):
-        self.facts, self.enlarger, self.threads = facts, enlarger, threads
-        self.layout, self.size = layout, size
+    def __init__(self, plan, threads=SINGLE):
+        self.facts, self.enlarger, self.threads = plan.facts, plan.enlarger, threads
+        self.layout, self.size, self.large = plan.settings.layout, plan.size, plan.large
+        facts, layout, size, enlarger = self.facts, self.layout, self.size, self.enlarger
         network_range = getattr(enlarger, "luma_range", "studio")
         # From the frame's codes to the network's intensities and on to the result's codes: luma,
         # and alpha, which is always of full range.
@@ -37,7 +32,6 @@ class FrameEnlarger:
             for full in (facts.full_range, True)
         )
         height, width = facts.height, facts.width
-        self.large = enlarger.size_of(height, width)
         self.luma_taps = self._taps((height, width), self.large, (1, 1), (0, 0))
         if facts.layout.across:
             steps = (facts.layout.down, facts.layout.across)

@@ -32,6 +32,8 @@ class Plan:
     container : str
         FFmpeg's name.
     facts : Facts
+    enlarger : minisr.scales.Enlarger
+        As it is to be used: of a width and height that are as shown it makes those of the file.
     settings : minisr.video.encoders.Settings
     large, size : (int, int)
         Height and width of what the enlarger makes, and of what the encoder takes of it.
@@ -44,6 +46,7 @@ class Plan:
     target: Path
     container: str
     facts: Facts
+    enlarger: object
     settings: encoders.Settings
     large: tuple
     size: tuple
@@ -105,6 +108,8 @@ def make_plan(source, target, enlarger, codec, crf, preset, start, duration, thr
         raise SettingsError(f"the result of {source} would replace it; choose another name")
     facts = facts_of(source)
     settings = encoders.choose(codec, crf, preset, container, facts.layout)
+    if facts.turned and hasattr(enlarger, "turned"):
+        enlarger = enlarger.turned()
     large = enlarger.size_of(facts.height, facts.width)
     size = encoders.cropped(large, settings)
     if min(size) < 1:
@@ -112,7 +117,7 @@ def make_plan(source, target, enlarger, codec, crf, preset, start, duration, thr
             f"{source}: too small for {settings.codec}: {facts.width}x{facts.height}"
         )
     span = _span(facts, start, duration)
-    return Plan(source, target, container, facts, settings, large, size, span, threads)
+    return Plan(source, target, container, facts, enlarger, settings, large, size, span, threads)
 
 
 def _span(facts, start, duration):

@@ -17,11 +17,10 @@ class WipeMaker(FrameEnlarger):
     Parameters
     ----------
     plan : minisr.video.plan.Plan
-    enlarger : minisr.scales.Enlarger
     """
 
-    def __init__(self, plan, enlarger):
-        super().__init__(plan.facts, enlarger, plan.settings.layout, plan.size)
+    def __init__(self, plan):
+        super().__init__(plan)
         self.first = plan.span[0]
         factor, shift = code_scale(self.layout, self.facts.full_range, "full")
         self.white = round((1 - shift) / factor)
@@ -35,14 +34,23 @@ class WipeMaker(FrameEnlarger):
         self.fill_others(low[1:], out[1:])
         bicubic = np.empty(self.size, out[0].dtype)
         self.fill_luma_bicubic(low[0], bicubic)
-        middle, half = self._place(time)
-        out[0][:, :middle] = bicubic[:, :middle]
-        out[0][:, max(0, middle - half) : middle + half] = self.white
+        shown = self._as_shown(out[0])
+        middle, half = self._place(time, shown.shape[1])
+        shown[:, :middle] = self._as_shown(bicubic)[:, :middle]
+        shown[:, max(0, middle - half) : middle + half] = self.white
         return large
 
-    def _place(self, time):
+    def _place(self, time, width):
         """Return where the line is, and half its width, in pixels."""
         seconds = float(time * self.facts.time_base - self.first)
-        width = self.size[1]
         middle = round(width * (0.5 + 0.5 * math.sin(2 * math.pi * seconds / SECONDS)))
         return middle, max(1, min(self.size) // LINE)
+
+    def _as_shown(self, plane):
+        """Return a view of a plane whose columns go from left to right when it is shown."""
+        if self.facts.matrix is None:
+            return plane
+        of_column, of_row = self.facts.matrix[0], self.facts.matrix[3]  # how far right each goes
+        if self.facts.turned:
+            plane, of_column = plane.T, of_row
+        return plane[:, ::-1] if of_column < 0 else plane
