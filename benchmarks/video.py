@@ -1,8 +1,8 @@
 """How many frames a second a video of 640 x 360 becomes one of 1920 x 1080.
 
 Beside the network alone, frame by frame as in inference.py, and beside ffmpeg's own lanczos with
-the same encoder. "without encoder" decodes and enlarges and throws away; what is left to the whole
-is what the encoder costs. All take turns, with the same clip, network and number of threads.
+the same encoder. "without encoder" decodes, enlarges and throws away; what is left to the whole is
+what the encoder costs. All take turns, with the same clip, network and number of threads.
 """
 
 import shutil
@@ -12,11 +12,9 @@ from fractions import Fraction
 from pathlib import Path
 from statistics import median
 
-import av
 import numpy as np
-from measure import describe, environment, interleave, parser, print_table, write_json
+from measure import describe, environment, interleave, parser, plot_bars, print_table, write_json
 
-from minisr import ESPCN
 from minisr.scales import Enlarger
 from minisr.threads import Threads
 from minisr.video import upscale_video
@@ -29,10 +27,13 @@ HEIGHT, WIDTH, SCALE = 360, 640, 3
 CRF = 18
 COLUMNS = ["way", "frames/s", "ms a frame", "of network alone"]
 NETWORK, ENLARGER, BARE = "network alone", "enlarger alone", "minisr without encoder"
+WHOLE, LANCZOS = "minisr, h264 {}", "ffmpeg lanczos, h264 {}"
 
 
 def make_clip(path, frames):
     """Write a clip of something like leaves in the wind: smooth shapes, edges and noise."""
+    import av  # not above: the report of what has been measured needs no PyAV
+
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     grain = rng.normal(0, 3, (HEIGHT, WIDTH + 2 * frames))
@@ -51,9 +52,10 @@ def make_clip(path, frames):
         output.mux(stream.encode(None))
 
 
-def ways(clip, folder, frames, threads, presets):
+def ways(clip, folder, frames, threads, presets, model="espcn"):
     """Return what is timed: a callable a way, each making all frames."""
-    network, enlarger = ESPCN.from_pretrained(SCALE), Enlarger("espcn", scale=SCALE)
+    enlarger = Enlarger(model, scale=SCALE)
+    network = enlarger.network(SCALE)
     low = np.random.default_rng(0).random((HEIGHT, WIDTH), np.float32)
     plan = make_plan(clip, folder / "x.mkv", enlarger, None, None, None, None, None, threads.count)
 
@@ -83,17 +85,30 @@ def ways(clip, folder, frames, threads, presets):
         BARE: lambda: bare(threads.count, Threads(1)),
         f"{BARE}, all threads in a frame": lambda: bare(1, threads),
     }
+    if not shutil.which("ffmpeg"):
+        print("  skipped: ffmpeg, which is not there")
     for preset in presets:
-        found[f"minisr, h264 {preset}"] = lambda preset=preset: whole(preset)
+        found[WHOLE.format(preset)] = lambda preset=preset: whole(preset)
         if shutil.which("ffmpeg"):
-            found[f"ffmpeg lanczos, h264 {preset}"] = lambda preset=preset: lanczos(preset)
-        else:
-            print("  skipped: ffmpeg, which is not there")
+            found[LANCZOS.format(preset)] = lambda preset=preset: lanczos(preset)
     return found
+
+
+def summary(times, presets):
+    """Yield in words what the table is made for; times are milliseconds a frame, by way."""
+    share = times[NETWORK] / times[BARE]
+    yield f"without its encoder, minisr has {share:.0%} of the network's frames a second"
+    for preset in presets:
+        whole, lanczos = times[WHOLE.format(preset)], times.get(LANCZOS.format(preset))
+        text = f"the encoder at {preset} costs {whole - times[BARE]:.1f} ms a frame"
+        if lanczos is not None:
+            text += f"; with it, minisr has {lanczos / whole:.0%} of lanczos' frames a second"
+        yield text
 
 
 def main():
     options = parser(__doc__)
+    options.add_argument("-m", "--model", default="espcn", help="the network (default: espcn)")
     options.add_argument("--frames", type=int, default=100, help="of the clip")
     options.add_argument("--presets", nargs="+", default=["ultrafast"], help="of the encoder")
     options.add_argument("--rounds", type=int, default=5, help="at least")
@@ -105,7 +120,9 @@ def main():
     with tempfile.TemporaryDirectory() as name, Threads(arguments.threads) as threads:
         folder = Path(name)
         make_clip(folder / "clip.mp4", frames)
-        peers = ways(folder / "clip.mp4", folder, frames, threads, arguments.presets)
+        peers = ways(
+            *(folder / "clip.mp4", folder, frames, threads, arguments.presets, arguments.model)
+        )
         times = interleave(peers, 1, least=rounds)
     each = {way: 1e3 * median(seconds) / frames for way, seconds in times.items()}
     rows = [
@@ -117,13 +134,19 @@ def main():
         }
         for way, ms in each.items()
     ]
-    print(f"\n{WIDTH} x {HEIGHT} -> {SCALE * WIDTH} x {SCALE * HEIGHT}, {frames} frames")
+    title = f"{arguments.model}, {WIDTH} x {HEIGHT} to {SCALE * WIDTH} x {SCALE * HEIGHT}"
+    title += f", a clip of {frames} frames"
+    words = list(summary(each, arguments.presets))
+    print(f"\n{title}")
     print_table(rows, COLUMNS)
-    for preset in arguments.presets:
-        cost = each[f"minisr, h264 {preset}"] - each[BARE]
-        print(f"  the encoder at {preset} costs {cost:.1f} ms a frame")
+    for line in words:
+        print(f"  {line}")
     if arguments.json:
-        write_json(arguments.json, {"environment": about, "frames": frames, "rows": rows})
+        report = {"environment": about, "title": title, "rows": rows, "summary": words}
+        write_json(arguments.json, report)
+    if arguments.plot:
+        bars = [(row["way"], row["frames/s"], f"{row['frames/s']}") for row in rows]
+        plot_bars(arguments.plot, "Frames a second", {title: bars}, "frames/s")
 
 
 if __name__ == "__main__":
