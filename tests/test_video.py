@@ -456,7 +456,7 @@ def test_what_is_refused(film, tmp_path):
         enlarge(film, tmp_path / "large.avi")
     with pytest.raises(SettingsError, match="no folder"):
         enlarge(film, tmp_path / "nowhere" / "large.mp4")
-    with pytest.raises(SettingsError, match="webm does not hold h264"):
+    with pytest.raises(SettingsError, match=r"webm does not hold h264; it goes into \.mp4, \.m4v"):
         enlarge(film, tmp_path / "large.webm", codec="h264")
     with pytest.raises(SettingsError, match="crf of h264 must be from 0 to 51, got 52"):
         enlarge(film, target, crf=52)

@@ -133,3 +133,12 @@ def test_a_preview_beside_the_result(tmp_path, capsys):
     assert "film_x2_preview.mkv: exists already" in capsys.readouterr().err
     assert len(times_of(probe(tmp_path / "film_x2.mkv"))) == FRAMES
     assert len(times_of(probe(tmp_path / "film_x2_preview.mkv"))) == 5
+
+
+def test_one_video_is_no_place_for_two(tmp_path, capsys):
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(b"")
+    target = tmp_path / "both.mkv"
+    assert main(["upscale", *map(str, tmp_path.iterdir()), "-o", str(target)]) == 2
+    assert "both.mkv is one video, but 2 are given; name a folder" in capsys.readouterr().err
+    assert not target.exists()

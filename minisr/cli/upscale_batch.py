@@ -42,6 +42,8 @@ def upscale_files(arguments, enlarger, stamp):
     """
     folder = Path(arguments.output) if arguments.output is not None else None
     found, faults = find(arguments.pictures, _is_wanted, arguments.recursive, leave_out=folder)
+    if len(found) > 1 and folder is not None and is_video(folder) and not folder.is_dir():
+        raise SettingsError(f"{folder} is one video, but {len(found)} are given; name a folder")
     jobs = targets.jobs_of(found, arguments.output, _naming(arguments, enlarger))
     if arguments.preview is not None:  # is made under another name, and remembered nowhere
         jobs = [
@@ -110,6 +112,10 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
                 for line in outcome.value.notes:
                     note(f"{outcome.job.source}: {line}")
     # The one place for videos: Ctrl-C reaches them as such, since each says how it is gone on with.
+    if videos and arguments.colour != "luma":
+        note(
+            f"--colour {arguments.colour} is for pictures: of videos, luma goes through the network"
+        )
     worker.work = lambda job: upscale_video_job(arguments, job.source, job.target, enlarger, pool)
     outcomes += [worker(job) for job in videos]
     if page is not None:

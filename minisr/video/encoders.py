@@ -130,7 +130,7 @@ def choose(codec, crf, preset, container, layout):
     encoder = ENCODERS[codec]
     if container not in encoder.containers:
         raise SettingsError(
-            f"{container} does not hold {codec}; it goes into {', '.join(encoder.containers)}"
+            f"{container} does not hold {codec}; it goes into {', '.join(_suffixes(encoder))}"
         )
     if layout.alpha and codec != TRANSPARENT:
         raise SettingsError(
@@ -147,6 +147,10 @@ def choose(codec, crf, preset, container, layout):
         raise SettingsError(f"preset of {codec} must be one of {known}, got {preset}")
     preset = encoder.preset if preset is None else str(preset)
     return Settings(codec, crf, preset, _held(encoder, layout))
+
+
+def _suffixes(encoder):
+    return [suffix for suffix, name in CONTAINERS.items() if name in encoder.containers]
 
 
 def _held(encoder, layout):

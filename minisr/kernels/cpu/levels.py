@@ -26,7 +26,7 @@ def _between(values, low, high, part, out, start):
 if not config.DISABLE_JIT:
 
     @intrinsic
-    def _between(typing, values, low, high, part, out, start):  # noqa: F811, the same, compiled
+    def _between(typing, values, low, high, part, out, start):
         def generate(context, builder, signature, args):
             vector = ir.VectorType(context.get_value_type(values.dtype), FOUR)
             number = ir.IntType(32)
