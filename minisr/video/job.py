@@ -190,7 +190,8 @@ def _trial(work, plan):
     try:
         with output_of(work.path / "trial.part", plan.container, plan) as carrier:
             carrier.output.start_encoding()
-            return carrier.notes
+        (work.path / "trial.part").unlink(missing_ok=True)
+        return carrier.notes
     except BaseException:
         if not work.frames:
             work.remove()

@@ -91,13 +91,19 @@ def _resized(plane, index, weight):
 
 @compiled(**OPTIONS)
 def _resize_rows(plane, index, weight, out):
+    taps = index.shape[1]
     for y in range(out.shape[0]):
         row = out[y]
         row[:] = np.float32(0)
-        for tap in range(index.shape[1]):
-            source, scale = plane[index[y, tap]], weight[y, tap]
+        for tap in range(0, taps - 1, 2):  # two at a time: a row is read and written half as often
+            one, other = plane[index[y, tap]], plane[index[y, tap + 1]]
+            a, b = weight[y, tap], weight[y, tap + 1]
             for x in range(row.shape[0]):
-                row[x] += scale * source[x]
+                row[x] += a * one[x] + b * other[x]
+        if taps % 2:
+            one, a = plane[index[y, taps - 1]], weight[y, taps - 1]
+            for x in range(row.shape[0]):
+                row[x] += a * one[x]
 
 
 def to_codes(values, factor, shift, most, out):
