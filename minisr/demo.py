@@ -95,7 +95,7 @@ def run(folder, seconds=90, threads=None, should_stop=lambda: False):
         "bicubic": None,
         OWN: result.model,
         "ESPCN, comes along": models.from_pretrained("espcn", SCALE),
-        SHIPPED: models.from_pretrained("thinsr", SCALE),
+        SHIPPED: models.from_pretrained(models.DEFAULT, SCALE),
     }
     print(f"\n{'PSNR dB / SSIM':<16}" + "".join(f"{name:>21}" for name in methods))
     losers = []

@@ -92,6 +92,7 @@ class Run:
         psnr = self._validate(self.trainer.averaged)
         config = self.trainer.config
         epoch = self.trainer.steps / self.trainer.patches.steps_per_epoch
+        count = self.trainer.threads.count
         is_mse = config.loss_at(self.trainer.steps - 1) == "mse" and loss > 0
         row = {
             "step": self.trainer.steps,
@@ -102,7 +103,7 @@ class Run:
             "training_psnr": 10 * math.log10(1 / loss) if is_mse else None,
             "psnr": psnr,
             "bicubic_psnr": self.bicubic,
-            "processor": f"{processor()}, {self.trainer.threads.count} threads",
+            "processor": f"{processor()}, {count} thread{'s' * (count > 1)}",
         }
         self.about["rows"].append(row)
         text = f"loss {loss:.3g}"
