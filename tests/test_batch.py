@@ -109,6 +109,33 @@ def test_a_folder_that_cannot_be_listed_is_a_fault(tmp_path, monkeypatch):
     assert "secret: cannot be listed: Permission denied" in str(faults[0])
 
 
+def test_what_the_system_will_not_say_of_a_name_is_a_fault_of_that_name(tmp_path, monkeypatch):
+    touch(tmp_path / "a.png", tmp_path / "closed" / "b.png", tmp_path / "c.png")
+    plain = os.stat
+
+    def stat(path, **options):  # what a folder without the right to enter does to all but root
+        if "closed" in Path(path).parent.name:
+            raise PermissionError(13, "Permission denied", str(path))
+        return plain(path, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+    found, faults = find([tmp_path], is_png, recursive=True)
+    assert names(found, tmp_path) == [("a.png", "."), ("c.png", ".")]
+    assert [str(fault) for fault in faults] == [f"{tmp_path}/closed/b.png: Permission denied"]
+    found, faults = find([tmp_path / "closed" / "b.png", tmp_path / "a.png"], is_png)
+    assert len(found) == len(faults) == 1
+    found, faults = find(["x" * 300, tmp_path / "a.png"], is_png)
+    assert len(found) == len(faults) == 1
+    assert "xxx: File name too long" in str(faults[0])
+
+
+def test_an_empty_name_is_not_the_folder_that_one_is_in(tmp_path, monkeypatch):
+    touch(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    found, faults = find([""], is_png)
+    assert (found, [str(fault) for fault in faults]) == ([], ["'' is no name of a file or folder"])
+
+
 def test_each_file_is_taken_once(tmp_path):
     touch(tmp_path / "a.png")
     found, _ = find([tmp_path, tmp_path / "a.png", tmp_path / "." / "a.png"], is_png)
