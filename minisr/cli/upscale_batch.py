@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import functools
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -217,7 +218,7 @@ def _area(enlarger, path):
     try:
         with opened(path) as (file, kind):
             found = probe(file, kind, allow_large=True)
-        high, wide = enlarger.size_of(found.height, found.width)
+        sizes = found.results(enlarger.size_of)
     except (MinisrError, OSError):  # which will be said when it is its turn
         return 0
-    return high * wide / (found.height * found.width)
+    return min(map(math.prod, sizes)) / (found.height * found.width)
