@@ -286,9 +286,9 @@ def test_a_width_is_that_of_the_upright_picture_also_of_one_that_lies_on_its_sid
 
     content = encoded(samples(3), "JPEG", exif=exif(6))  # 9 x 6, to be shown as 6 x 9
     assert upscale_file(content, None, bound_to(size_of)).size_in == (6, 9)
+    square = encoded(np.zeros((9, 9), np.uint8), "PNG")
     with pytest.raises(PictureError, match="the picture: its 9 pixels are enough"):
-        square = np.zeros((9, 9), np.uint8)
-        upscale_file(encoded(square, "PNG"), None, bound_to(size_of))
+        upscale_file(square, None, bound_to(size_of))
 
 
 @pytest.mark.parametrize("frames", [1, 3])
