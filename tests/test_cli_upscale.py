@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections import namedtuple
@@ -13,6 +14,7 @@ import pytest
 import minisr
 from minisr import ESPCN, cli, models
 from minisr.cli.common import Interruptible
+from minisr.cli.upscale_page import _bicubic
 from minisr.images import imresize, read_picture, write_picture
 from minisr.version import __version__
 
@@ -259,12 +261,24 @@ def test_a_folder_that_cannot_be_written_to(upscale, picture, tmp_path):
 
 
 def test_ctrl_c_ends_after_what_has_begun(upscale, picture, tmp_path, monkeypatch):
+    shutil.copy(picture, picture.parent / "b.png")
     monkeypatch.setattr(Interruptible, "__call__", lambda self: True)
-    status, _, lines = upscale(picture, "-o", tmp_path / "out")
+    status, _, lines = upscale(picture.parent, "-o", tmp_path / "out")
     assert status == 130
-    assert lines == ["minisr: interrupted: 1 of 1 are left; the same command goes on from there"]
+    assert lines == ["minisr: interrupted: 2 of 2 are left; the same command goes on from there"]
     monkeypatch.undo()
-    assert upscale(picture, "-o", tmp_path / "out")[0] == 0
+    assert upscale(picture.parent, "-o", tmp_path / "out")[0] == 0
+
+
+def test_ctrl_c_ends_one_picture_at_once(upscale, picture, monkeypatch):
+    def pressed(*_, **__):
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("it goes on")
+
+    monkeypatch.setattr("minisr.cli.upscale_batch.upscale_file", pressed)
+    status, _, lines = upscale(picture)
+    assert (status, lines) == (130, ["minisr: interrupted"])
+    assert [path.name for path in picture.parent.iterdir()] == ["a.png"]
 
 
 # Pipes
@@ -287,6 +301,17 @@ def test_from_a_pipe_into_a_pipe(weights, picture, tmp_path):
     assert done.returncode == 2
     assert done.stdout == b""
     assert done.stderr.startswith(b"minisr: error: standard input: not a picture")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_no_room_where_standard_output_goes(weights, picture):
+    words = [sys.executable, "-m", "minisr", "upscale", "-m", weights, picture, "-o", "-"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(list(map(str, words)), stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "minisr: error: standard output: cannot be written: No space left on device\n"
+    )
 
 
 class Stream(io.TextIOWrapper):
@@ -329,6 +354,7 @@ def test_pipes_and_files_in_every_combination(upscale, picture, tmp_path, monkey
         ((".", "-o", "-"), ". is a folder, and -o - takes one picture"),
         (("-", "-o", "no/where.png"), "where.png: cannot be written: no folder no"),
         (("-", "-o", "o.xyz"), "cannot write pictures of kind '.xyz'"),
+        (("-", "-o", "o.jpg", "--ext", "png"), "o.jpg: is no name for a .png; leave out --ext"),
         (("-", "-o", "o.png"), "standard input, and nothing is sent there"),
         (("-",), "a picture is no text for a terminal"),
     ],
@@ -357,6 +383,17 @@ def test_a_page_to_wipe_on_without_an_original(upscale, picture, tmp_path):
         assert text.count('data-name="bicubic"') == text.count('data-name="w.safetensors"') == 2
         assert "minisr upscale" in text
         assert "error of" not in text
+
+
+def test_what_is_hidden_does_not_shine_into_the_bicubic_of_a_page():
+    small = np.zeros((6, 6, 4), np.uint8)
+    small[:, :3] = (0, 255, 0, 0)  # green, but invisible
+    small[:, 3:] = (255, 0, 0, 255)
+    large = _bicubic(small, (18, 18))
+    visible = large[..., 3] > 16
+    assert large[visible][:, 1].max() == 0
+    assert large[visible][:, 0].min() == 255
+    assert (_bicubic(small[..., :3], (18, 18))[:, 0] == (0, 255, 0)).all()
 
 
 def test_a_page_says_what_it_does_not_show(upscale, picture, tmp_path, monkeypatch):
@@ -465,13 +502,21 @@ def test_a_picture_too_large_to_be_honest_must_be_allowed(upscale, picture, tmp_
         (("--suffix", ""), "would replace the picture"),
         (("-o", "no/where.png"), "where.png: cannot be written: no folder"),
         (("-o", "out.xyz"), "cannot write pictures of kind '.xyz'"),
+        (("-o", "out.jpg", "--ext", "png"), "out.jpg: is no name for a .png; leave out --ext"),
+        (("-o", ""), "-o is a file, a folder or -, got ''"),
+        (("--html", "a.png"), "expected a name that ends in .html, got a.png"),
+        (("--html", "no/page.html"), "no/page.html: cannot be written: no folder no"),
+        (("--html", "../in.html"), "../in.html: cannot be written: is a folder"),
     ],
 )
 def test_mistakes(upscale, picture, monkeypatch, words, message):
     monkeypatch.chdir(picture.parent)
+    (picture.parents[1] / "in.html").mkdir()
+    before = picture.read_bytes()
     status, _, lines = upscale(picture, *words)
     assert (status, len(lines)) == (2, 1)
     assert message in lines[0]
+    assert picture.read_bytes() == before
     assert [path.name for path in picture.parent.iterdir()] == ["a.png"]
 
 

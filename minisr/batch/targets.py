@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minisr.errors import PictureError, SettingsError
-from minisr.images.formats import WRITE_SUFFIXES
+from minisr.images.formats import READ_SUFFIXES, WRITE_SUFFIXES, format_of
+from minisr.images.sources import naming
 
 
 @dataclass(frozen=True)
@@ -130,18 +131,27 @@ def _check(jobs):
             )
         if real in taken:
             raise SettingsError(
-                f"{taken[real]} and {job.source} would both become {job.target}; "
-                "choose another -o or --suffix"
+                f"{taken[real]} and {job.source} would both become {job.target}; enlarge them by "
+                "two commands, with another -o or --suffix each"
             )
         taken[real] = job.source
 
 
-def check_extension(path, extensions):
-    """Raise PictureError unless a path ends in what can be written."""
-    if path.suffix.lower() not in extensions:
-        raise PictureError(
-            f"{path}: cannot write pictures of kind '{path.suffix}': use {' '.join(WRITE_SUFFIXES)}"
-        )
+def check_extension(path, extension=None):
+    """Raise PictureError for a result of whose format its name says nothing, or another one.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    extension : str, optional
+        The format, where it is named apart: ".png", say. A name of no picture's, such as "x.tmp",
+        will then do.
+    """
+    if extension is None:
+        with naming(str(path)):
+            format_of(path.suffix)
+    elif path.suffix.lower() in {*READ_SUFFIXES} - {*format_of(extension).suffixes}:
+        raise PictureError(f"{path}: is no name for a {extension}; leave out --ext, or change -o")
 
 
 def _real(path):

@@ -25,7 +25,7 @@ from minisr.cli.common import (
 from minisr.cli.upscale_page import Page
 from minisr.cli.upscale_video import is_video, upscale_video_job, video_suffix
 from minisr.errors import MinisrError, PictureError, SettingsError
-from minisr.images.files import READ_SUFFIXES, WRITE_SUFFIXES
+from minisr.images.formats import READ_SUFFIXES
 from minisr.images.probing import probe
 from minisr.images.sources import opened
 from minisr.threads import Threads
@@ -50,8 +50,8 @@ def upscale_files(arguments, enlarger, stamp):
     if not jobs and len(faults) == 1:
         raise faults[0]
     for job in jobs:
-        if not is_video(job.source) and arguments.extension is None:
-            targets.check_extension(job.target, WRITE_SUFFIXES)
+        if not is_video(job.source):
+            targets.check_extension(job.target, arguments.extension)
         if job.name is None and not job.target.parent.is_dir():
             raise SettingsError(f"{job.target}: cannot be written: no folder {job.target.parent}")
     folder = targets.folder_of(arguments.output, len(found))
@@ -99,7 +99,9 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
 
     worker.work = enlarge_picture
     outcomes = []
-    with Interruptible() as stop, Bar(pictures) as bar:
+    # Of several, what has begun is ended. To wait for the end of one alone would save nothing.
+    interruptible = Interruptible() if len(pictures) > 1 else contextlib.nullcontext(lambda: False)
+    with interruptible as stop, Bar(pictures) as bar:
         worker.stop = stop
         # One picture alone is no job of the pool, which is to work on its parts.
         for outcome in map(do, pictures) if len(pictures) == 1 else pool.imap(do, pictures):
