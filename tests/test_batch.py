@@ -287,12 +287,15 @@ def test_what_is_done_is_not_done_again_until_its_source_or_a_setting_changes(jo
 def test_what_was_not_made_here_is_kept_unless_it_may_be_replaced(job, tmp_path):
     touch(job.target)
     before = job.target.read_text()
-    for folder_is_named in (True, False):
-        one = job if folder_is_named else Job(job.source, job.target)
+    for one, said in (
+        (job, "exists already, and was not made here or was changed since"),
+        (Job(job.source, job.target), "exists already, and does not say that minisr made it"),
+        (Job(job.source, job.target, chosen=True), "exists already; --overwrite replaces it"),
+    ):
         work, book = worker(tmp_path / "out", copy)
         outcome = work(one)
         assert outcome.state is State.FAILED
-        assert "exists already, and was not made here or was changed since" in str(outcome.value)
+        assert said in str(outcome.value)
         assert job.target.read_text() == before
         book.__exit__()
     work, book = worker(tmp_path / "out", copy, overwrite=True)

@@ -162,7 +162,7 @@ def test_what_is_there_already_is_not_replaced(upscale, picture, tmp_path):
     shutil.copy(picture, mine)
     status, _, lines = upscale(picture, "-o", mine)
     assert status == 2
-    assert "mine.png: exists already, and was not made here or was changed since" in lines[0]
+    assert "mine.png: exists already; --overwrite replaces it" in lines[0]
     assert mine.read_bytes() == picture.read_bytes()
     assert upscale(picture, "-o", mine, "--overwrite")[0] == 0
     assert shape_of(mine) == (24, 20, 3)
@@ -170,13 +170,53 @@ def test_what_is_there_already_is_not_replaced(upscale, picture, tmp_path):
 
 def test_beside_its_sources_a_folder_is_gone_on_with_but_nothing_is_replaced(upscale, picture):
     assert upscale(picture.parent)[0] == 0
+    made = (picture.parent / "a_x2.png").stat().st_mtime_ns
     shutil.copy(picture, picture.parent / "b.png")
     status, _, lines = upscale(picture.parent)
-    assert status == 1
-    assert "a_x2.png: exists already" in lines[0]
+    said = "minisr: 1 of 2 were done already; --overwrite makes them again"
+    assert (status, lines) == (0, [said])
+    assert (picture.parent / "a_x2.png").stat().st_mtime_ns == made
     assert sorted(path.name for path in picture.parent.iterdir()) == [
         *("a.png", "a_x2.png", "b.png", "b_x2.png"),
     ]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+def test_the_same_command_again_makes_nothing_and_says_so(upscale, picture, suffix):
+    words = (picture, "--ext", suffix)
+    assert upscale(*words) == (0, "", [])
+    target = picture.parent / f"a_x2{suffix}"
+    made = target.stat().st_mtime_ns
+    said = f"minisr: {target}: is done already; --overwrite makes it again"
+    assert upscale(*words) == (0, "", [said])
+    assert upscale(*words, "--dry-run") == (0, f"{picture} is done already\n", [])
+    assert target.stat().st_mtime_ns == made
+    assert upscale(*words, "--overwrite") == (0, "", [])
+    assert target.stat().st_mtime_ns > made
+
+
+def test_what_is_there_beside_a_source_is_no_result_unless_it_says_so(
+    upscale, picture, tmp_path, rng
+):
+    target = picture.parent / "a_x2.png"
+
+    def refused(why, **options):
+        before = target.read_bytes()
+        status, _, lines = upscale(picture, "-s", 2, **options)
+        assert (status, len(lines)) == (2, 1)
+        assert lines[0].startswith(f"minisr: error: {target}: exists already, {why}")
+        assert "; --overwrite " in lines[0]
+        assert target.read_bytes() == before
+
+    for content in (picture.read_bytes(), b"no picture", b""):
+        target.write_bytes(content)
+        refused("and does not say that minisr made it")
+    models.save(ESPCN(2, channels=(4, 3), rng=rng), tmp_path / "other.safetensors")
+    assert upscale(picture, "--overwrite", model=tmp_path / "other.safetensors")[0] == 0
+    refused(f"made by minisr {__version__}, other.safetensors x2")
+    assert upscale(picture, "--overwrite")[0] == 0
+    os.utime(target, (1, 1))
+    refused(f"and is older than {picture}")
 
 
 def test_patterns_and_links(upscale, picture, tmp_path, monkeypatch):

@@ -18,11 +18,14 @@ class Job:
     source, target : pathlib.Path
     name : str or None
         Of the target within the folder of results, with slashes; None where no folder was named.
+    chosen : bool
+        Whether a person has chosen the target's name, which then says nothing of the source.
     """
 
     source: Path
     target: Path
     name: str | None = None
+    chosen: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,9 @@ def _job(one, output, folder, naming):
     if folder is not None:
         target = folder / one.folder / name
         return Job(one.path, target, (one.folder / name).as_posix())
-    return Job(one.path, Path(output) if output is not None else one.path.with_name(name))
+    if output is not None:
+        return Job(one.path, Path(output), chosen=True)
+    return Job(one.path, one.path.with_name(name))
 
 
 def _check(jobs):

@@ -57,12 +57,13 @@ def upscale_files(arguments, enlarger, stamp):
     folder = targets.folder_of(arguments.output, len(found))
     settings = _settings(arguments, enlarger, stamp) if folder is not None else {}
     if arguments.dry_run:
-        return _dry_run(jobs, faults, _reader(folder), settings, arguments.overwrite)
+        book = None if folder is None else manifest.Reader(folder)
+        return _dry_run(jobs, faults, _worker(arguments, book, settings, stamp))
     make_folder(folder if jobs else None)
     with contextlib.ExitStack() as stack:
         book = stack.enter_context(manifest.Manifest(folder)) if folder and jobs else None
         leftovers.clear([job.target for job in jobs], at_once=book is not None)
-        worker = running.Worker(None, book, settings, arguments.overwrite)
+        worker = _worker(arguments, book, settings, stamp)
         if jobs:
             missing = [job for job in jobs if not job.target.exists()]
             space.check(missing, functools.partial(_area, enlarger))
@@ -158,9 +159,11 @@ def _report(outcomes, faults, arguments, goes_on):
         note(f"error: {fault}")
     if faults:
         note(f"{len(faults)} of {total} pictures failed")
-    before = sum(outcome.state is State.DONE_BEFORE for outcome in outcomes)
-    if before:
-        note(f"{before} of {total} were done already; --overwrite makes them again")
+    before = [outcome.job for outcome in outcomes if outcome.state is State.DONE_BEFORE]
+    if before and total == 1:
+        note(f"{before[0].target}: is done already; --overwrite makes it again")
+    elif before:
+        note(f"{len(before)} of {total} were done already; --overwrite makes them again")
     left = sum(outcome.state is State.NOT_BEGUN for outcome in outcomes)
     if left:
         on = "; the same command goes on from there" if goes_on else ""
@@ -169,9 +172,8 @@ def _report(outcomes, faults, arguments, goes_on):
     return 0 if not faults else 2 if len(faults) == total else 1
 
 
-def _dry_run(jobs, faults, book, settings, overwrite):
+def _dry_run(jobs, faults, worker):
     """Print what would be done; return the exit status."""
-    worker = running.Worker(None, book, settings, overwrite)
     for job in jobs:
         try:
             words = f"-> {one_line(job.target)}" if worker.needs(job)[0] else "is done already"
@@ -183,9 +185,10 @@ def _dry_run(jobs, faults, book, settings, overwrite):
     return 1 if faults else 0
 
 
-def _reader(folder):
-    """Return the manifest of a folder for who only looks, or None."""
-    return None if folder is None else manifest.Reader(folder)
+def _worker(arguments, book, settings, stamp):
+    """Return what does jobs; what the work is, is said later."""
+    software = stamp.get("Software")
+    return running.Worker(None, book, settings, arguments.overwrite, software=software)
 
 
 def _is_wanted(path):
