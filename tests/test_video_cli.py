@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from video_clips import FRAMES, Doubled, make_clip, probe
 
+from minisr import ESPCN, cli, models
 from minisr.cli.upscale_video import (
     WRITABLE,
     Bar,
@@ -75,10 +76,25 @@ def test_a_job_and_its_preview(parser, tmp_path, capsys):
         arguments = parser.parse_args(["--preset", "ultrafast"])
         assert upscale_video_job(arguments, source, target, Doubled(), pool) == FRAMES
         arguments = parser.parse_args(["--preset", "ultrafast", "--preview", "0.2"])
-        assert upscale_video_job(arguments, source, target, Doubled(), pool) == 5
+        preview = tmp_path / "film_x2_preview.mkv"
+        assert upscale_video_job(arguments, source, preview, Doubled(), pool) == 5
     names = sorted(file.name for file in tmp_path.iterdir())
     assert names == ["film.mkv", "film_x2.mkv", "film_x2_preview.mkv"]
     assert probe(target)["streams"][0]["width"] == 128
+
+
+def test_a_preview_has_nothing_to_do_with_a_result_that_is_there(tmp_path, rng, capsys):
+    pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
+    models.save(ESPCN(2, channels=(4, 3), rng=rng), tmp_path / "w.safetensors")
+    make_clip(tmp_path / "film.mkv", frames=4)
+    (tmp_path / "film_x2.mkv").write_bytes(b"the result")
+    words = ["upscale", str(tmp_path / "film.mkv"), "-m", str(tmp_path / "w.safetensors")]
+    words += ["--preset", "ultrafast", "--preview", "0.1"]
+    assert cli.main(words) == 0
+    assert (tmp_path / "film_x2.mkv").read_bytes() == b"the result"
+    assert probe(tmp_path / "film_x2_preview.mkv")["streams"][0]["width"] == 128
+    assert cli.main(words) == 2  # now there is one
+    assert "film_x2_preview.mkv: exists already" in capsys.readouterr().err
 
 
 def test_a_target_that_is_there_is_replaced_unless_told_otherwise(parser, tmp_path):

@@ -46,7 +46,7 @@ def upscale_files(arguments, enlarger, stamp):
     found, faults = find(arguments.pictures, _is_wanted, arguments.recursive, leave_out=folder)
     jobs = targets.jobs_of(found, arguments.output, _naming(arguments, enlarger))
     if arguments.preview is not None:  # is made under another name, and remembered nowhere
-        jobs = [replace(job, name=None) if is_video(job.source) else job for job in jobs]
+        jobs = [_preview(job) if is_video(job.source) else job for job in jobs]
     if not jobs and len(faults) == 1:
         raise faults[0]
     for job in jobs:
@@ -119,9 +119,14 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
     return outcomes
 
 
+def _preview(job):
+    target = job.target.with_stem(f"{job.target.stem}_preview")
+    return replace(job, target=target, name=None)
+
+
 def _upscale_video(arguments, enlarger, pool, job):
-    if arguments.preview is None:  # whether to replace what is there has been asked
-        arguments = argparse.Namespace(**{**vars(arguments), "overwrite": True})
+    # Whether to replace what is there has been asked.
+    arguments = argparse.Namespace(**{**vars(arguments), "overwrite": True})
     return upscale_video_job(arguments, job.source, job.target, enlarger, pool)
 
 

@@ -125,7 +125,6 @@ def upscale_video_job(arguments, source, target, enlarger, pool):
         options["overwrite"] = getattr(arguments, "overwrite", True)
         try:
             if arguments.preview is not None:
-                target = target.with_stem(f"{target.stem}_preview")
                 return preview_video(source, target, enlarger, arguments.preview, **options)
             options["duration"] = arguments.duration
             return upscale_video(source, target, enlarger, **options)
