@@ -73,7 +73,9 @@ def test_how_large_and_what_it_is_called(upscale, picture, words, name, size):
 
 
 def test_a_name_alone_has_every_scale(picture, upscale):
-    status, _, lines = upscale(picture, "-s", "2.5", "-o", picture.parent / "o.png", model="espcn")
+    status, _, lines = upscale(
+        picture, "-s", "2.5", "-o", picture.parent / "o.png", model=models.DEFAULT
+    )
     assert (status, lines) == (0, [])
     assert shape_of(picture.parent / "o.png") == (30, 25, 3)
 
@@ -179,6 +181,26 @@ def test_beside_its_sources_a_folder_is_gone_on_with_but_nothing_is_replaced(ups
     assert sorted(path.name for path in picture.parent.iterdir()) == [
         *("a.png", "a_x2.png", "b.png", "b_x2.png"),
     ]
+
+
+def test_results_of_another_scale_are_no_sources(upscale, picture, tmp_path):
+    shutil.copy(picture, picture.parent / "a_b.png")  # begins like another, but nobody made it
+    for number in (2, 3, 2.5):
+        assert upscale(picture.parent, "-s", number, model=models.DEFAULT)[0] == 0
+    assert sorted(path.name for path in picture.parent.iterdir()) == [
+        *("a.png", "a_b.png", "a_b_x2.5.png", "a_b_x2.png", "a_b_x3.png"),
+        *("a_x2.5.png", "a_x2.png", "a_x3.png"),
+    ]
+    everything = sorted(picture.parent.iterdir())  # as a shell makes of a pattern
+    status, _, lines = upscale(*everything, "-s", 2, model=models.DEFAULT)
+    assert status == 0
+    assert lines == [
+        "minisr: 6 of the files named are results of others of them, and are left out",
+        "minisr: 2 of 2 were done already; --overwrite makes them again",
+    ]
+    assert sorted(picture.parent.iterdir()) == everything
+    assert upscale(picture.parent / "a_x2.png")[0] == 0  # if it is what was asked for
+    assert shape_of(picture.parent / "a_x2_x2.png") == (48, 40, 3)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
@@ -458,7 +480,7 @@ def test_transparency_is_kept_also_of_palettes(upscale, tmp_path):
     image.putpalette([255, 0, 0, 0, 0, 255])
     image.paste(0, (0, 0, 4, 8))
     image.save(tmp_path / "palette.png", transparency=0)
-    assert upscale(tmp_path / "palette.png", model="espcn")[0] == 0
+    assert upscale(tmp_path / "palette.png", model=models.DEFAULT)[0] == 0
     large = read_picture(tmp_path / "palette_x3.png").pixels
     assert large.shape == (24, 24, 4)
     assert (large[:, :3, 3] < 16).all()
@@ -507,7 +529,7 @@ def test_grey_stays_grey_and_white_stays_white(upscale, tmp_path, rng):
     write_picture(tmp_path / "grey.png", grey)
     write_picture(tmp_path / "grey_rgb.png", np.repeat(grey[..., None], 3, axis=2))
     write_picture(tmp_path / "white.png", np.full((9, 8, 3), 255, np.uint8))
-    assert upscale(tmp_path, model="espcn")[0] == 0
+    assert upscale(tmp_path, model=models.DEFAULT)[0] == 0
     assert shape_of(tmp_path / "grey_x3.png") == (27, 24)
     large = read_picture(tmp_path / "grey_rgb_x3.png").pixels
     assert (large == large[..., :1]).all()

@@ -7,9 +7,7 @@ from typing import Any
 from minisr.batch import manifest as manifests
 from minisr.batch.targets import Job
 from minisr.errors import MinisrError, PictureError
-from minisr.images.software import software_of
-
-MAKER = "minisr "  # what `software_of` a result begins with
+from minisr.images.software import is_minisrs, software_of
 
 
 class State(enum.Enum):
@@ -103,7 +101,7 @@ class Worker:
         if job.chosen:  # it may be that of another picture
             raise PictureError(f"{job.target}: exists already; --overwrite replaces it")
         said = software_of(job.target)
-        if said is None or not said.startswith(MAKER):
+        if not is_minisrs(said):
             raise PictureError(
                 f"{job.target}: exists already, and does not say that minisr made it; --overwrite "
                 "replaces it"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from minisr.errors import PictureError, SettingsError
 from minisr.images.formats import READ_SUFFIXES, WRITE_SUFFIXES, format_of
+from minisr.images.software import is_minisrs, software_of
 from minisr.images.sources import naming
 
 
@@ -80,6 +81,31 @@ def folder_of(output, count):
     return path
 
 
+def results_among(found):
+    """Return those files that an earlier run, of whatever scale, has made of others of them.
+
+    Else each run would enlarge the results of those before, which a folder and a shell's pattern
+    have, too.
+
+    Parameters
+    ----------
+    found : list of minisr.batch.finding.Found
+
+    Returns
+    -------
+    list of minisr.batch.finding.Found
+        They are called like another file, with an ending, and say that minisr made them.
+    """
+    stems = {(one.path.parent, one.path.stem) for one in found}
+
+    def is_result(path):
+        beginnings = (path.stem[:length] for length in range(1, len(path.stem)))
+        is_called_so = any((path.parent, stem) in stems for stem in beginnings)
+        return is_called_so and is_minisrs(software_of(path))
+
+    return [one for one in found if is_result(one.path)]
+
+
 def jobs_of(found, output, naming):
     """Say where the result of each file goes.
 
@@ -93,7 +119,7 @@ def jobs_of(found, output, naming):
     Returns
     -------
     list of Job
-        Without files that an earlier run has made of others that a folder has.
+        Without files of a folder that are results of this very run, made by an earlier one.
 
     Raises
     ------

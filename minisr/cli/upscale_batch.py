@@ -44,6 +44,11 @@ def upscale_files(arguments, enlarger, stamp):
     """
     folder = Path(arguments.output) if arguments.output is not None else None
     found, faults = find(arguments.pictures, _is_wanted, arguments.recursive, leave_out=folder)
+    results = set(targets.results_among(found))
+    found = [one for one in found if one not in results]
+    named = sum(one.named for one in results)
+    if named:
+        note(f"{named} of the files named are results of others of them, and are left out")
     jobs = targets.jobs_of(found, arguments.output, _naming(arguments, enlarger))
     if arguments.preview is not None:  # is made under another name, and remembered nowhere
         jobs = [_preview(job) if is_video(job.source) else job for job in jobs]

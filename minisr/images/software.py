@@ -34,3 +34,8 @@ def software_of(path):
     except PictureError:
         return None
     return str(said) if said else None
+
+
+def is_minisrs(software):
+    """Return whether it is minisr, of any version, that `software_of` has returned."""
+    return software is not None and software.startswith("minisr ")
