@@ -515,6 +515,22 @@ def test_who_made_it_is_in_the_metadata_unless_not_wanted(upscale, picture, word
     assert said == ([] if words else [f"minisr {__version__}, w.safetensors x2"])
 
 
+def test_damaged_exif_is_one_line(weights, tmp_path):
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "a camera"
+    Image.new("RGB", (12, 8)).save(tmp_path / "in.jpg", exif=exif)
+    content = bytearray((tmp_path / "in.jpg").read_bytes())
+    start = max(content.find(b"MM\0*"), content.find(b"II*\0"))
+    content[start + 8 : start + 10] = b"\xff\x7f"  # so many entries there are not
+    (tmp_path / "in.jpg").write_bytes(content)
+    words = [sys.executable, "-m", "minisr", "upscale", "-m", weights, tmp_path / "in.jpg"]
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
+    said = f"minisr: {tmp_path / 'in.jpg'}: damaged EXIF was left out\n"
+    assert (done.returncode, done.stderr) == (0, said)
+
+
 def test_16_bits_stay_16_bits(upscale, tmp_path, rng):
     deep = (imresize(rng.random((4, 5, 3)), (12, 15)).clip(0, 1) * 65535).astype(np.uint16)
     write_picture(tmp_path / "deep.png", deep)
