@@ -50,9 +50,9 @@ def add_parser(commands):
         "-o",
         "--output",
         metavar="OUT",
-        help="a file, a folder, or - for standard output (default: NAME_xS.EXT beside each file). "
-        "A folder remembers what its results were made of; the same command, given again, makes "
-        "only what is missing or whose source has changed",
+        help="a file, a folder, or - for standard output (default: NAME_xS.EXT beside each file, "
+        "unless that is there already). A folder remembers what its results were made of; the same "
+        "command, given again, makes only what is missing or whose source has changed",
     )
     sub.add_argument("-r", "--recursive", action="store_true", help="enter folders in folders")
     how_large = sub.add_argument_group("how large")
