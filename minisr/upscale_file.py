@@ -1,6 +1,7 @@
 """A picture file in, a larger one out, with all that came with it."""
 
 import io
+import math
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -18,7 +19,7 @@ from minisr.images.metadata import fitting, resized, stamped
 from minisr.images.probing import probe
 from minisr.images.reading import read_picture
 from minisr.images.sources import explained, name_of, naming, opened
-from minisr.images.writing import check_quality, encode_picture, write_bytes
+from minisr.images.writing import check_quality, check_sides, encode_picture, write_bytes
 
 LARGEST_WHOLE = 64_000_000  # pixels; what has more goes through in bands, where it can
 _BAND = 1 << 21  # pixels at a time
@@ -114,7 +115,11 @@ def upscale_file(
             reader = None
             if halo is not None and found.width * found.height > LARGEST_WHOLE:
                 reader = row_reader(file, kind)
-        scale = _scale(found, enlarge) if reader or found.nbytes >= _SMALL else None
+        with naming(name_of(source)):
+            sizes = found.results(enlarge.size_of) if hasattr(enlarge, "size_of") else []
+        with naming(goal):  # before the work, not after it
+            check_sides(*min(sizes, key=max, default=(0, 0))[::-1], form)
+        scale = _scale(found, enlarge, sizes) if reader or found.nbytes >= _SMALL else None
         if reader and takes_rows(form, reader.shape) and scale == int(scale):
             return _through_bands(reader, work, target, int(scale), halo)
         with explained(source):
@@ -123,7 +128,7 @@ def upscale_file(
             if animation:
                 many = len(animation.durations)
                 if scale is None and found.nbytes * many >= _SMALL:
-                    scale = _scale(found, enlarge)
+                    scale = _scale(found, enlarge, sizes)
                 _check_memory(found, scale, many)
             picture = animation.first if animation else read_picture(file, allow_large=allow_large)
         with naming(goal):
@@ -219,11 +224,10 @@ def _with_enough_memory(enlarge, name):
     return checked
 
 
-def _scale(found, enlarge):
-    """Return by how much `enlarge` enlarges."""
-    if hasattr(enlarge, "size_of"):
-        high, wide = enlarge.size_of(found.height, found.width)
-        return (high * wide / (found.height * found.width)) ** 0.5
+def _scale(found, enlarge, sizes):
+    """Return by how much `enlarge` enlarges, at least."""
+    if sizes:
+        return (min(map(math.prod, sizes)) / (found.height * found.width)) ** 0.5
     shape = (_TRIAL, _TRIAL) if found.channels == 1 else (_TRIAL, _TRIAL, found.channels)
     dtype = {1: np.uint8, 2: np.uint16}.get(found.itemsize, np.float32)
     return len(enlarge(np.zeros(shape, dtype))) / _TRIAL

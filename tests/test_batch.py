@@ -109,6 +109,33 @@ def test_a_folder_that_cannot_be_listed_is_a_fault(tmp_path, monkeypatch):
     assert "secret: cannot be listed: Permission denied" in str(faults[0])
 
 
+def test_what_the_system_will_not_say_of_a_name_is_a_fault_of_that_name(tmp_path, monkeypatch):
+    touch(tmp_path / "a.png", tmp_path / "closed" / "b.png", tmp_path / "c.png")
+    plain = os.stat
+
+    def stat(path, **options):  # what a folder without the right to enter does to all but root
+        if "closed" in Path(path).parent.name:
+            raise PermissionError(13, "Permission denied", str(path))
+        return plain(path, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+    found, faults = find([tmp_path], is_png, recursive=True)
+    assert names(found, tmp_path) == [("a.png", "."), ("c.png", ".")]
+    assert [str(fault) for fault in faults] == [f"{tmp_path}/closed/b.png: Permission denied"]
+    found, faults = find([tmp_path / "closed" / "b.png", tmp_path / "a.png"], is_png)
+    assert len(found) == len(faults) == 1
+    found, faults = find(["x" * 300, tmp_path / "a.png"], is_png)
+    assert len(found) == len(faults) == 1
+    assert "xxx: File name too long" in str(faults[0])
+
+
+def test_an_empty_name_is_not_the_folder_that_one_is_in(tmp_path, monkeypatch):
+    touch(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    found, faults = find([""], is_png)
+    assert (found, [str(fault) for fault in faults]) == ([], ["'' is no name of a file or folder"])
+
+
 def test_each_file_is_taken_once(tmp_path):
     touch(tmp_path / "a.png")
     found, _ = find([tmp_path, tmp_path / "a.png", tmp_path / "." / "a.png"], is_png)
@@ -260,12 +287,15 @@ def test_what_is_done_is_not_done_again_until_its_source_or_a_setting_changes(jo
 def test_what_was_not_made_here_is_kept_unless_it_may_be_replaced(job, tmp_path):
     touch(job.target)
     before = job.target.read_text()
-    for folder_is_named in (True, False):
-        one = job if folder_is_named else Job(job.source, job.target)
+    for one, said in (
+        (job, "exists already, and was not made here or was changed since"),
+        (Job(job.source, job.target), "exists already, and does not say that minisr made it"),
+        (Job(job.source, job.target, chosen=True), "exists already; --overwrite replaces it"),
+    ):
         work, book = worker(tmp_path / "out", copy)
         outcome = work(one)
         assert outcome.state is State.FAILED
-        assert "exists already, and was not made here or was changed since" in str(outcome.value)
+        assert said in str(outcome.value)
         assert job.target.read_text() == before
         book.__exit__()
     work, book = worker(tmp_path / "out", copy, overwrite=True)

@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections import namedtuple
@@ -13,6 +14,7 @@ import pytest
 import minisr
 from minisr import ESPCN, cli, models
 from minisr.cli.common import Interruptible
+from minisr.cli.upscale_page import _bicubic
 from minisr.images import imresize, read_picture, write_picture
 from minisr.version import __version__
 
@@ -71,7 +73,9 @@ def test_how_large_and_what_it_is_called(upscale, picture, words, name, size):
 
 
 def test_a_name_alone_has_every_scale(picture, upscale):
-    status, _, lines = upscale(picture, "-s", "2.5", "-o", picture.parent / "o.png", model="espcn")
+    status, _, lines = upscale(
+        picture, "-s", "2.5", "-o", picture.parent / "o.png", model=models.DEFAULT
+    )
     assert (status, lines) == (0, [])
     assert shape_of(picture.parent / "o.png") == (30, 25, 3)
 
@@ -160,7 +164,7 @@ def test_what_is_there_already_is_not_replaced(upscale, picture, tmp_path):
     shutil.copy(picture, mine)
     status, _, lines = upscale(picture, "-o", mine)
     assert status == 2
-    assert "mine.png: exists already, and was not made here or was changed since" in lines[0]
+    assert "mine.png: exists already; --overwrite replaces it" in lines[0]
     assert mine.read_bytes() == picture.read_bytes()
     assert upscale(picture, "-o", mine, "--overwrite")[0] == 0
     assert shape_of(mine) == (24, 20, 3)
@@ -168,13 +172,73 @@ def test_what_is_there_already_is_not_replaced(upscale, picture, tmp_path):
 
 def test_beside_its_sources_a_folder_is_gone_on_with_but_nothing_is_replaced(upscale, picture):
     assert upscale(picture.parent)[0] == 0
+    made = (picture.parent / "a_x2.png").stat().st_mtime_ns
     shutil.copy(picture, picture.parent / "b.png")
     status, _, lines = upscale(picture.parent)
-    assert status == 1
-    assert "a_x2.png: exists already" in lines[0]
+    said = "minisr: 1 of 2 were done already; --overwrite makes them again"
+    assert (status, lines) == (0, [said])
+    assert (picture.parent / "a_x2.png").stat().st_mtime_ns == made
     assert sorted(path.name for path in picture.parent.iterdir()) == [
         *("a.png", "a_x2.png", "b.png", "b_x2.png"),
     ]
+
+
+def test_results_of_another_scale_are_no_sources(upscale, picture, tmp_path):
+    shutil.copy(picture, picture.parent / "a_b.png")  # begins like another, but nobody made it
+    for number in (2, 3, 2.5):
+        assert upscale(picture.parent, "-s", number, model=models.DEFAULT)[0] == 0
+    assert sorted(path.name for path in picture.parent.iterdir()) == [
+        *("a.png", "a_b.png", "a_b_x2.5.png", "a_b_x2.png", "a_b_x3.png"),
+        *("a_x2.5.png", "a_x2.png", "a_x3.png"),
+    ]
+    everything = sorted(picture.parent.iterdir())  # as a shell makes of a pattern
+    status, _, lines = upscale(*everything, "-s", 2, model=models.DEFAULT)
+    assert status == 0
+    assert lines == [
+        "minisr: 6 of the files named are results of others of them, and are left out",
+        "minisr: 2 of 2 were done already; --overwrite makes them again",
+    ]
+    assert sorted(picture.parent.iterdir()) == everything
+    assert upscale(picture.parent / "a_x2.png")[0] == 0  # if it is what was asked for
+    assert shape_of(picture.parent / "a_x2_x2.png") == (48, 40, 3)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+def test_the_same_command_again_makes_nothing_and_says_so(upscale, picture, suffix):
+    words = (picture, "--ext", suffix)
+    assert upscale(*words) == (0, "", [])
+    target = picture.parent / f"a_x2{suffix}"
+    made = target.stat().st_mtime_ns
+    said = f"minisr: {target}: is done already; --overwrite makes it again"
+    assert upscale(*words) == (0, "", [said])
+    assert upscale(*words, "--dry-run") == (0, f"{picture} is done already\n", [])
+    assert target.stat().st_mtime_ns == made
+    assert upscale(*words, "--overwrite") == (0, "", [])
+    assert target.stat().st_mtime_ns > made
+
+
+def test_what_is_there_beside_a_source_is_no_result_unless_it_says_so(
+    upscale, picture, tmp_path, rng
+):
+    target = picture.parent / "a_x2.png"
+
+    def refused(why, **options):
+        before = target.read_bytes()
+        status, _, lines = upscale(picture, "-s", 2, **options)
+        assert (status, len(lines)) == (2, 1)
+        assert lines[0].startswith(f"minisr: error: {target}: exists already, {why}")
+        assert "; --overwrite " in lines[0]
+        assert target.read_bytes() == before
+
+    for content in (picture.read_bytes(), b"no picture", b""):
+        target.write_bytes(content)
+        refused("and does not say that minisr made it")
+    models.save(ESPCN(2, channels=(4, 3), rng=rng), tmp_path / "other.safetensors")
+    assert upscale(picture, "--overwrite", model=tmp_path / "other.safetensors")[0] == 0
+    refused(f"made by minisr {__version__}, other.safetensors x2")
+    assert upscale(picture, "--overwrite")[0] == 0
+    os.utime(target, (1, 1))
+    refused(f"and is older than {picture}")
 
 
 def test_patterns_and_links(upscale, picture, tmp_path, monkeypatch):
@@ -259,12 +323,24 @@ def test_a_folder_that_cannot_be_written_to(upscale, picture, tmp_path):
 
 
 def test_ctrl_c_ends_after_what_has_begun(upscale, picture, tmp_path, monkeypatch):
+    shutil.copy(picture, picture.parent / "b.png")
     monkeypatch.setattr(Interruptible, "__call__", lambda self: True)
-    status, _, lines = upscale(picture, "-o", tmp_path / "out")
+    status, _, lines = upscale(picture.parent, "-o", tmp_path / "out")
     assert status == 130
-    assert lines == ["minisr: interrupted: 1 of 1 are left; the same command goes on from there"]
+    assert lines == ["minisr: interrupted: 2 of 2 are left; the same command goes on from there"]
     monkeypatch.undo()
-    assert upscale(picture, "-o", tmp_path / "out")[0] == 0
+    assert upscale(picture.parent, "-o", tmp_path / "out")[0] == 0
+
+
+def test_ctrl_c_ends_one_picture_at_once(upscale, picture, monkeypatch):
+    def pressed(*_, **__):
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("it goes on")
+
+    monkeypatch.setattr("minisr.cli.upscale_batch.upscale_file", pressed)
+    status, _, lines = upscale(picture)
+    assert (status, lines) == (130, ["minisr: interrupted"])
+    assert [path.name for path in picture.parent.iterdir()] == ["a.png"]
 
 
 # Pipes
@@ -287,6 +363,17 @@ def test_from_a_pipe_into_a_pipe(weights, picture, tmp_path):
     assert done.returncode == 2
     assert done.stdout == b""
     assert done.stderr.startswith(b"minisr: error: standard input: not a picture")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_no_room_where_standard_output_goes(weights, picture):
+    words = [sys.executable, "-m", "minisr", "upscale", "-m", weights, picture, "-o", "-"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(list(map(str, words)), stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "minisr: error: standard output: cannot be written: No space left on device\n"
+    )
 
 
 class Stream(io.TextIOWrapper):
@@ -329,6 +416,7 @@ def test_pipes_and_files_in_every_combination(upscale, picture, tmp_path, monkey
         ((".", "-o", "-"), ". is a folder, and -o - takes one picture"),
         (("-", "-o", "no/where.png"), "where.png: cannot be written: no folder no"),
         (("-", "-o", "o.xyz"), "cannot write pictures of kind '.xyz'"),
+        (("-", "-o", "o.jpg", "--ext", "png"), "o.jpg: is no name for a .png; leave out --ext"),
         (("-", "-o", "o.png"), "standard input, and nothing is sent there"),
         (("-",), "a picture is no text for a terminal"),
     ],
@@ -359,6 +447,17 @@ def test_a_page_to_wipe_on_without_an_original(upscale, picture, tmp_path):
         assert "error of" not in text
 
 
+def test_what_is_hidden_does_not_shine_into_the_bicubic_of_a_page():
+    small = np.zeros((6, 6, 4), np.uint8)
+    small[:, :3] = (0, 255, 0, 0)  # green, but invisible
+    small[:, 3:] = (255, 0, 0, 255)
+    large = _bicubic(small, (18, 18))
+    visible = large[..., 3] > 16
+    assert large[visible][:, 1].max() == 0
+    assert large[visible][:, 0].min() == 255
+    assert (_bicubic(small[..., :3], (18, 18))[:, 0] == (0, 255, 0)).all()
+
+
 def test_a_page_says_what_it_does_not_show(upscale, picture, tmp_path, monkeypatch):
     monkeypatch.setattr("minisr.cli.upscale_page.LARGEST", 20 * 24)
     write_picture(tmp_path / "in" / "wide.png", np.zeros((3, 90), np.uint8))
@@ -381,7 +480,7 @@ def test_transparency_is_kept_also_of_palettes(upscale, tmp_path):
     image.putpalette([255, 0, 0, 0, 0, 255])
     image.paste(0, (0, 0, 4, 8))
     image.save(tmp_path / "palette.png", transparency=0)
-    assert upscale(tmp_path / "palette.png", model="espcn")[0] == 0
+    assert upscale(tmp_path / "palette.png", model=models.DEFAULT)[0] == 0
     large = read_picture(tmp_path / "palette_x3.png").pixels
     assert large.shape == (24, 24, 4)
     assert (large[:, :3, 3] < 16).all()
@@ -416,6 +515,22 @@ def test_who_made_it_is_in_the_metadata_unless_not_wanted(upscale, picture, word
     assert said == ([] if words else [f"minisr {__version__}, w.safetensors x2"])
 
 
+def test_damaged_exif_is_one_line(weights, tmp_path):
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "a camera"
+    Image.new("RGB", (12, 8)).save(tmp_path / "in.jpg", exif=exif)
+    content = bytearray((tmp_path / "in.jpg").read_bytes())
+    start = max(content.find(b"MM\0*"), content.find(b"II*\0"))
+    content[start + 8 : start + 10] = b"\xff\x7f"  # so many entries there are not
+    (tmp_path / "in.jpg").write_bytes(content)
+    words = [sys.executable, "-m", "minisr", "upscale", "-m", weights, tmp_path / "in.jpg"]
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
+    said = f"minisr: {tmp_path / 'in.jpg'}: damaged EXIF was left out\n"
+    assert (done.returncode, done.stderr) == (0, said)
+
+
 def test_16_bits_stay_16_bits(upscale, tmp_path, rng):
     deep = (imresize(rng.random((4, 5, 3)), (12, 15)).clip(0, 1) * 65535).astype(np.uint16)
     write_picture(tmp_path / "deep.png", deep)
@@ -430,7 +545,7 @@ def test_grey_stays_grey_and_white_stays_white(upscale, tmp_path, rng):
     write_picture(tmp_path / "grey.png", grey)
     write_picture(tmp_path / "grey_rgb.png", np.repeat(grey[..., None], 3, axis=2))
     write_picture(tmp_path / "white.png", np.full((9, 8, 3), 255, np.uint8))
-    assert upscale(tmp_path, model="espcn")[0] == 0
+    assert upscale(tmp_path, model=models.DEFAULT)[0] == 0
     assert shape_of(tmp_path / "grey_x3.png") == (27, 24)
     large = read_picture(tmp_path / "grey_rgb_x3.png").pixels
     assert (large == large[..., :1]).all()
@@ -465,13 +580,21 @@ def test_a_picture_too_large_to_be_honest_must_be_allowed(upscale, picture, tmp_
         (("--suffix", ""), "would replace the picture"),
         (("-o", "no/where.png"), "where.png: cannot be written: no folder"),
         (("-o", "out.xyz"), "cannot write pictures of kind '.xyz'"),
+        (("-o", "out.jpg", "--ext", "png"), "out.jpg: is no name for a .png; leave out --ext"),
+        (("-o", ""), "-o is a file, a folder or -, got ''"),
+        (("--html", "a.png"), "expected a name that ends in .html, got a.png"),
+        (("--html", "no/page.html"), "no/page.html: cannot be written: no folder no"),
+        (("--html", "../in.html"), "../in.html: cannot be written: is a folder"),
     ],
 )
 def test_mistakes(upscale, picture, monkeypatch, words, message):
     monkeypatch.chdir(picture.parent)
+    (picture.parents[1] / "in.html").mkdir()
+    before = picture.read_bytes()
     status, _, lines = upscale(picture, *words)
     assert (status, len(lines)) == (2, 1)
     assert message in lines[0]
+    assert picture.read_bytes() == before
     assert [path.name for path in picture.parent.iterdir()] == ["a.png"]
 
 

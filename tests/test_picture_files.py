@@ -312,7 +312,7 @@ COLOUR = np.zeros((4, 5, 3), np.uint8)
         ("a.bmp", COLOUR.astype(np.uint16), r"\.bmp holds no 16 bits: .* convert to uint8"),
         ("a.jpg", np.zeros((4, 5), np.uint16), r"\.jpg holds no 16 bits: .* convert to uint8"),
         ("a.png", np.zeros((4, 5), np.float32), "holds no floats: write TIFF, or convert to uint8"),
-        ("a.webp", np.zeros((1, 16384, 3), np.uint8), "16384 x 1 pixels are more than .webp can"),
+        ("a.webp", np.zeros((1, 16384, 3), np.uint8), "16384 x 1 pixels are more than WebP can"),
         ("a.png", COLOUR.astype(float), "expected uint8, uint16 or float32, got float64"),
         ("a.png", COLOUR[..., :1], r"expected pixels of shape .* got \(4, 5, 1\)"),
         ("a.png", COLOUR[0, 0], r"got \(3,\)"),

@@ -268,6 +268,57 @@ def test_memory_is_asked_for_before_it_is_taken(monkeypatch, tmp_path):
     upscale_file(animation, None, enlarge)
 
 
+def bound_to(size_of, enlarge=twice):
+    def enlarge_it(pixels):
+        return enlarge(pixels)
+
+    enlarge_it.size_of = size_of
+    return enlarge_it
+
+
+def test_a_width_is_that_of_the_upright_picture_also_of_one_that_lies_on_its_side(monkeypatch):
+    monkeypatch.setattr("minisr.upscale_file._SMALL", 0)  # memory is asked for of large ones alone
+
+    def size_of(height, width):
+        if width >= 8:
+            raise PictureError(f"its {width} pixels are enough for 8 already")
+        return 9 * 8 // 6, 8
+
+    content = encoded(samples(3), "JPEG", exif=exif(6))  # 9 x 6, to be shown as 6 x 9
+    assert upscale_file(content, None, bound_to(size_of)).size_in == (6, 9)
+    square = encoded(np.zeros((9, 9), np.uint8), "PNG")
+    with pytest.raises(PictureError, match="the picture: its 9 pixels are enough"):
+        upscale_file(square, None, bound_to(size_of))
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_what_a_format_is_too_small_for_is_told_before_the_work(frames, tmp_path):
+    def work(pixels):
+        raise AssertionError("it has begun")
+
+    first, *others = (Image.new("RGB", (1100, 2), (50 * k, 0, 0)) for k in range(frames))
+    first.save(tmp_path / "a.webp", save_all=True, append_images=others)
+    enlarge = bound_to(lambda height, width: (16 * height, 16 * width), work)
+    message = r"b\.webp: 17600 x 32 pixels are more than WebP can hold, 16383 a side: write PNG"
+    with pytest.raises(PictureError, match=message):
+        upscale_file(tmp_path / "a.webp", tmp_path / "b.webp", enlarge)
+
+    def sixteen(pixels):
+        return pixels.repeat(16, axis=0).repeat(16, axis=1)
+
+    with pytest.raises(PictureError, match=message):  # also where that cannot be told beforehand
+        upscale_file(tmp_path / "a.webp", tmp_path / "b.webp", sixteen)
+
+
+def test_what_an_encoder_of_animations_cannot_do_is_one_line(monkeypatch, tmp_path):
+    def fail(*_):
+        raise RuntimeError("ERROR adding frame")
+
+    monkeypatch.setattr("minisr.images.animation.encode_frames", fail)
+    with pytest.raises(PictureError, match=r"b\.gif: cannot be encoded: ERROR adding frame"):
+        upscale_file(moving("GIF", 3)()[0], tmp_path / "b.gif", twice)
+
+
 def test_available_memory_is_told_on_linux_and_nowhere_else(monkeypatch, tmp_path):
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal: 9 kB\nMemAvailable:       2048 kB\n")

@@ -85,6 +85,20 @@ def test_a_job_and_its_preview(parser, tmp_path, capsys):
     assert probe(target)["streams"][0]["width"] == 128
 
 
+def test_a_preview_has_nothing_to_do_with_a_result_that_is_there(tmp_path, rng, capsys):
+    pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
+    models.save(ESPCN(2, channels=(4, 3), rng=rng), tmp_path / "w.safetensors")
+    make_clip(tmp_path / "film.mkv", frames=4)
+    (tmp_path / "film_x2.mkv").write_bytes(b"the result")
+    words = ["upscale", str(tmp_path / "film.mkv"), "-m", str(tmp_path / "w.safetensors")]
+    words += ["--preset", "ultrafast", "--preview", "0.1"]
+    assert main(words) == 0
+    assert (tmp_path / "film_x2.mkv").read_bytes() == b"the result"
+    assert probe(tmp_path / "film_x2_preview.mkv")["streams"][0]["width"] == 128
+    assert main(words) == 2  # now there is one
+    assert "film_x2_preview.mkv: exists already" in capsys.readouterr().err
+
+
 def test_a_target_that_is_there_is_replaced(parser, tmp_path):
     pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
     source = make_clip(tmp_path / "film.mkv", frames=3)

@@ -1,5 +1,6 @@
 """From what a person names to files: folders, patterns, links."""
 
+import contextlib
 import glob
 import os
 from dataclasses import dataclass
@@ -53,6 +54,9 @@ def find(inputs, is_wanted, recursive=False, leave_out=None):
     """
     search = _Search(is_wanted, recursive, leave_out and os.path.realpath(leave_out))
     for name in inputs:
+        if name == "":  # what a shell makes of a variable that is not set, and Path of it: "."
+            search.fault("'' is no name of a file or folder")
+            continue
         search.take(Path(name), str(name))
     return list(search.found.values()), search.faults
 
@@ -63,48 +67,63 @@ class _Search:
         self.found, self.faults = {}, []  # a dict keeps the order, and each file once
 
     def take(self, path, name):
+        with self._faults_of(path):
+            self._take(path, name)
+
+    def _take(self, path, name):
         if path.is_dir():
             count, faults = len(self.found), len(self.faults)
             self._enter(path, Path(), set())
             if (count, faults) == (len(self.found), len(self.faults)):
-                self._fault(f"{path}: expected a folder of pictures, found none in it")
+                self.fault(f"{path}: expected a folder of pictures, found none in it")
         elif path.exists():
             self._add(Found(path, Path(), named=True))
         elif path.is_symlink():
-            self._fault(f"{path}: is a link to nothing")
+            self.fault(f"{path}: is a link to nothing")
         elif glob.has_magic(name):
             matches = sorted(glob.glob(name, recursive=True))
             if not matches:
-                self._fault(f"{path}: no file has a name like this")
+                self.fault(f"{path}: no file has a name like this")
             for match in matches:
                 self.take(Path(match), "")
         else:
-            self._fault(f"{path}: expected a picture or a folder, found nothing there")
+            self.fault(f"{path}: expected a picture or a folder, found nothing there")
 
     def _enter(self, folder, way, entered):
         entered.add(os.path.realpath(folder))
         try:
             entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
         except OSError as error:
-            self._fault(f"{folder}: cannot be listed: {error.strerror or error}")
+            self.fault(f"{folder}: cannot be listed: {error.strerror or error}")
             return
         for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                real = os.path.realpath(entry)
-                if self.recursive and real not in (*entered, self.leave_out):
-                    self._enter(entry, way / entry.name, entered)
-            elif self.is_wanted(entry):
-                if entry.is_file():
-                    self._add(Found(entry, way, named=False))
-                elif entry.is_symlink():
-                    self._fault(f"{entry}: is a link to nothing")
+            if not entry.name.startswith("."):
+                with self._faults_of(entry):
+                    self._take_entry(entry, way, entered)
+
+    def _take_entry(self, entry, way, entered):
+        if entry.is_dir():
+            real = os.path.realpath(entry)
+            if self.recursive and real not in (*entered, self.leave_out):
+                self._enter(entry, way / entry.name, entered)
+        elif self.is_wanted(entry):
+            if entry.is_file():
+                self._add(Found(entry, way, named=False))
+            elif entry.is_symlink():
+                self.fault(f"{entry}: is a link to nothing")
+
+    @contextlib.contextmanager
+    def _faults_of(self, path):
+        """Take for a fault of this path alone what the system will not say of it."""
+        try:
+            yield
+        except OSError as error:  # in a folder that may not be entered; a name that is too long
+            self.fault(f"{path}: {error.strerror or error}")
 
     def _add(self, found):
         key = os.path.abspath(found.path)
         if key not in self.found or found.named > self.found[key].named:
             self.found[key] = found
 
-    def _fault(self, message):
+    def fault(self, message):
         self.faults.append(PictureError(message))

@@ -7,6 +7,7 @@ from typing import Any
 from minisr.batch import manifest as manifests
 from minisr.batch.targets import Job
 from minisr.errors import MinisrError, PictureError
+from minisr.images.software import is_minisrs, software_of
 
 
 class State(enum.Enum):
@@ -51,11 +52,13 @@ class Worker:
         Whether to make again what is done, and to replace what was not made here.
     stop : callable
         Returns whether to begin no more.
+    software : str or None
+        What a result says that it was made by, such as "minisr 1.0, espcn x3".
     """
 
-    def __init__(self, work, manifest, settings, overwrite, stop=lambda: False):
+    def __init__(self, work, manifest, settings, overwrite, stop=lambda: False, *, software=None):
         self.work, self.manifest, self.settings = work, manifest, settings
-        self.overwrite, self.stop = overwrite, stop
+        self.overwrite, self.stop, self.software = overwrite, stop, software
 
     def __call__(self, job):
         """Return the `Outcome` of a job; raise only what is no fault of its."""
@@ -72,16 +75,18 @@ class Worker:
         Raises
         ------
         PictureError
-            Its result would replace what was not made here.
+            Its result would replace what was not made here, or of something else.
         """
-        key = None
         if self.manifest is None or job.name is None:
-            state = manifests.FOREIGN if job.target.exists() else manifests.ABSENT
-        else:
-            state = self.manifest.state(job.name, None)
-            if (state != manifests.FOREIGN or self.overwrite) and job.source.is_file():
-                key = {"source": manifests.digest(job.source), **self.settings}
-                state = self.manifest.state(job.name, key)
+            if job.target.exists() and not self.overwrite:
+                self._check_made_alike(job)
+                return False, None
+            return True, None
+        key = None
+        state = self.manifest.state(job.name, None)
+        if (state != manifests.FOREIGN or self.overwrite) and job.source.is_file():
+            key = {"source": manifests.digest(job.source), **self.settings}
+            state = self.manifest.state(job.name, key)
         if self.overwrite:
             return True, key
         if state == manifests.FOREIGN:
@@ -90,6 +95,26 @@ class Worker:
                 "--overwrite replaces it"
             )
         return state != manifests.DONE, key
+
+    def _check_made_alike(self, job):
+        """Raise PictureError unless what is there says that it is the result."""
+        if job.chosen:  # it may be that of another picture
+            raise PictureError(f"{job.target}: exists already; --overwrite replaces it")
+        said = software_of(job.target)
+        if not is_minisrs(said):
+            raise PictureError(
+                f"{job.target}: exists already, and does not say that minisr made it; --overwrite "
+                "replaces it"
+            )
+        if self.software is None or _without_version(said) != _without_version(self.software):
+            raise PictureError(
+                f"{job.target}: exists already, made by {said}; --overwrite replaces it"
+            )
+        if job.target.stat().st_mtime < job.source.stat().st_mtime:
+            raise PictureError(
+                f"{job.target}: exists already, and is older than {job.source}; --overwrite makes "
+                "it again"
+            )
 
     def _do(self, job):
         needed, key = self.needs(job)
@@ -102,6 +127,10 @@ class Worker:
         if key is not None:
             self.manifest.finish(job.name, key)
         return Outcome(job, State.MADE, value)
+
+
+def _without_version(software):
+    return software.partition(", ")[2]
 
 
 def named(error, job):

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minisr.errors import PictureError, SettingsError
-from minisr.images.formats import WRITE_SUFFIXES
+from minisr.images.formats import READ_SUFFIXES, WRITE_SUFFIXES, format_of
+from minisr.images.software import is_minisrs, software_of
+from minisr.images.sources import naming
 
 
 @dataclass(frozen=True)
@@ -17,11 +19,14 @@ class Job:
     source, target : pathlib.Path
     name : str or None
         Of the target within the folder of results, with slashes; None where no folder was named.
+    chosen : bool
+        Whether a person has chosen the target's name, which then says nothing of the source.
     """
 
     source: Path
     target: Path
     name: str | None = None
+    chosen: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,31 @@ def folder_of(output, count):
     return path
 
 
+def results_among(found):
+    """Return those files that an earlier run, of whatever scale, has made of others of them.
+
+    Else each run would enlarge the results of those before, which a folder and a shell's pattern
+    have, too.
+
+    Parameters
+    ----------
+    found : list of minisr.batch.finding.Found
+
+    Returns
+    -------
+    list of minisr.batch.finding.Found
+        They are called like another file, with an ending, and say that minisr made them.
+    """
+    stems = {(one.path.parent, one.path.stem) for one in found}
+
+    def is_result(path):
+        beginnings = (path.stem[:length] for length in range(1, len(path.stem)))
+        is_called_so = any((path.parent, stem) in stems for stem in beginnings)
+        return is_called_so and is_minisrs(software_of(path))
+
+    return [one for one in found if is_result(one.path)]
+
+
 def jobs_of(found, output, naming):
     """Say where the result of each file goes.
 
@@ -89,7 +119,7 @@ def jobs_of(found, output, naming):
     Returns
     -------
     list of Job
-        Without files that an earlier run has made of others that a folder has.
+        Without files of a folder that are results of this very run, made by an earlier one.
 
     Raises
     ------
@@ -114,7 +144,9 @@ def _job(one, output, folder, naming):
     if folder is not None:
         target = folder / one.folder / name
         return Job(one.path, target, (one.folder / name).as_posix())
-    return Job(one.path, Path(output) if output is not None else one.path.with_name(name))
+    if output is not None:
+        return Job(one.path, Path(output), chosen=True)
+    return Job(one.path, one.path.with_name(name))
 
 
 def _check(jobs):
@@ -130,18 +162,27 @@ def _check(jobs):
             )
         if real in taken:
             raise SettingsError(
-                f"{taken[real]} and {job.source} would both become {job.target}; "
-                "choose another -o or --suffix"
+                f"{taken[real]} and {job.source} would both become {job.target}; enlarge them by "
+                "two commands, with another -o or --suffix each"
             )
         taken[real] = job.source
 
 
-def check_extension(path, extensions):
-    """Raise PictureError unless a path ends in what can be written."""
-    if path.suffix.lower() not in extensions:
-        raise PictureError(
-            f"{path}: cannot write pictures of kind '{path.suffix}': use {' '.join(WRITE_SUFFIXES)}"
-        )
+def check_extension(path, extension=None):
+    """Raise PictureError for a result of whose format its name says nothing, or another one.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    extension : str, optional
+        The format, where it is named apart: ".png", say. A name of no picture's, such as "x.tmp",
+        will then do.
+    """
+    if extension is None:
+        with naming(str(path)):
+            format_of(path.suffix)
+    elif path.suffix.lower() in {*READ_SUFFIXES} - {*format_of(extension).suffixes}:
+        raise PictureError(f"{path}: is no name for a {extension}; leave out --ext, or change -o")
 
 
 def _real(path):

@@ -10,7 +10,7 @@ from minisr.cli.upscale_batch import upscale_files
 from minisr.cli.upscale_pipe import is_piped, upscale_pipe
 from minisr.cli.upscale_video import add_video_options
 from minisr.errors import SettingsError
-from minisr.images.files import WRITE_SUFFIXES
+from minisr.images.formats import WRITE_SUFFIXES
 from minisr.scales import LARGEST, Enlarger
 from minisr.upscale import COLOURS
 from minisr.version import __version__
@@ -20,6 +20,8 @@ def upscale_command(arguments):
     """Enlarge pictures and videos."""
     if arguments.suffix is not None and any(letter in arguments.suffix for letter in "/\\\0"):
         raise SettingsError(f"--suffix is a part of a name, got {arguments.suffix!r}")
+    if arguments.output == "":  # what a shell makes of a variable that is not set
+        raise SettingsError("-o is a file, a folder or -, got ''")
     size = (arguments.height, arguments.width)
     if size != (None, None) and arguments.scale is not None:
         raise SettingsError("-s says how much larger, -W and -H how large; give one of the two")
@@ -48,9 +50,9 @@ def add_parser(commands):
         "-o",
         "--output",
         metavar="OUT",
-        help="a file, a folder, or - for standard output (default: NAME_xS.EXT beside each file). "
-        "A folder remembers what its results were made of; the same command, given again, makes "
-        "only what is missing or whose source has changed",
+        help="a file, a folder, or - for standard output (default: NAME_xS.EXT beside each file, "
+        "unless that is there already). A folder remembers what its results were made of; the same "
+        "command, given again, makes only what is missing or whose source has changed",
     )
     sub.add_argument("-r", "--recursive", action="store_true", help="enter folders in folders")
     how_large = sub.add_argument_group("how large")
@@ -122,7 +124,7 @@ def add_parser(commands):
     )
     files.add_argument(
         "--html",
-        type=Path,
+        type=page,
         metavar="FILE",
         help="also write a page to wipe between bicubic and the network on",
     )
@@ -157,6 +159,14 @@ def quality(text):
     if text not in map(str, range(1, 101)):
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 100, got {text}")
     return int(text)
+
+
+def page(text):
+    """Turn what follows ``--html`` into a path that is no picture's."""
+    path = Path(text)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise argparse.ArgumentTypeError(f"expected a name that ends in .html, got {text}")
+    return path
 
 
 def extension(text):

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from minisr.cli.common import (
 from minisr.cli.upscale_page import Page
 from minisr.cli.upscale_video import is_video, preview_of, upscale_video_job, video_suffix
 from minisr.errors import MinisrError, PictureError, SettingsError
-from minisr.images.files import READ_SUFFIXES, WRITE_SUFFIXES
+from minisr.images.formats import READ_SUFFIXES
 from minisr.images.probing import probe
 from minisr.images.sources import opened
 from minisr.threads import Threads
@@ -44,6 +45,11 @@ def upscale_files(arguments, enlarger, stamp):
     found, faults = find(arguments.pictures, _is_wanted, arguments.recursive, leave_out=folder)
     if len(found) > 1 and folder is not None and is_video(folder) and not folder.is_dir():
         raise SettingsError(f"{folder} is one video, but {len(found)} are given; name a folder")
+    results = set(targets.results_among(found))
+    found = [one for one in found if one not in results]
+    named = sum(one.named for one in results)
+    if named:
+        note(f"{named} of the files named are results of others of them, and are left out")
     jobs = targets.jobs_of(found, arguments.output, _naming(arguments, enlarger))
     if arguments.preview is not None:  # is made under another name, and remembered nowhere
         jobs = [
@@ -53,19 +59,20 @@ def upscale_files(arguments, enlarger, stamp):
     if not jobs and len(faults) == 1:
         raise faults[0]
     for job in jobs:
-        if not is_video(job.source) and arguments.extension is None:
-            targets.check_extension(job.target, WRITE_SUFFIXES)
+        if not is_video(job.source):
+            targets.check_extension(job.target, arguments.extension)
         if job.name is None and not job.target.parent.is_dir():
             raise SettingsError(f"{job.target}: cannot be written: no folder {job.target.parent}")
     folder = targets.folder_of(arguments.output, len(found))
     settings = _settings(arguments, enlarger, stamp) if folder is not None else {}
     if arguments.dry_run:
-        return _dry_run(jobs, faults, _reader(folder), settings, arguments.overwrite)
+        book = None if folder is None else manifest.Reader(folder)
+        return _dry_run(jobs, faults, _worker(arguments, book, settings, stamp))
     make_folder(folder if jobs else None)
     with contextlib.ExitStack() as stack:
         book = stack.enter_context(manifest.Manifest(folder)) if folder and jobs else None
         leftovers.clear([job.target for job in jobs], at_once=book is not None)
-        worker = running.Worker(None, book, settings, arguments.overwrite)
+        worker = _worker(arguments, book, settings, stamp)
         if jobs:
             missing = [job for job in jobs if not job.target.exists()]
             space.check(missing, functools.partial(_area, enlarger))
@@ -102,7 +109,9 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
 
     worker.work = enlarge_picture
     outcomes = []
-    with Interruptible() as stop, Bar(pictures) as bar:
+    # Of several, what has begun is ended. To wait for the end of one alone would save nothing.
+    interruptible = Interruptible() if len(pictures) > 1 else contextlib.nullcontext(lambda: False)
+    with interruptible as stop, Bar(pictures) as bar:
         worker.stop = stop
         # One picture alone is no job of the pool, which is to work on its parts.
         for outcome in map(do, pictures) if len(pictures) == 1 else pool.imap(do, pictures):
@@ -157,9 +166,11 @@ def _report(outcomes, faults, arguments, goes_on):
         note(f"error: {fault}")
     if faults:
         note(f"{len(faults)} of {total} pictures failed")
-    before = sum(outcome.state is State.DONE_BEFORE for outcome in outcomes)
-    if before:
-        note(f"{before} of {total} were done already; --overwrite makes them again")
+    before = [outcome.job for outcome in outcomes if outcome.state is State.DONE_BEFORE]
+    if before and total == 1:
+        note(f"{before[0].target}: is done already; --overwrite makes it again")
+    elif before:
+        note(f"{len(before)} of {total} were done already; --overwrite makes them again")
     left = sum(outcome.state is State.NOT_BEGUN for outcome in outcomes)
     if left:
         on = "; the same command goes on from there" if goes_on else ""
@@ -168,9 +179,8 @@ def _report(outcomes, faults, arguments, goes_on):
     return 0 if not faults else 2 if len(faults) == total else 1
 
 
-def _dry_run(jobs, faults, book, settings, overwrite):
+def _dry_run(jobs, faults, worker):
     """Print what would be done; return the exit status."""
-    worker = running.Worker(None, book, settings, overwrite)
     for job in jobs:
         try:
             words = f"-> {one_line(job.target)}" if worker.needs(job)[0] else "is done already"
@@ -182,9 +192,10 @@ def _dry_run(jobs, faults, book, settings, overwrite):
     return 1 if faults else 0
 
 
-def _reader(folder):
-    """Return the manifest of a folder for who only looks, or None."""
-    return None if folder is None else manifest.Reader(folder)
+def _worker(arguments, book, settings, stamp):
+    """Return what does jobs; what the work is, is said later."""
+    software = stamp.get("Software")
+    return running.Worker(None, book, settings, arguments.overwrite, software=software)
 
 
 def _is_wanted(path):
@@ -219,7 +230,7 @@ def _area(enlarger, path):
     try:
         with opened(path) as (file, kind):
             found = probe(file, kind, allow_large=True)
-        high, wide = enlarger.size_of(found.height, found.width)
+        sizes = found.results(enlarger.size_of)
     except (MinisrError, OSError):  # which will be said when it is its turn
         return 0
-    return high * wide / (found.height * found.width)
+    return min(map(math.prod, sizes)) / (found.height * found.width)

@@ -6,7 +6,7 @@ import numpy as np
 
 from minisr import images
 from minisr.cli.common import note
-from minisr.errors import MinisrError
+from minisr.errors import MinisrError, SettingsError
 from minisr.images.colour import without_alpha
 from minisr.report import Method, make_section, write_report
 from minisr.version import __version__
@@ -22,9 +22,17 @@ class Page:
     arguments : argparse.Namespace
         Of the command that is running.
     enlarger : minisr.scales.Enlarger
+
+    Raises
+    ------
+    SettingsError
+        The page cannot be written where it is to be: to learn that after the work is too late.
     """
 
     def __init__(self, arguments, enlarger):
+        if arguments.html.is_dir() or not arguments.html.parent.is_dir():
+            why = "is a folder" if arguments.html.is_dir() else f"no folder {arguments.html.parent}"
+            raise SettingsError(f"{arguments.html}: cannot be written: {why}")
         self.arguments, self.enlarger = arguments, enlarger
         self.sections, self.missing = {}, []
 
@@ -40,11 +48,11 @@ class Page:
                 return
             small, large = _alike(small, large)
             versions = {
-                "bicubic": images.to_8_bits(images.imresize(small / 255, large.shape[:2])),
+                "bicubic": _bicubic(small, large.shape[:2]),
                 self.enlarger.name: large,
             }
             self.sections[job.source] = make_section(str(job.source), versions)
-        except (MinisrError, OSError) as error:  # the result itself is there
+        except (MinisrError, OSError, MemoryError) as error:  # the result itself is there
             self.missing.append(f"{job.source} is not shown: {error}")
 
     def write(self, jobs):
@@ -69,6 +77,17 @@ class Page:
             ],
             notes=sorted(self.missing),
         )
+
+
+def _bicubic(small, size):
+    """Return a picture enlarged by bicubic; what nobody sees does not shine into what is seen."""
+    pixels = small / 255
+    if small.ndim == 2 or small.shape[2] == 3:
+        return images.to_8_bits(images.imresize(pixels, size))
+    colour, alpha = pixels[..., :-1], pixels[..., -1:]
+    large = images.imresize(np.concatenate([colour * alpha, alpha], axis=2), size).clip(0, 1)
+    large[..., :-1] /= large[..., -1:].clip(1 / 512)
+    return images.to_8_bits(large)
 
 
 def _alike(small, large):

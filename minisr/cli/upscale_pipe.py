@@ -6,7 +6,6 @@ from pathlib import Path
 from minisr.batch.targets import check_extension
 from minisr.cli.common import note
 from minisr.errors import PictureError, SettingsError
-from minisr.images.files import WRITE_SUFFIXES
 from minisr.threads import Threads
 from minisr.upscale import bound
 from minisr.upscale_file import upscale_file
@@ -56,8 +55,7 @@ def upscale_pipe(arguments, enlarger, stamp):
         except PictureError as error:
             raise PictureError(str(error).replace("the picture:", f"{source}:")) from error
     if target is None:
-        sys.stdout.buffer.write(done.content)
-        sys.stdout.buffer.flush()
+        _write_out(done.content)
     for line in done.notes:
         note(f"{source}: {line}")
     return 0
@@ -78,13 +76,23 @@ def _ends(arguments):
     target = Path(arguments.output)
     if target.is_dir():
         raise SettingsError(f"{target} is a folder: - has no name there; name a file, or -o -")
-    if arguments.extension is None:
-        check_extension(target, WRITE_SUFFIXES)
+    check_extension(target, arguments.extension)
     if not target.parent.is_dir():
         raise SettingsError(f"{target}: cannot be written: no folder {target.parent}")
     if target.exists() and not arguments.overwrite:
         raise PictureError(f"{target}: exists already; --overwrite replaces it")
     return source, target
+
+
+def _write_out(content):
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # whoever reads has seen enough
+        raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise PictureError(f"standard output: cannot be written: {reason}") from None
 
 
 def _is_terminal(stream):

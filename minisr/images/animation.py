@@ -2,10 +2,11 @@
 
 import struct
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
-from minisr.errors import PictureError
+from minisr.errors import MinisrError, PictureError
 from minisr.images import exif as exifs
 from minisr.images import webp_frames
 from minisr.images.encoders import encode_frames
@@ -15,7 +16,8 @@ from minisr.images.picture import Picture
 from minisr.images.png import chunks as png_chunks
 from minisr.images.png import frames as png_frames
 from minisr.images.reading import read_picture, upright
-from minisr.images.sources import check_size, explained
+from minisr.images.sources import check_size, explained, one_line
+from minisr.images.writing import check_sides
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,15 +138,16 @@ def encode_animation(frames, durations, plays, form, metadata=None, *, quality=N
         raise PictureError(f"{form.name} holds no animation: write GIF, WebP or PNG")
     frames = iter(frames)
     first = next(frames)
+    check_sides(first.shape[1], first.shape[0], form)
     metadata, notes = fitting(metadata or {}, form, first)
     times, more = _times(durations, form)
-    content, lost = encode_frames(form, _all(first, frames), times, plays, metadata, quality)
+    try:
+        content, lost = encode_frames(form, chain([first], frames), times, plays, metadata, quality)
+    except MinisrError:
+        raise
+    except (OSError, RuntimeError, ValueError) as error:  # as Pillow's encoders raise them
+        raise PictureError(f"cannot be encoded: {one_line(error)}") from None
     return content, (*notes, *more, *lost)
-
-
-def _all(first, frames):
-    yield first
-    yield from frames
 
 
 def _times(durations, form):

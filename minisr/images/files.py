@@ -4,9 +4,7 @@ import os
 from pathlib import Path
 
 from minisr.errors import PictureError
-from minisr.images.formats import READ_SUFFIXES, WRITE_SUFFIXES
-
-__all__ = ["READ_SUFFIXES", "WRITE_SUFFIXES", "find_pictures"]
+from minisr.images.formats import READ_SUFFIXES
 
 
 def find_pictures(paths):

@@ -3,7 +3,7 @@
 import struct
 from dataclasses import dataclass
 
-from minisr.errors import PictureError
+from minisr.errors import MinisrError, PictureError
 from minisr.images import pnm
 from minisr.images.sources import check_size
 from minisr.images.tiff.layout import layout_of, read_directory, size_of
@@ -32,6 +32,36 @@ class Probe:
     def nbytes(self):
         """Of the decoded pixels."""
         return self.width * self.height * self.channels * self.itemsize
+
+    def results(self, size_of):
+        """Return which sizes the picture may have when it is enlarged.
+
+        Which way up it is to be is not known before it is read, so it is taken both as it lies in
+        its file and on its side.
+
+        Parameters
+        ----------
+        size_of : callable
+            Takes height and width, and returns those of the result.
+
+        Returns
+        -------
+        list of (int, int)
+
+        Raises
+        ------
+        MinisrError
+            What ``size_of`` raises of both.
+        """
+        sizes, faults = [], []
+        for shape in ((self.height, self.width), (self.width, self.height)):
+            try:
+                sizes.append(size_of(*shape))
+            except MinisrError as error:
+                faults.append(error)
+        if not sizes:
+            raise faults[0]
+        return sizes
 
 
 def probe(file, form, *, allow_large=False):

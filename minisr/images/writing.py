@@ -115,9 +115,13 @@ def check_pixels(pixels, form, suffix):
         kind = "16 bits" if pixels.dtype == np.uint16 else "floats"
         where = "PNG, TIFF, PPM or PGM" if pixels.dtype == np.uint16 else "TIFF"
         raise PictureError(f"{suffix} holds no {kind}: write {where}, or convert to uint8")
-    height, width = pixels.shape[:2]
+    check_sides(pixels.shape[1], pixels.shape[0], form)
+
+
+def check_sides(width, height, form):
+    """Raise PictureError for a picture that is larger than a format can hold."""
     if max(width, height) > form.largest_side:
         raise PictureError(
-            f"{width} x {height} pixels are more than {suffix} can hold, "
+            f"{width} x {height} pixels are more than {form.name} can hold, "
             f"{form.largest_side} a side: write PNG or TIFF"
         )
