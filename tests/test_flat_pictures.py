@@ -87,7 +87,7 @@ def test_a_flat_place_in_a_picture_is_flat_and_its_edge_is_no_seam(enlarger, rng
         np.float32(240) + np.mgrid[:40, :40][1] // 2
     )  # steps of one level in every other column
     steps = np.diff(minisr.upscale(gently / 255, model=enlarger)[30:90, 30:90] * 255, axis=1)
-    assert np.abs(steps - 1 / 6).max() < 0.5  # no jump of its own
+    assert np.abs(steps - 1 / 6).max() < 1  # no jump of its own
 
 
 @pytest.mark.parametrize(

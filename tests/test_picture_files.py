@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from minisr.errors import PictureError
-from minisr.images import files, find_pictures, read_picture, write_picture
+from minisr.images import find_pictures, formats, read_picture, write_picture
 
 
 def png_bytes(width, height, depth, colour, rows, transparency=b""):
@@ -390,7 +390,7 @@ def test_where_there_are_no_pictures_it_says_so(tmp_path):
 
 
 def test_every_suffix_that_is_written_is_also_found():
-    assert set(files.WRITE_SUFFIXES) <= set(files.READ_SUFFIXES)
+    assert set(formats.WRITE_SUFFIXES) <= set(formats.READ_SUFFIXES)
 
 
 def test_importing_pictures_does_not_import_their_libraries():
