@@ -101,7 +101,7 @@ class Disturbance:
             return 0.0, 0.0
         total = sum(ticks) / os.sysconf("SC_CLK_TCK")
         idle = (ticks[3] + ticks[4]) / os.sysconf("SC_CLK_TCK")  # without work, and for disks
-        return total - idle - time.process_time(), total
+        return total - idle - sum(os.times()[:4]), total  # ours, and our children's
 
     def share(self):
         """Return the share of others since the last call; zero where nobody knows."""

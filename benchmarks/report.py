@@ -20,12 +20,13 @@ import startup
 import time_to_quality
 import training
 import upsamplers
+import video
 from measure import markdown
 
 FOLDER = Path(__file__).parent
 NAMES = (
     *("inference", "inference_thinsr", "training", "layers", "startup", "scaling", "upsamplers"),
-    *("time_to_quality", "quality", "peers_quality"),
+    *("time_to_quality", "quality", "peers_quality", "video"),
 )
 
 
@@ -72,6 +73,10 @@ def tables(name, report):
             yield f"**x{part['scale']}**"
             yield quality.table(part["sets"])
         yield quality.legend()
+    elif name == "video":
+        yield f"**{report['title']}**"
+        yield markdown(report["rows"], video.COLUMNS)
+        yield f"In words: {'; '.join(report['summary'])}."
     elif name == "peers_quality":
         for scale in (2, 3, 4):
             yield f"**x{scale}**"

@@ -9,6 +9,7 @@ from minisr.data import make_pair
 from minisr.errors import PictureError, ShapeError
 from minisr.images import imresize, luma, read_picture, to_8_bits
 from minisr.images.colour import full_to_studio, studio_to_full, without_alpha
+from minisr.scales import Enlarger
 from minisr.upscale import upscale
 
 
@@ -129,7 +130,7 @@ def score_methods(pixels, scale, models, protocol, threads=None, low=None):
         if model is None:
             prediction = protocol.bicubic(given, scale)
         elif shrunk.ndim == 3:
-            prediction = upscale(shrunk, model=model, threads=threads)
+            prediction = upscale(shrunk, model=Enlarger(model, as_trained=True), threads=threads)
         else:
             prediction = predict_luma(model, given[None], threads, made_in)
         seconds = time.perf_counter() - began

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from minisr import ESPCN, checkpoint, cli, runs
+from minisr import ESPCN, checkpoint, cli, models, runs
 from minisr.cli.common import Interruptible
 from minisr.images import read_picture, write_picture
 
@@ -44,7 +44,9 @@ def test_upscale_with_what_comes_along(folder, tmp_path):
 def test_upscale_a_folder_into_a_folder(folder, weights, tmp_path):
     out = tmp_path / "new" / "large"
     assert run("upscale", folder, "-o", out, "-m", weights, "-j", 2) == 0
-    assert sorted(file.name for file in out.iterdir()) == ["0_x2.png", "1_x2.png", "2_x2.png"]
+    assert sorted(file.name for file in out.glob("*.*")) == [
+        *(".minisr-manifest.jsonl", "0_x2.png", "1_x2.png", "2_x2.png"),
+    ]
 
 
 def test_upscale_beside_the_picture_is_the_default(weights, tmp_path):
@@ -83,7 +85,7 @@ def test_one_bad_picture_does_not_stop_the_others(folder, weights, tmp_path, cap
     lines = capsys.readouterr().err.splitlines()
     assert "bad.png: not a picture" in lines[0]
     assert lines[1] == "minisr: 1 of 4 pictures failed"
-    assert len(list(out.iterdir())) == 3
+    assert len(list(out.glob("*.png"))) == 3
 
 
 def test_where_all_pictures_are_bad_nothing_is_done(weights, tmp_path):
@@ -119,8 +121,10 @@ def test_mistakes_in_upscale(folder, weights, tmp_path, capsys):
     assert "expected a folder of pictures" in error(tmp_path / "empty")
     assert "text.png: not a picture" in error(tmp_path / "text.png", "-m", weights)
     assert "cut.png: cannot be read" in error(tmp_path / "cut.png", "-m", weights)
-    assert "no weights of thinsr-small x7" in error(picture, "-s", 7)
-    assert "w.safetensors enlarges x2, not x3" in error(picture, "-s", 3, "-m", weights)
+    assert "there are no weights of edsr x3" in error(picture, "-m", "edsr")
+    models.save(ESPCN(3, channels=(4, 3)), tmp_path / "x3.safetensors")
+    three = tmp_path / "x3.safetensors"
+    assert "x3.safetensors enlarges x3, not x4" in error(picture, "-s", 4, "-m", three)
     assert "is a folder; a run's weights are in" in error(picture, "-m", tmp_path / "empty")
     assert "bad.safetensors is no safetensors" in error(picture, "-m", tmp_path / "bad.safetensors")
     assert "no such file of weights; networks that come along: espcn" in error(picture, "-m", "vd")
@@ -157,7 +161,7 @@ def test_options_that_do_not_exist_end_in_two(capsys):
         (["upscale"], "the following arguments are required: IN"),
         (["frobnicate"], "invalid choice: 'frobnicate'"),
         (["upscale", "a.png", "--device", "tpu"], "invalid choice: 'tpu'"),
-        (["upscale", "a.png", "-s", "0"], "expected an integer from 2 to 8, got 0"),
+        (["upscale", "a.png", "-s", "0"], "expected a number above 1, at most 16, got 0"),
         (["evaluate", "a.png", "-s", "0"], "expected an integer from 2 to 8, got 0"),
         (["train", "a.png", "-o", "run", "-s", "9"], "expected an integer from 2 to 8, got 9"),
         ([], "required"),

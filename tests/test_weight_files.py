@@ -163,7 +163,7 @@ def test_shipped_networks_can_be_listed_and_made(rng):
         training = metadata["training"]
         assert training["pictures"]
         assert training["config"]["upscale_factor"] == scale
-        assert "/" not in json.dumps(training["pictures"]), "no path of somebody's machine"
+        assert not [p for p in training["pictures"] if p.startswith(("/", ".", "~")) or ":" in p]
 
 
 def test_espcn_from_pretrained_is_the_shipped_network(rng):

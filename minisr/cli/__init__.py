@@ -1,6 +1,7 @@
 """The command line: one file a subcommand; every error is one line."""
 
 import sys
+import warnings
 
 from minisr.cli import convert, data, demo, evaluate, train, upscale
 from minisr.cli.common import INTERRUPTED, Parser, one_line
@@ -25,6 +26,8 @@ def main(argv=None):
     """
     if argv is None and sys.stdout is not None:  # names may have letters that a console has not
         sys.stdout.reconfigure(errors="backslashreplace")
+    if not sys.warnoptions:  # of damaged metadata; what is lost by it is said in one line
+        warnings.filterwarnings("ignore", module=r"PIL\.")
     arguments = _parser().parse_args(argv)
     arguments.words = sys.argv[1:] if argv is None else argv  # for those who say how they were made
     try:

@@ -24,7 +24,7 @@ from minisr.errors import PictureError, SettingsError
 from minisr.evaluation import pictures_of, score_methods
 from minisr.figures import Figures, short_names
 from minisr.images import find_pictures, read_picture
-from minisr.images.files import READ_SUFFIXES
+from minisr.images.formats import READ_SUFFIXES
 from minisr.protocols import DIFFERENCES, PROTOCOLS
 from minisr.report import make_section
 from minisr.threads import Threads

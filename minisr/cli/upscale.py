@@ -1,117 +1,179 @@
-"""``minisr upscale``."""
+"""``minisr upscale``: its options. The work is in `upscale_batch` and `upscale_pipe`."""
 
+import argparse
+import math
 from pathlib import Path
 
-from tqdm import tqdm
-
 from minisr import models
-from minisr.cli.common import (
-    add_command,
-    add_device,
-    add_threads,
-    load_model,
-    make_folder,
-    no_bar,
-    note,
-    scale,
-    threads_within,
-)
-from minisr.errors import PictureError, SettingsError
-from minisr.images import find_pictures, read_picture, write_picture
-from minisr.images.files import WRITE_SUFFIXES
-from minisr.threads import Threads
-from minisr.upscale import upscale
+from minisr.cli.common import add_command, add_device, add_threads
+from minisr.cli.upscale_batch import upscale_files
+from minisr.cli.upscale_pipe import is_piped, upscale_pipe
+from minisr.cli.upscale_video import add_video_options
+from minisr.errors import SettingsError
+from minisr.images.formats import WRITE_SUFFIXES
+from minisr.scales import LARGEST, Enlarger
+from minisr.upscale import COLOURS
+from minisr.version import __version__
 
 
 def upscale_command(arguments):
-    """Enlarge pictures."""
-    files = find_pictures(arguments.pictures)
-    model = load_model(arguments.model, arguments.scale, arguments.device)
-    outputs = _outputs(files, arguments.output, model.upscale_factor)
-
-    def enlarge(job):
-        source, target = job
-        try:
-            picture = read_picture(source)
-            large = upscale(picture.pixels, model=model, threads=within)
-            write_picture(target, large, picture.metadata)
-        except PictureError as error:
-            named = str(error) if str(source) in str(error) else f"{source}: {error}"
-            return PictureError(named)
-        return None
-
-    with Threads(arguments.threads) as pool:
-        within = threads_within(pool, files)
-        done = pool.imap(enlarge, zip(files, outputs, strict=True))
-        faults = [fault for fault in tqdm(done, total=len(files), disable=no_bar(files)) if fault]
-    if len(files) == 1 and faults:
-        raise faults[0]
-    for fault in faults:
-        note(f"error: {fault}")
-    if faults:
-        note(f"{len(faults)} of {len(files)} pictures failed")
-        return 2 if len(faults) == len(files) else 1
-    return 0
-
-
-def _outputs(files, output, scale):
-    """Return where each result goes; make the folder where one is meant."""
-    folder = None if output is None else Path(output)
-    names_a_file = (
-        folder is not None and folder.suffix and not folder.is_dir() and output[-1] not in "/\\"
+    """Enlarge pictures and videos."""
+    if arguments.suffix is not None and any(letter in arguments.suffix for letter in "/\\\0"):
+        raise SettingsError(f"--suffix is a part of a name, got {arguments.suffix!r}")
+    if arguments.output == "":  # what a shell makes of a variable that is not set
+        raise SettingsError("-o is a file, a folder or -, got ''")
+    size = (arguments.height, arguments.width)
+    if size != (None, None) and arguments.scale is not None:
+        raise SettingsError("-s says how much larger, -W and -H how large; give one of the two")
+    enlarger = Enlarger(
+        arguments.model,
+        arguments.scale,
+        None if size == (None, None) else size,
+        arguments.device,
     )
-    if names_a_file and len(files) == 1:
-        targets = [folder]
-    elif names_a_file and folder.suffix.lower() in WRITE_SUFFIXES:
-        raise SettingsError(f"{folder} is one picture, but {len(files)} are given; name a folder")
-    else:
-        targets = [
-            (folder or file.parent) / f"{file.stem}_x{scale}{_suffix_for(file)}" for file in files
-        ]
-        make_folder(folder)
-    sources = {file.resolve(): file for file in files}
-    taken = {}
-    for source, target in zip(files, targets, strict=True):
-        if target.suffix.lower() not in WRITE_SUFFIXES:
-            raise PictureError(
-                f"{target}: cannot write pictures of kind '{target.suffix}': "
-                f"use {' '.join(WRITE_SUFFIXES)}"
-            )
-        if not target.parent.is_dir():
-            raise SettingsError(f"{target}: cannot be written: no folder {target.parent}")
-        if target.resolve() in sources:
-            replaced = sources[target.resolve()]
-            raise SettingsError(
-                f"the result of {source} would replace the picture {replaced}; choose another -o"
-            )
-        if target in taken:
-            raise SettingsError(f"{taken[target]} and {source} would both become {target}")
-        taken[target] = source
-    return targets
-
-
-def _suffix_for(file):
-    return file.suffix if file.suffix.lower() in WRITE_SUFFIXES else ".png"
+    stamp = (
+        {} if arguments.no_stamp else {"Software": f"minisr {__version__}, {enlarger.description}"}
+    )
+    return (upscale_pipe if is_piped(arguments) else upscale_files)(arguments, enlarger, stamp)
 
 
 def add_parser(commands):
     """Describe the command to argparse."""
-    sub = add_command(commands, "upscale", upscale_command, "Enlarge pictures.")
-    add_threads(sub)
-    sub.add_argument("pictures", nargs="+", type=Path, metavar="IN", help="pictures and folders")
+    sub = add_command(commands, "upscale", upscale_command, "Enlarge pictures and videos.")
+    sub.add_argument(
+        "pictures",
+        nargs="+",
+        metavar="IN",
+        help="files, folders, patterns such as 'shots/*.png', or - for standard input",
+    )
     sub.add_argument(
         "-o",
         "--output",
         metavar="OUT",
-        help="a file, or a folder for NAME_xS.EXT (default: beside each picture)",
+        help="a file, a folder, or - for standard output (default: NAME_xS.EXT beside each file, "
+        "unless that is there already). A folder remembers what its results were made of; the same "
+        "command, given again, makes only what is missing or whose source has changed",
     )
-    sub.add_argument(
-        "-s", "--scale", type=scale, metavar="S", help="default: 3, or that of the file of weights"
+    sub.add_argument("-r", "--recursive", action="store_true", help="enter folders in folders")
+    how_large = sub.add_argument_group("how large")
+    how_large.add_argument(
+        "-s",
+        "--scale",
+        type=scale,
+        metavar="S",
+        help=f"any number above 1, at most {LARGEST} (default: 3, or that of the file of weights)",
     )
-    sub.add_argument(
+    how_large.add_argument(
+        "-W", "--width", type=side, metavar="N", help="pixels of the result; the height follows"
+    )
+    how_large.add_argument(
+        "-H", "--height", type=side, metavar="N", help="the same of its height; or give both"
+    )
+    how = sub.add_argument_group("how")
+    how.add_argument(
         "-m",
         "--model",
         default=models.DEFAULT,
         help="a network that comes along, or a file of weights (default: %(default)s)",
     )
-    add_device(sub)
+    how.add_argument(
+        "--colour",
+        "--color",
+        choices=COLOURS,
+        default="luma",
+        help="what goes through the network: luma, or R, G and B each by itself, which takes three "
+        "times as long (default: luma)",
+    )
+    add_threads(how)
+    add_device(how)
+    files = sub.add_argument_group("files")
+    files.add_argument(
+        "--suffix",
+        metavar="TEXT",
+        help="what the names of results end in, with {scale} for the scale (default: _x{scale})",
+    )
+    files.add_argument(
+        "--ext",
+        "-f",
+        "--format",
+        dest="extension",
+        type=extension,
+        metavar="EXT",
+        help="the format of results, such as png (default: that of OUT or of the source)",
+    )
+    files.add_argument(
+        "--quality",
+        type=quality,
+        metavar="Q",
+        help="of JPEG and WebP, 1 to 100 (default: as the source, or 95)",
+    )
+    files.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="make again what is done, and replace what is there",
+    )
+    files.add_argument(
+        "--no-stamp",
+        action="store_true",
+        help="do not write version, network and scale into the metadata",
+    )
+    files.add_argument(
+        "--allow-large",
+        action="store_true",
+        help="read pictures of more than 179 megapixels, which may be traps",
+    )
+    files.add_argument(
+        "--html",
+        type=page,
+        metavar="FILE",
+        help="also write a page to wipe between bicubic and the network on",
+    )
+    files.add_argument(
+        "--dry-run", action="store_true", help="print what would be done, and do nothing"
+    )
+    add_video_options(sub)
+
+
+def scale(text):
+    """Turn what follows ``-s`` into a number; argparse prints the error."""
+    try:
+        value = float(text.removeprefix("x"))
+    except ValueError:
+        value = math.nan
+    if not 1 < value <= LARGEST:
+        raise argparse.ArgumentTypeError(
+            f"expected a number above 1, at most {LARGEST}, got {text}"
+        )
+    return value
+
+
+def side(text):
+    """Turn a width or height into a whole number."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"expected a whole number of pixels, got {text}")
+    return int(text)
+
+
+def quality(text):
+    """Turn what follows ``--quality`` into a whole number."""
+    if text not in map(str, range(1, 101)):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 100, got {text}")
+    return int(text)
+
+
+def page(text):
+    """Turn what follows ``--html`` into a path that is no picture's."""
+    path = Path(text)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise argparse.ArgumentTypeError(f"expected a name that ends in .html, got {text}")
+    return path
+
+
+def extension(text):
+    """Turn what follows ``--ext`` into a suffix that can be written."""
+    suffix = f".{text.lower().removeprefix('.')}"
+    if suffix not in WRITE_SUFFIXES:
+        raise argparse.ArgumentTypeError(
+            f"cannot write pictures of kind '{text}': use {' '.join(WRITE_SUFFIXES)}"
+        )
+    return suffix

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from minisr.datasets.download import download, require_pooch
 from minisr.errors import DatasetError, SettingsError
-from minisr.images.files import READ_SUFFIXES
+from minisr.images.formats import READ_SUFFIXES
 
 
 class Web:

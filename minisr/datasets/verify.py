@@ -8,7 +8,7 @@ from minisr.datasets import hashes
 from minisr.datasets.catalogue import BSD100_NAMES, DATASETS
 from minisr.datasets.origins import find
 from minisr.errors import DatasetError, SettingsError
-from minisr.images.files import READ_SUFFIXES
+from minisr.images.formats import READ_SUFFIXES
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ max_unpool2d(x, indices, out)                            (N,C,h,w), both -> (N,C
 max_unpool2d_backward(dout, indices, dx)                 (N,C,H,W) (N,C,h,w) -> (N,C,h,w)
 resample_forward(x, index, weight, axis, out)            an axis of H or W -> one of L; (L,P) both
 resample_backward(dout, index, weight, axis, dx)         the transpose: L back to H or W
+subtract_by_level(x, table, rows, columns, out)          (N,1,H,W) (L+1,P,Q,R,R) (H,) (W,)
+                                                         (N,1,H*R,W*R)
 batch_statistics(x, mean, variance)                      (N,C,H,W) -> (C,) each, variance biased
 batch_norm_forward(x, mean, variance, weight, bias,      (N,C,H,W) (C,) ... -> (N,C,H,W)
 epsilon, out)
@@ -75,6 +77,12 @@ zero elsewhere, which makes it also the gradient of pooling.
 
 Resampling is out[i] = sum over p of weight[i, p] * x[index[i, p]] along an axis, 2 or 3; ``index``
 is of intp and ``weight`` of the arrays' dtype.
+
+``table`` says for L + 1 intensities, from 0 to 1 in equal steps, and for P x Q places what is
+subtracted from the R x R pixels of ``out`` that a pixel of ``x`` has become: between two
+intensities what lies between theirs, beyond 0 and 1 what is said of these. ``rows`` and
+``columns``, intp, are the places of the pixels of ``x``. ``x`` and ``out`` may be views of larger
+arrays.
 
 ``stack`` returns None where a backend can do no better than to be called layer by layer. Otherwise
 it returns an object for a list of `Stage`, convolutions that keep height and width, and a pixel

@@ -268,6 +268,18 @@ def resample_backward(dout, index, weight, axis, dx):
     np.add.at(np.moveaxis(dx, axis, -1), (..., index), shares)
 
 
+def subtract_by_level(x, table, rows, columns, out):
+    """Take table[level, place], between levels linearly, off the R x R pixels that x became."""
+    steps, R = len(table) - 1, table.shape[-1]
+    place = np.clip(x[:, 0] * x.dtype.type(steps), 0, steps)
+    level = np.minimum(place.astype(np.intp), steps - 1)
+    part = (place - level).astype(x.dtype)[..., None, None]
+    low, high = (table[found, rows[:, None], columns] for found in (level, level + 1))
+    N, H, W = level.shape
+    found = low + part * (high - low)  # (N, H, W, R, R)
+    out[:, 0] -= found.transpose(0, 1, 3, 2, 4).reshape(N, H * R, W * R)
+
+
 def batch_statistics(x, mean, variance):
     """Take each channel's mean and biased variance over samples and pixels."""
     mean[...] = x.mean(axis=(0, 2, 3), dtype=np.float64)

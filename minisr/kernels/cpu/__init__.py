@@ -24,6 +24,7 @@ from minisr.kernels.cpu.convolution import (
     conv2d_backward_params,
     conv2d_forward,
 )
+from minisr.kernels.cpu.levels import subtract_by_level
 from minisr.kernels.cpu.losses import charbonnier_loss, l1_loss, mse_loss
 from minisr.kernels.cpu.nearest import nearest_upsample, nearest_upsample_backward
 from minisr.kernels.cpu.pooling import max_pool2d, max_unpool2d, max_unpool2d_backward
@@ -74,6 +75,7 @@ __all__ = [
     "sigmoid_backward",
     "sigmoid_forward",
     "stack",
+    "subtract_by_level",
     "tanh_backward",
     "tanh_forward",
     "zeros",

@@ -1,0 +1,153 @@
+"""How many frames a second a video of 640 x 360 becomes one of 1920 x 1080.
+
+Beside the network alone, frame by frame as in inference.py, and beside ffmpeg's own lanczos with
+the same encoder. "without encoder" decodes, enlarges and throws away; what is left to the whole is
+what the encoder costs. All take turns, with the same clip, network and number of threads.
+"""
+
+import shutil
+import subprocess
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from measure import describe, environment, interleave, parser, plot_bars, print_table, write_json
+
+from minisr.scales import Enlarger
+from minisr.threads import Threads
+from minisr.video import upscale_video
+from minisr.video.picture import FrameEnlarger
+from minisr.video.pipeline import ahead, in_order
+from minisr.video.plan import make_plan
+from minisr.video.source import Source
+
+HEIGHT, WIDTH, SCALE = 360, 640, 3
+CRF = 18
+COLUMNS = ["way", "frames/s", "ms a frame", "of network alone"]
+NETWORK, ENLARGER, BARE = "network alone", "enlarger alone", "minisr without encoder"
+WHOLE, LANCZOS = "minisr, h264 {}", "ffmpeg lanczos, h264 {}"
+
+
+def make_clip(path, frames):
+    """Write a clip of something like leaves in the wind: smooth shapes, edges and noise."""
+    import av  # not above: the report of what has been measured needs no PyAV
+
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    grain = rng.normal(0, 3, (HEIGHT, WIDTH + 2 * frames))
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=Fraction(25), options={"crf": "18"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for n in range(frames):
+            shapes = np.sin((x + 2 * n) / 17 + 3 * np.sin(y / 29)) * np.cos((y - n) / 13)
+            luma = 110 + 60 * shapes + 30 * (shapes > 0.4) + grain[:, 2 * n : 2 * n + WIDTH]
+            planes = [luma.clip(16, 235).astype(np.uint8)]
+            planes += [np.full((HEIGHT // 2, WIDTH // 2), level, np.uint8) for level in (110, 140)]
+            frame = av.VideoFrame.from_ndarray(
+                np.concatenate([plane.reshape(-1, WIDTH) for plane in planes]), "yuv420p"
+            )
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+
+
+def ways(clip, folder, frames, threads, presets, model="espcn"):
+    """Return what is timed: a callable a way, each making all frames."""
+    enlarger = Enlarger(model, scale=SCALE)
+    network = enlarger.network(SCALE)
+    low = np.random.default_rng(0).random((HEIGHT, WIDTH), np.float32)
+    plan = make_plan(clip, folder / "x.mkv", enlarger, None, None, None, None, None, threads.count)
+
+    def bare(workers, within):
+        make = FrameEnlarger(plan, within)
+        decoded = ahead(Source(clip, plan.facts).frames(), 2)
+        made = in_order(lambda item: make(item[0], item[1]), decoded, workers)
+        assert sum(1 for _ in ahead(made, 2)) == frames
+
+    def whole(preset):
+        made = upscale_video(
+            *(clip, folder / f"{preset}.mkv", enlarger),
+            **{"codec": "h264", "crf": CRF, "preset": preset, "threads": threads},
+            **{"overwrite": True, "stamp": "the same"},
+        )
+        assert made == frames
+
+    def lanczos(preset):
+        scaling = f"scale={SCALE * WIDTH}:{SCALE * HEIGHT}:flags=lanczos"
+        words = ["-i", str(clip), "-vf", scaling, "-c:v", "libx264", "-preset", preset]
+        words += ["-crf", str(CRF), "-threads", str(threads.count), str(folder / "ffmpeg.mkv")]
+        subprocess.run(["ffmpeg", "-v", "error", "-y", *words], check=True)
+
+    found = {
+        NETWORK: lambda: [network(low[None, None], threads) for _ in range(frames)],
+        ENLARGER: lambda: [enlarger.plane(low, threads) for _ in range(frames)],
+        BARE: lambda: bare(threads.count, Threads(1)),
+        f"{BARE}, all threads in a frame": lambda: bare(1, threads),
+    }
+    if not shutil.which("ffmpeg"):
+        print("  skipped: ffmpeg, which is not there")
+    for preset in presets:
+        found[WHOLE.format(preset)] = lambda preset=preset: whole(preset)
+        if shutil.which("ffmpeg"):
+            found[LANCZOS.format(preset)] = lambda preset=preset: lanczos(preset)
+    return found
+
+
+def summary(times, presets):
+    """Yield in words what the table is made for; times are milliseconds a frame, by way."""
+    share = times[NETWORK] / times[BARE]
+    yield f"without its encoder, minisr has {share:.0%} of the network's frames a second"
+    for preset in presets:
+        whole, lanczos = times[WHOLE.format(preset)], times.get(LANCZOS.format(preset))
+        text = f"the encoder at {preset} costs {whole - times[BARE]:.1f} ms a frame"
+        if lanczos is not None:
+            text += f"; with it, minisr has {lanczos / whole:.0%} of lanczos' frames a second"
+        yield text
+
+
+def main():
+    options = parser(__doc__)
+    options.add_argument("-m", "--model", default="espcn", help="the network (default: espcn)")
+    options.add_argument("--frames", type=int, default=100, help="of the clip")
+    options.add_argument("--presets", nargs="+", default=["ultrafast"], help="of the encoder")
+    options.add_argument("--rounds", type=int, default=5, help="at least")
+    arguments = options.parse_args()
+    frames = min(arguments.frames, 40) if arguments.short else arguments.frames
+    rounds = 3 if arguments.short else arguments.rounds
+    about = environment(arguments.threads, ["numpy", "numba", "av"])
+    describe(about)
+    with tempfile.TemporaryDirectory() as name, Threads(arguments.threads) as threads:
+        folder = Path(name)
+        make_clip(folder / "clip.mp4", frames)
+        peers = ways(
+            *(folder / "clip.mp4", folder, frames, threads, arguments.presets, arguments.model)
+        )
+        times = interleave(peers, 1, least=rounds)
+    each = {way: 1e3 * median(seconds) / frames for way, seconds in times.items()}
+    rows = [
+        {
+            "way": way,
+            "frames/s": round(1e3 / ms, 1),
+            "ms a frame": round(ms, 2),
+            "of network alone": round(each[NETWORK] / ms, 3),
+        }
+        for way, ms in each.items()
+    ]
+    title = f"{arguments.model}, {WIDTH} x {HEIGHT} to {SCALE * WIDTH} x {SCALE * HEIGHT}"
+    title += f", a clip of {frames} frames"
+    words = list(summary(each, arguments.presets))
+    print(f"\n{title}")
+    print_table(rows, COLUMNS)
+    for line in words:
+        print(f"  {line}")
+    if arguments.json:
+        report = {"environment": about, "title": title, "rows": rows, "summary": words}
+        write_json(arguments.json, report)
+    if arguments.plot:
+        bars = [(row["way"], row["frames/s"], f"{row['frames/s']}") for row in rows]
+        plot_bars(arguments.plot, "Frames a second", {title: bars}, "frames/s")
+
+
+if __name__ == "__main__":
+    main()

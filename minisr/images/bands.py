@@ -1,0 +1,178 @@
+"""Pictures larger than memory: rows out of a file, and rows into one, a band at a time.
+
+TIFF and PNM alone: their samples lie in rows, or in tiles, that can be found without the others.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minisr.images import pnm
+from minisr.images.reading import finished
+from minisr.images.sources import explained
+from minisr.images.tiff import rows as tiff_rows
+from minisr.images.tiff.layout import CMYK, layout_of, read_directory
+from minisr.images.tiff.metadata import read as read_tiff_metadata
+from minisr.images.tiff.writing import TiffWriter
+
+# Bands begin at rows that are multiples of this. Kernels that make several rows at a time begin
+# anew every few rows of a picture, and round otherwise elsewhere.
+_ANCHOR = 16
+
+
+@dataclass(frozen=True)
+class RowReader:
+    """Rows out of an open file.
+
+    Attributes
+    ----------
+    file : binary file
+    shape : tuple of int
+        Of the whole picture: (H, W) or (H, W, C).
+    dtype : numpy.dtype
+    read : callable
+        Takes the file, the layout, and two rows.
+    layout : minisr.images.pnm.Header or minisr.images.tiff.layout.Layout
+    metadata, notes
+        As in `Picture`.
+    """
+
+    file: object
+    shape: tuple
+    dtype: np.dtype
+    read: callable
+    layout: object
+    metadata: dict = field(default_factory=dict)
+    notes: tuple = ()
+
+    def rows(self, start, stop):
+        """Return rows from ``start`` until before ``stop``: ndarray, as in `Picture`."""
+        with explained(self.file):
+            return self.read(self.file, self.layout, start, stop)
+
+    def is_opaque(self, rows):
+        """Return whether nothing shines through anywhere, looking at so many rows at a time."""
+        if len(self.shape) == 2 or self.shape[2] == 3:
+            return True
+        full = 1 if self.dtype.kind == "f" else np.iinfo(self.dtype).max
+        starts = range(0, self.shape[0], rows)
+        bands = (self.rows(start, min(start + rows, self.shape[0])) for start in starts)
+        return all((band[..., -1] == full).all() for band in bands)
+
+
+def row_reader(file, form):
+    """Return a `RowReader` of an open file; None where its rows cannot be had one by one.
+
+    Parameters
+    ----------
+    file : binary file
+    form : str
+        The name of its format.
+    """
+    if form == "PNM":
+        header = pnm.read_header(file)
+        if header.plain:
+            return None
+        shape = (header.height, header.width, 3)[: 3 if header.channels == 3 else 2]
+        return RowReader(file, shape, header.dtype, pnm.read_rows, header)
+    if form != "TIFF":
+        return None
+    directory = read_directory(file)
+    layout = layout_of(directory)
+    if layout is None or layout.colour == CMYK or layout.dtype.itemsize == 8:
+        return None
+    metadata, notes, orientation = read_tiff_metadata(file, directory)
+    if orientation != 1:  # the first row is not the first in the file
+        return None
+    if directory.next:
+        notes.append("only the first of its pages was read")
+    first = tiff_rows.read_rows(file, layout, 0, 1)
+    whole = finished(first, metadata, notes, "TIFF", 1)
+    return RowReader(
+        *(file, (layout.height, *first.shape[1:]), first.dtype),
+        *(tiff_rows.read_rows, layout, whole.metadata, whole.notes),
+    )
+
+
+class _PnmWriter:
+    """Write the rows of a PGM or PPM in order."""
+
+    def __init__(self, file, shape, dtype, metadata):
+        self._file = file
+        file.write(pnm.header_for(shape, dtype))
+
+    def write(self, rows):
+        self._file.write(pnm.row_bytes_for(rows))
+
+    def finish(self):
+        pass
+
+
+_WRITERS = {"TIFF": TiffWriter, "PNM": _PnmWriter}
+
+
+def takes_rows(form, shape):
+    """Return whether a format can be written row by row, and hold so many channels."""
+    return form.name in _WRITERS and (form.alpha or len(shape) == 2 or shape[2] == 3)
+
+
+def row_writer(file, form, shape, dtype, metadata):
+    """Return what writes the rows of a picture in order: methods `write` and, at last, `finish`.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for writing, at its beginning.
+    form : minisr.images.formats.Format
+        One that `takes_rows`.
+    shape : tuple of int
+        Of the whole picture.
+    dtype : numpy.dtype
+    metadata : dict
+        As in `Picture`; what the format has no place for must be gone.
+    """
+    return _WRITERS[form.name](file, shape, np.dtype(dtype), metadata)
+
+
+def enlarged_bands(reader, enlarge, scale, halo, rows):
+    """Yield the rows of an enlarged picture, a band at a time.
+
+    Parameters
+    ----------
+    reader : RowReader
+    enlarge : callable
+        As in `minisr.upscale_file.upscale_file`; a row of its result must depend on no row of its
+        input further away than ``halo``.
+    scale : int
+    halo, rows : int
+        Rows of the small picture: those around a band, and those of a band.
+
+    Yields
+    ------
+    ndarray
+        Bit for bit what the picture would be if it were enlarged as a whole.
+
+    Notes
+    -----
+    One thing about transparency is not local: where there is none in a picture, nothing is weighted
+    by it. So a band that happens to be opaque, of a picture that is not, gets rows beyond its halo
+    that say so, and what becomes of those is thrown away.
+    """
+    height = reader.shape[0]
+    opaque = reader.is_opaque(rows)
+    for start in range(0, height, rows):
+        stop = min(start + rows, height)
+        first, last = max(start - halo, 0) // _ANCHOR * _ANCHOR, min(stop + halo, height)
+        band = reader.rows(first, last)
+        if not opaque and _is_opaque(band) and (first > 0 or last < height):
+            height_of_mark = -(-max(halo, 1) // _ANCHOR) * _ANCHOR
+            mark = np.zeros((height_of_mark, *band.shape[1:]), band.dtype)
+            band = np.concatenate([band, mark] if last < height else [mark, band])
+            first -= len(mark) if last == height else 0
+        large = enlarge(band)
+        yield large[(start - first) * scale : (stop - first) * scale]
+
+
+def _is_opaque(band):
+    full = 1 if band.dtype.kind == "f" else np.iinfo(band.dtype).max
+    return bool((band[..., -1] == full).all())

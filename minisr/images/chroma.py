@@ -1,0 +1,75 @@
+"""Colour as luma and two differences that are exactly zero for grey, so that grey stays grey."""
+
+import numpy as np
+
+from minisr.images.colour import CONVERSIONS
+
+
+def luma_of(rgb, luma_range="studio"):
+    """Return the luma of colour.
+
+    Parameters
+    ----------
+    rgb : ndarray, shape (3, H, W), float32, intensity in [0, 1]
+    luma_range : {"studio", "full"}, optional
+
+    Returns
+    -------
+    ndarray, shape (H, W), float32
+        As of `minisr.images.rgb_to_ycbcr`.
+    """
+    matrix, offset = CONVERSIONS[luma_range]
+    return _sum(matrix[0] / 255, rgb) + float(offset[0] / 255)
+
+
+def chroma_of(rgb, luma_range="studio"):
+    """Return the chroma of colour.
+
+    Parameters
+    ----------
+    rgb : ndarray, shape (3, H, W), float32, intensity in [0, 1]
+    luma_range : {"studio", "full"}, optional
+
+    Returns
+    -------
+    ndarray, shape (2, H, W), float32
+        Cb and Cr of `minisr.images.rgb_to_ycbcr` without the 128/255 that they have there.
+
+    Notes
+    -----
+    The coefficients of a row of chroma add up to zero, so that differences of R, G and B do as
+    well as these. Of a grey pixel all are zero, where the sum of three products is only nearly.
+    """
+    matrix = CONVERSIONS[luma_range][0] / 255
+    red, green, blue = rgb
+    blue_difference = _sum(matrix[1, :2], (red - blue, green - blue))
+    red_difference = _sum(matrix[2, 1:], (green - red, blue - red))
+    return np.stack([blue_difference, red_difference])
+
+
+def join_chroma(luma, chroma, luma_range="studio"):
+    """Make colour of luma and chroma: the inverse of `luma_of` and `chroma_of`.
+
+    Parameters
+    ----------
+    luma : ndarray, shape (H, W), float32
+    chroma : ndarray, shape (2, H, W), float32
+    luma_range : {"studio", "full"}, optional
+
+    Returns
+    -------
+    ndarray, shape (3, H, W), float32
+        Where chroma is zero, R = G = B to the bit. Not clipped.
+    """
+    matrix, offset = CONVERSIONS[luma_range]
+    inverse = np.linalg.inv(matrix / 255)
+    grey = (luma - float(offset[0] / 255)) * float(inverse[0, 0])  # a column of three equals
+    return np.stack([grey + _sum(weights, chroma) for weights in inverse[:, 1:]])
+
+
+def _sum(weights, planes):
+    """Return a weighted sum of planes, in their dtype."""
+    total = float(weights[0]) * planes[0]
+    for weight, plane in zip(weights[1:], planes[1:], strict=True):
+        total += float(weight) * plane
+    return total

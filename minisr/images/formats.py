@@ -1,0 +1,106 @@
+"""Which file formats there are, and what each can hold."""
+
+from dataclasses import dataclass
+
+from minisr.errors import PictureError
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a format can hold.
+
+    Attributes
+    ----------
+    name : str
+    suffixes : tuple of str
+        The first is the usual one.
+    kinds : str
+        Of samples: "8" (uint8), "16" (uint16), "f" (float32), separated by spaces.
+    alpha, animation : bool
+    metadata : tuple of str
+        Keys of `Picture.metadata`.
+    texts : tuple of str
+        Keywords of text, where "text" is not among `metadata`.
+    largest_side : int
+        Pixels.
+    """
+
+    name: str
+    suffixes: tuple
+    kinds: str = "8"
+    alpha: bool = False
+    animation: bool = False
+    metadata: tuple = ()
+    texts: tuple = ()
+    largest_side: int = 2**31 - 1
+
+    def holds(self, dtype):
+        """Return whether samples of a dtype can be written without loss."""
+        return {"uint8": "8", "uint16": "16", "float32": "f"}.get(str(dtype)) in self.kinds.split()
+
+
+PNG = Format(
+    "PNG",
+    (".png", ".apng"),
+    "8 16",
+    alpha=True,
+    animation=True,
+    metadata=("icc_profile", "exif", "xmp", "dpi", "text", "png_colour"),
+)
+JPEG = Format(
+    "JPEG",
+    (".jpg", ".jpeg", ".jfif"),
+    metadata=("icc_profile", "exif", "xmp", "dpi", "photoshop"),
+    texts=("Comment",),
+    largest_side=65500,
+)
+TIFF = Format(
+    "TIFF",
+    (".tif", ".tiff"),
+    "8 16 f",
+    alpha=True,
+    metadata=("icc_profile", "exif", "xmp", "dpi", "photoshop", "tiff_deflate"),
+)
+WEBP = Format(
+    "WebP",
+    (".webp",),
+    alpha=True,
+    animation=True,
+    metadata=("icc_profile", "exif", "xmp"),
+    largest_side=16383,
+)
+BMP = Format("BMP", (".bmp",), alpha=True, metadata=("dpi",))
+GIF = Format("GIF", (".gif",), alpha=True, animation=True, texts=("Comment",), largest_side=65535)
+PNM = Format("PNM", (".ppm", ".pgm", ".pnm"), "8 16")
+FORMATS = (PNG, JPEG, TIFF, WEBP, BMP, GIF, PNM)
+
+WRITE_SUFFIXES = tuple(suffix for form in FORMATS for suffix in form.suffixes)
+READ_SUFFIXES = (*WRITE_SUFFIXES, ".pbm")
+
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    *((start, "TIFF") for start in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    *((start, "GIF") for start in (b"GIF87a", b"GIF89a")),
+    (b"BM", "BMP"),
+)
+
+
+def format_of(suffix):
+    """Return the format of a suffix that can be written, or raise PictureError."""
+    for form in FORMATS:
+        if suffix.lower() in form.suffixes:
+            return form
+    raise PictureError(f"cannot write pictures of kind '{suffix}': use {' '.join(WRITE_SUFFIXES)}")
+
+
+def sniff(head):
+    """Return the name of the format of a file that begins with ``head``; None where unknown."""
+    for start, name in _SIGNATURES:
+        if head.startswith(start):
+            return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WebP"
+    if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3] in (b" ", b"\t", b"\r", b"\n"):
+        return "PNM"
+    return None

@@ -1,0 +1,1 @@
+"""GIF: its frames, composited as browsers do, and palettes for those that are written."""

@@ -1,0 +1,192 @@
+"""The frames of a GIF, composited as browsers do it: GIF 89a, and what has become usual since.
+
+Pillow unpacks the frames. It would composite them too, but what is disposed of to the background it
+fills with a colour, where a frame has no transparent one; browsers make it transparent.
+"""
+
+import io
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+
+_HEADER = 13
+_EXTENSION, _IMAGE, _END = 0x21, 0x2C, 0x3B
+_CONTROL, _APPLICATION = 0xF9, 0xFF
+_LOOPING = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+_INTERLACED = 0x40
+_TO_BACKGROUND, _TO_PREVIOUS = 2, 3
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame, not unpacked.
+
+    Attributes
+    ----------
+    box : tuple of int
+        Left, top, width and height.
+    interlaced : bool
+    palette : bytes
+        R, G, B of each colour.
+    data : bytes
+    transparent : int or None
+        An index.
+    disposal : int
+        What becomes of it when its time is over: 2 nothing is left there, 3 what was there before.
+    duration : int
+        Milliseconds.
+    """
+
+    box: tuple
+    interlaced: bool
+    palette: bytes
+    data: bytes
+    transparent: int | None
+    disposal: int
+    duration: int
+
+
+@dataclass(frozen=True)
+class Movie:
+    """A GIF.
+
+    Attributes
+    ----------
+    size : (int, int)
+        Width and height.
+    frames : list of Frame
+    plays : int
+        How often it is shown; 0 for ever.
+    """
+
+    size: tuple
+    frames: list
+    plays: int
+
+
+def parse(content):
+    """Take a GIF apart.
+
+    Parameters
+    ----------
+    content : bytes
+
+    Returns
+    -------
+    Movie
+
+    Raises
+    ------
+    ValueError
+        If it is cut off or damaged.
+    """
+    try:
+        return _parse(content)
+    except (IndexError, struct.error):
+        raise ValueError("the file is cut off") from None
+
+
+def _parse(content):
+    width, height, flags = struct.unpack_from("<HHB", content, 6)
+    position, common = _palette(content, _HEADER, flags)
+    frames, plays = [], 1
+    transparent, disposal, duration = None, 0, 0
+    while position < len(content) and content[position] != _END:  # some forget the end
+        kind = content[position]
+        if kind == _EXTENSION:
+            label = content[position + 1]
+            position, blocks = _blocks(content, position + 2)
+            if label == _CONTROL and blocks and len(blocks[0]) >= 4:
+                packed, hundredths, index = struct.unpack_from("<BHB", blocks[0])
+                transparent = index if packed & 1 else None
+                disposal, duration = packed >> 2 & 7, 10 * hundredths
+            elif label == _APPLICATION and len(blocks) > 1 and blocks[0] in _LOOPING:
+                if len(blocks[1]) >= 3 and blocks[1][0] & 7 == 1:
+                    (repetitions,) = struct.unpack_from("<H", blocks[1], 1)
+                    plays = repetitions + 1 if repetitions else 0
+        elif kind == _IMAGE:
+            *box, flags = struct.unpack_from("<4HB", content, position + 1)
+            position, own = _palette(content, position + 10, flags)
+            start = position
+            position, _ = _blocks(content, position + 1)
+            frames.append(
+                Frame(
+                    *(tuple(box), bool(flags & _INTERLACED), own or common),
+                    *(content[start:position], transparent, disposal, duration),
+                )
+            )
+            transparent, disposal, duration = None, 0, 0
+        else:
+            position += 1  # stray bytes between blocks are about, and harmless
+    if not frames:
+        raise ValueError("it has no frames")
+    return Movie((width, height), frames, plays)
+
+
+def _palette(content, position, flags):
+    """Return the position after a palette, if there is one, and its bytes."""
+    length = 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+    if position + length > len(content):
+        raise ValueError("the file is cut off")
+    return position + length, content[position : position + length]
+
+
+def _blocks(content, position):
+    """Return the position after a chain of blocks, and the blocks."""
+    blocks = []
+    while length := content[position]:
+        blocks.append(content[position + 1 : position + 1 + length])
+        position += 1 + length
+    return position + 1, blocks
+
+
+def composited(movie):
+    """Yield what is to be seen while each frame is shown.
+
+    Parameters
+    ----------
+    movie : Movie
+
+    Yields
+    ------
+    ndarray, shape (H, W, 4), uint8
+        The same array each time, changed.
+    """
+    width, height = movie.size
+    canvas = np.zeros((height, width, 4), np.uint8)
+    for frame in movie.frames:
+        left, top, wide, high = frame.box
+        place = canvas[top : top + high, left : left + wide]
+        before = place.copy() if frame.disposal == _TO_PREVIOUS else None
+        indices = _indices(frame)[: place.shape[0], : place.shape[1]]
+        colours = np.full((256, 4), 255, np.uint8)
+        palette = np.frombuffer(frame.palette, np.uint8).reshape(-1, 3)
+        colours[: len(palette), :3] = palette
+        drawn = np.ones(indices.shape, bool)
+        if frame.transparent is not None:
+            drawn = indices != frame.transparent
+        place[drawn] = colours[indices[drawn]]
+        yield canvas
+        if frame.disposal == _TO_BACKGROUND:
+            place[...] = 0
+        elif before is not None:
+            place[...] = before
+
+
+def _indices(frame):
+    """Return the colours of a frame, unpacked by Pillow out of a GIF of that frame alone."""
+    from PIL import Image
+
+    _, _, wide, high = frame.box
+    # With a palette of greys, each pixel is the number of its colour.
+    greys = bytes(value for value in range(256) for _ in range(3))
+    content = b"".join(
+        (
+            struct.pack("<6sHHBBB", b"GIF89a", wide, high, 0xF7, 0, 0),
+            *(greys, struct.pack("<B4HB", _IMAGE, 0, 0, wide, high, 0x40 * frame.interlaced)),
+            *(frame.data, bytes((_END,))),
+        )
+    )
+    with Image.open(io.BytesIO(content), formats=["GIF"]) as image:
+        return np.asarray(image)

@@ -1,0 +1,1 @@
+"""JPEG: its segments, and the quality that it was saved at."""

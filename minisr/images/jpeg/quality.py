@@ -1,0 +1,41 @@
+"""The quality that a JPEG was saved at, told from its quantisation tables."""
+
+import numpy as np
+
+# Annex K of the JPEG standard (ITU-T T.81), tables K.1 and K.2, row by row.
+_LUMA = np.array(
+    [
+        *(16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55),
+        *(14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62),
+        *(18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92),
+        *(49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99),
+    ]
+)
+
+
+def estimate(table):
+    """Return the quality, by the scale of the Independent JPEG Group, that comes nearest.
+
+    Parameters
+    ----------
+    table : sequence of 64 int
+        Of the luma, row by row.
+
+    Returns
+    -------
+    int
+        1 to 100; exact for files of libjpeg and all that took over its tables.
+
+    Notes
+    -----
+    libjpeg's jcparam.c: a quality Q scales the standard's table by 5000 / Q percent below 50, and
+    by 200 - 2 Q percent from there on, rounds, and keeps every entry within 1 and 255. Programs of
+    other scales (Photoshop) get the quality whose table is nearest to theirs, entry by entry.
+    """
+    table = np.asarray(table, dtype=np.float64)
+    return min(range(100, 0, -1), key=lambda quality: np.abs(_scaled(quality) - table).sum())
+
+
+def _scaled(quality):
+    percent = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return ((_LUMA * percent + 50) // 100).clip(1, 255)

@@ -1,0 +1,34 @@
+"""Photoshop's blocks, in which captions and keywords (IPTC) live in a JPEG; TIFF has a tag too."""
+
+import struct
+
+_SIGNATURE = b"8BIM"
+_IPTC = 0x0404
+
+
+def iptc_of(blocks):
+    """Return the IPTC among Photoshop's blocks; None where there is none.
+
+    Parameters
+    ----------
+    blocks : bytes
+        Each: "8BIM", number, name, length, content.
+    """
+    position = 0
+    while blocks[position : position + 4] == _SIGNATURE and position + 12 <= len(blocks):
+        (number,) = struct.unpack_from(">H", blocks, position + 4)
+        name = 1 + blocks[position + 6]
+        start = position + 6 + name + name % 2 + 4
+        if start > len(blocks):
+            return None
+        (length,) = struct.unpack_from(">I", blocks, start - 4)
+        if number == _IPTC:
+            return blocks[start : start + length]
+        position = start + length + length % 2
+    return None
+
+
+def blocks_of(iptc):
+    """Return IPTC as a block of Photoshop's."""
+    head = _SIGNATURE + struct.pack(">HHI", _IPTC, 0, len(iptc))
+    return head + iptc + b"\0" * (len(iptc) % 2)

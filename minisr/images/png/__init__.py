@@ -1,0 +1,1 @@
+"""PNG: its chunks, what they say, and samples of 16 bits."""

@@ -1,0 +1,87 @@
+"""The chunks of a PNG file, as PNG (third edition), section 5, has them."""
+
+import struct
+import zlib
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PIXELS = (
+    *(b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"),
+    *(b"acTL", b"fcTL", b"fdAT"),  # frames of an APNG
+)
+# Text is unpacked up to here: a kilobyte of zTXt can hold a megabyte of nothing.
+MOST_TEXT = 1 << 24
+# About colour, beside the profile: gamma, primaries, sRGB, code points, mastering display, light.
+COLOUR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
+
+
+def split(content):
+    """Yield (kind, data) of every chunk of a PNG file.
+
+    Parameters
+    ----------
+    content : bytes
+
+    Yields
+    ------
+    tuple of bytes and memoryview
+
+    Raises
+    ------
+    ValueError
+        A chunk that is cut, or a critical one whose checksum is wrong. Ancillary ones with wrong
+        checksums are left out: the picture does without.
+    """
+    view = memoryview(content)
+    position = len(SIGNATURE)
+    while position < len(view):
+        if position + 12 > len(view):
+            raise ValueError("the file is cut off")
+        (length,) = struct.unpack_from(">I", view, position)
+        kind = bytes(view[position + 4 : position + 8])
+        end = position + 12 + length
+        if end > len(view):
+            raise ValueError(f"the file is cut off within its chunk {_shown(kind)}")
+        data = view[position + 8 : end - 4]
+        (expected,) = struct.unpack_from(">I", view, end - 4)
+        good = zlib.crc32(data, zlib.crc32(kind)) == expected
+        if not good and not kind[0] & 0x20:  # a capital letter: critical
+            raise ValueError(f"the checksum of its chunk {_shown(kind)} is wrong")
+        if good:
+            yield kind, data
+        if kind == b"IEND":
+            return
+        position = end
+    raise ValueError("the file is cut off: it has no end")
+
+
+def chunk(kind, data):
+    """Return one chunk as bytes."""
+    check = zlib.crc32(data, zlib.crc32(kind))
+    return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", check)))
+
+
+def with_chunks(content, added):
+    """Return a PNG file with chunks put in right after its header.
+
+    Parameters
+    ----------
+    content : bytes
+        As an encoder gives it.
+    added : iterable of (bytes, bytes)
+    """
+    after_header = len(SIGNATURE) + 12 + 13
+    middle = b"".join(chunk(kind, data) for kind, data in added)
+    return b"".join((content[:after_header], middle, content[after_header:]))
+
+
+def bare(chunks):
+    """Return a PNG file of those chunks that make its pixels and frames, and no others.
+
+    A decoder stumbles over what is damaged in the rest, of which it need know nothing.
+    """
+    kept = (chunk(kind, data) for kind, data in chunks if kind in _PIXELS)
+    return SIGNATURE + b"".join(kept)
+
+
+def _shown(kind):
+    return "".join(chr(byte) if 32 < byte < 127 else "?" for byte in kind)

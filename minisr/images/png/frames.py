@@ -1,0 +1,166 @@
+"""The frames of an animated PNG, composited: PNG (third edition), sections 11.3.7 and 12.
+
+Each frame is a PNG of its own but for its header. Pillow unpacks it; compositing is done here, for
+Pillow's own differs from what browsers show where frames are blended or disposed of.
+"""
+
+import io
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+
+from minisr.images.png import deep
+from minisr.images.png.chunks import SIGNATURE, chunk
+
+_TO_BACKGROUND, _TO_PREVIOUS = 1, 2
+_OVER = 1
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame, not unpacked.
+
+    Attributes
+    ----------
+    box : tuple of int
+        Left, top, width and height.
+    data : list of bytes
+        Pieces of the packed stream.
+    duration : float
+        Milliseconds.
+    disposal : int
+        What becomes of it: 1 nothing is left there, 2 what was there before.
+    blend : int
+        1: laid over what is there; 0: put in its place.
+    """
+
+    box: tuple
+    data: list
+    duration: float
+    disposal: int
+    blend: int
+
+
+@dataclass(frozen=True)
+class Movie:
+    """An animated PNG.
+
+    Attributes
+    ----------
+    header : bytes
+        Of the whole.
+    common : list of (bytes, bytes)
+        Palette and transparency.
+    frames : list of Frame
+    plays : int
+        How often it is shown; 0 for ever.
+    """
+
+    header: bytes
+    common: list
+    frames: list
+    plays: int
+
+    @property
+    def size(self):
+        """Width and height."""
+        return struct.unpack(">II", self.header[:8])
+
+
+def parse(chunks):
+    """Return the `Movie` of a PNG; None where there is but one picture.
+
+    Parameters
+    ----------
+    chunks : iterable of (bytes, bytes)
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    header, common, frames, plays = b"", [], [], None
+    for kind, data in chunks:
+        if kind == b"IHDR":
+            header = bytes(data)
+        elif kind in (b"PLTE", b"tRNS"):
+            common.append((kind, data))
+        elif kind == b"acTL":
+            _, plays = struct.unpack(">II", data)
+        elif kind == b"fcTL":
+            frames.append(_frame(data))
+        elif kind == b"IDAT" and frames:  # else it is shown only where animations are not
+            frames[-1].data.append(data)
+        elif kind == b"fdAT" and frames:
+            frames[-1].data.append(data[4:])
+    frames = [frame for frame in frames if frame.data]
+    if plays is None or not frames:
+        return None
+    width, height = struct.unpack(">II", header[:8])
+    for left, top, wide, high in (frame.box for frame in frames):
+        if not (wide and high and left + wide <= width and top + high <= height):
+            raise ValueError("it is damaged: a frame lies outside the picture")
+    return Movie(header, common, frames, plays)
+
+
+def _frame(data):
+    _, wide, high, left, top, delay, parts, disposal, blend = struct.unpack(">5I2H2B", data)
+    return Frame((left, top, wide, high), [], 1000 * delay / (parts or 100), disposal, blend)
+
+
+def composited(movie):
+    """Yield what is to be seen while each frame is shown.
+
+    Parameters
+    ----------
+    movie : Movie
+
+    Yields
+    ------
+    ndarray, shape (H, W, 4), uint8
+        The same array each time, changed.
+    """
+    width, height = movie.size
+    canvas = np.zeros((height, width, 4), np.uint8)
+    for number, frame in enumerate(movie.frames):
+        left, top, wide, high = frame.box
+        place = canvas[top : top + high, left : left + wide]
+        before = place.copy()
+        pixels = _unpacked(movie, frame)
+        place[...] = _over(pixels, before) if frame.blend == _OVER else pixels
+        yield canvas
+        # Before the first there is nothing.
+        if frame.disposal == _TO_BACKGROUND or (frame.disposal == _TO_PREVIOUS and not number):
+            place[...] = 0
+        elif frame.disposal == _TO_PREVIOUS:
+            place[...] = before
+
+
+def _unpacked(movie, frame):
+    """Return the RGBA of a frame."""
+    from PIL import Image
+
+    from minisr.images.depth import to_8_bits
+
+    header = struct.pack(">II", *frame.box[2:]) + movie.header[8:]
+    if movie.header[8] == 16:
+        key = dict(movie.common).get(b"tRNS")
+        image = Image.fromarray(to_8_bits(deep.decode(header, frame.data, key)))
+        return np.asarray(image.convert("RGBA"))
+    chunks = [(b"IHDR", header), *movie.common, (b"IDAT", b"".join(frame.data)), (b"IEND", b"")]
+    content = SIGNATURE + b"".join(chunk(*each) for each in chunks)
+    with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+        return np.asarray(image.convert("RGBA"))
+
+
+def _over(front, back):
+    """Lay RGBA over RGBA, neither multiplied by alpha."""
+    alpha = front[..., 3:].astype(np.int64)
+    below = back[..., 3:].astype(np.int64) * (255 - alpha)  # 255 times what shines through
+    whole = 255 * alpha + below
+    colour = 255 * alpha * front[..., :3] + below * back[..., :3]
+    divisor = np.maximum(whole, 1)
+    colour = (2 * colour + divisor) // (2 * divisor)
+    out = np.concatenate([colour, (2 * whole + 255) // 510], axis=2).astype(np.uint8)
+    return np.where(alpha == 255, front, out)

@@ -1,0 +1,45 @@
+"""Colour profiles (ICC)."""
+
+import io
+
+_COLOUR_SPACE = slice(16, 20)  # in a profile's header
+
+
+def fits(profile, pixels):
+    """Return whether a profile is one of the colour space that the pixels are in."""
+    colour_space = b"GRAY" if pixels.ndim == 2 or pixels.shape[2] == 2 else b"RGB "
+    return profile[_COLOUR_SPACE] == colour_space
+
+
+def without_foreign_profile(metadata, pixels):
+    """Return metadata without a profile of another colour space than the pixels'."""
+    if "icc_profile" not in metadata or fits(metadata["icc_profile"], pixels):
+        return metadata
+    return {key: value for key, value in metadata.items() if key != "icc_profile"}
+
+
+def cmyk_to_rgb(image):
+    """Convert an image of CMYK, by its profile where it has a good one.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB.
+    bytes or None
+        The profile of the result, sRGB, where a profile led there.
+    """
+    from PIL import ImageCms
+
+    profile = image.info.get("icc_profile")
+    if profile:
+        try:
+            srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+            own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            return ImageCms.profileToProfile(image, own, srgb, outputMode="RGB"), srgb.tobytes()
+        except (OSError, ImageCms.PyCMSError):
+            pass  # a damaged profile, or one of something else
+    return image.convert("RGB"), None

@@ -1,0 +1,1 @@
+"""TIFF: how samples lie in it, rows out of it, and a writer of rows."""

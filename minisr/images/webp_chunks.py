@@ -1,0 +1,25 @@
+"""The chunks of a WebP file, as far as it must be known whether it lost anything."""
+
+import struct
+
+_HEADER, _FRAME_HEADER = 12, 16
+
+
+def is_lossy(content):
+    """Return whether the first picture in a WebP file is packed with loss.
+
+    Parameters
+    ----------
+    content : bytes
+        The file, or its beginning.
+    """
+    position = _HEADER
+    while position + 8 <= len(content):
+        kind = content[position : position + 4]
+        (length,) = struct.unpack_from("<I", content, position + 4)
+        if kind in (b"VP8 ", b"VP8L"):
+            return kind == b"VP8 "
+        # A frame of an animation has chunks of its own after its header.
+        inside = _FRAME_HEADER if kind == b"ANMF" else length + length % 2
+        position += 8 + inside
+    return False

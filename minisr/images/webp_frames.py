@@ -1,0 +1,59 @@
+"""The frames of an animated WebP, composited by libwebp through Pillow."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Movie:
+    """An animated WebP.
+
+    Attributes
+    ----------
+    file : binary file
+    size : (int, int)
+        Width and height.
+    durations : list of float
+        Of each frame in milliseconds.
+    plays : int
+        How often it is shown; 0 for ever.
+    """
+
+    file: object
+    size: tuple
+    durations: list
+    plays: int
+
+
+def parse(file):
+    """Return the `Movie` of an open file; None where there is but one picture."""
+    with _opened(file) as image:
+        if image.n_frames < 2:
+            return None
+        durations = []
+        for number in range(image.n_frames):
+            image.seek(number)
+            image.load()  # the time is known only then
+            durations.append(float(image.info["duration"]))
+        return Movie(file, image.size, durations, int(image.info.get("loop") or 0))
+
+
+def composited(movie):
+    """Yield what is to be seen while each frame is shown.
+
+    Yields
+    ------
+    ndarray, shape (H, W, 4), uint8
+    """
+    with _opened(movie.file) as image:
+        for number in range(len(movie.durations)):
+            image.seek(number)
+            yield np.asarray(image.convert("RGBA"))
+
+
+def _opened(file):
+    from PIL import Image
+
+    file.seek(0)
+    return Image.open(file, formats=["WEBP"])

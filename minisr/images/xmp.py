@@ -1,0 +1,56 @@
+"""XMP: the few values in it that depend on the pixels, changed where they stand."""
+
+import re
+
+_NAMESPACES = {
+    "tiff": "http://ns.adobe.com/tiff/1.0/",
+    "exif": "http://ns.adobe.com/exif/1.0/",
+    "xmp": "http://ns.adobe.com/xap/1.0/",
+}
+_WIDTHS = ("tiff:ImageWidth", "exif:PixelXDimension")
+_HEIGHTS = ("tiff:ImageLength", "exif:PixelYDimension")
+
+
+def orientation_of(xmp):
+    """Return the orientation, 1 to 8; None where there is none that makes sense."""
+    match = re.search(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\s*[\"'<]", xmp)
+    return int(match[1]) if match else None
+
+
+def upright(xmp):
+    """Return XMP for pixels to which the orientation has been applied."""
+    return _replaced(xmp, "tiff:Orientation", "1")
+
+
+def resized(xmp, size):
+    """Return XMP whose width and height, where it has any, are those of the pixels.
+
+    Parameters
+    ----------
+    xmp : bytes
+    size : (int, int)
+        Width and height in pixels.
+    """
+    for names, value in zip((_WIDTHS, _HEIGHTS), size, strict=True):
+        for name in names:
+            xmp = _replaced(xmp, name, str(value))
+    return xmp
+
+
+def stamped(xmp, software):
+    """Return XMP that names the program which made the picture, as xmp:CreatorTool."""
+    value = software.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+    changed = _replaced(xmp, "xmp:CreatorTool", value)
+    if changed != xmp or value.encode() in xmp:
+        return changed
+    attribute = f' xmlns:xmp="{_NAMESPACES["xmp"]}" xmp:CreatorTool="{value}"'
+    if b"xmlns:xmp=" in xmp:
+        attribute = f' xmp:CreatorTool="{value}"'
+    return re.sub(rb"<rdf:Description\b", lambda match: match[0] + attribute.encode(), xmp, count=1)
+
+
+def _replaced(xmp, name, value):
+    """Replace a simple value, be it an attribute or an element."""
+    name, value = re.escape(name.encode()), value.encode()
+    xmp = re.sub(rb"(\b" + name + rb"\s*=\s*([\"'])).*?\2", lambda m: m[1] + value + m[2], xmp)
+    return re.sub(rb"(<" + name + rb">)[^<]*(</)", lambda m: m[1] + value + m[2], xmp)

@@ -1,0 +1,71 @@
+"""A picture resized a few rows at a time: MATLAB's bicubic, by kernels in float32."""
+
+import numpy as np
+
+from minisr import kernels
+from minisr.images.resize import axis_weights
+
+
+class Resizer:
+    """Resizes planes of one size to planes of another, any rows of them alone.
+
+    Parameters
+    ----------
+    shape, size : (int, int)
+        Height and width before and after.
+    device : str, optional
+        See `minisr.kernels.load`.
+
+    Notes
+    -----
+    `minisr.images.imresize` is the definition. It sums in double; here, sums are of float32, for
+    results that will be rounded to 8 or 16 bits. What the rows are depends on no cut.
+    """
+
+    def __init__(self, shape, size, device="cpu"):
+        self.shape, self.size = shape, size
+        self._kernels = kernels.load(device)
+        self._scales = [large / small for large, small in zip(size, shape, strict=True)]
+        self._weights = [
+            axis_weights(*lengths) for lengths in zip(shape, size, self._scales, strict=True)
+        ]
+
+    def source_rows(self, first, last):
+        """Return the first, and the one after the last, row of what decides about some rows.
+
+        Parameters
+        ----------
+        first, last : int
+            Rows ``first`` to ``last - 1`` of the result.
+        """
+        index = self._weights[0][0][first:last]
+        return int(index.min()), int(index.max()) + 1
+
+    def rows(self, band, top, first, last):
+        """Return some rows of the resized planes.
+
+        Parameters
+        ----------
+        band : ndarray, shape (C, h, W), float32
+            Rows ``top`` to ``top + h - 1`` of the planes, `source_rows` among them.
+        top, first, last : int
+
+        Returns
+        -------
+        ndarray, shape (C, last - first, width), float32
+        """
+        x = np.ascontiguousarray(band, np.float32)[None]
+        index, weight = self._weights[0]
+        steps = [(2, index[first:last] - top, weight[first:last]), (3, *self._weights[1])]
+        # The axis that shrinks most goes first; on a tie, the rows.
+        for axis, index, weight in steps if self._scales[0] <= self._scales[1] else steps[::-1]:
+            if self._scales[axis - 2] == 1:  # the weights are 0, 1, 0
+                x = x if axis == 3 else x[:, :, index[0, 0] : index[-1, 0] + 1]
+                continue
+            shape = list(x.shape)
+            shape[axis] = len(index)
+            out = self._kernels.empty(shape, np.float32)
+            x = np.ascontiguousarray(x)
+            self._kernels.resample_forward(x, index, weight.astype(np.float32), axis, out)
+            x = out
+        return x[0]

@@ -1,0 +1,36 @@
+"""What HDR10 says about a film as a whole, written into the video itself by its encoder.
+
+PyAV has no way to hand it over; the encoders' own settings have.
+"""
+
+
+def hdr_options(codec, facts):
+    """Return the options that write mastering display and light levels into the video itself."""
+    parts = {}
+    if facts.mastering is not None:
+        red, green, blue, white = (facts.mastering[n : n + 2] for n in range(0, 8, 2))
+        least, largest = facts.mastering[8:]
+        whole = codec != "av1"
+        points = [(name, *xy) for name, xy in zip("GBR", (green, blue, red), strict=True)]
+        points += [("WP", *white)]
+        colours = "".join(
+            f"{name}({_unit(x, 50000, whole)},{_unit(y, 50000, whole)})" for name, x, y in points
+        )
+        light = f"L({_unit(largest, 10000, whole)},{_unit(least, 10000, whole)})"
+        parts["mastering"] = colours + light
+    if facts.light is not None:
+        parts["light"] = ",".join(str(level) for level in facts.light)
+    names = {
+        "h264": ("x264-params", "mastering-display", "cll"),
+        "h265": ("x265-params", "master-display", "max-cll"),
+        "av1": ("svtav1-params", "mastering-display", "content-light"),
+    }.get(codec)
+    if not parts or names is None:
+        return {}
+    option, mastering, light = names
+    words = {mastering: parts.get("mastering"), light: parts.get("light")}
+    return {option: ":".join(f"{name}={value}" for name, value in words.items() if value)}
+
+
+def _unit(value, steps, whole):
+    return str(round(value * steps)) if whole else f"{float(value):.5f}"

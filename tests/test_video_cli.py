@@ -1,0 +1,158 @@
+"""The options of `minisr upscale` that concern video."""
+
+import argparse
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from video_clips import FRAMES, Doubled, make_clip, probe, times_of
+
+from minisr import ESPCN, models
+from minisr.cli import main
+from minisr.cli.upscale_video import (
+    WRITABLE,
+    Bar,
+    add_video_options,
+    is_video,
+    preview_of,
+    seconds,
+    upscale_video_job,
+    video_suffix,
+)
+from minisr.errors import SettingsError
+from minisr.threads import Threads
+
+
+@pytest.fixture
+def parser():
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    add_video_options(parser)
+    return parser
+
+
+def test_what_is_a_video():
+    for name in ("a.mp4", "A.MKV", "b.webm", "c.ts", "d.AVI", "e.m2ts"):
+        assert is_video(Path(name))
+    for name in ("a.png", "b.gif", "c.txt", "mp4", "d.jpg"):
+        assert not is_video(Path(name))
+    assert video_suffix(Path("a.MP4")) == ".MP4"
+    assert video_suffix(Path("a.avi")) == ".mkv"
+
+
+def test_the_suffixes_are_those_that_can_be_written():
+    from minisr.video.encoders import CONTAINERS
+
+    assert set(WRITABLE) == set(CONTAINERS)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("75.5", 75.5), ("1:15.5", 75.5), ("0:01:15.5", 75.5), ("01:00:00", 3600), ("0", 0)],
+)
+def test_times(text, expected):
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "-1", "1:60", "1:2:3:4", "1.5:00", "nan", "1:nan", "inf"]
+)
+def test_what_is_no_time(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="expected seconds or"):
+        seconds(text)
+
+
+def test_options(parser):
+    none = parser.parse_args([])
+    assert {*vars(none).values()} == {None}
+    some = parser.parse_args(["--codec", "av1", "--crf", "30", "--preset", "10", "--start", "1:00"])
+    assert (some.codec, some.crf, some.preset, some.start) == ("av1", 30, "10", 60)
+    assert "bicubic left" in " ".join(parser.format_help().split())
+
+
+def test_a_job_and_its_preview(parser, tmp_path, capsys):
+    pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
+    source = make_clip(tmp_path / "film.mkv", frames=FRAMES)
+    target = tmp_path / "film_x2.mkv"
+    with Threads(2) as pool:
+        arguments = parser.parse_args(["--preset", "ultrafast"])
+        assert upscale_video_job(arguments, source, target, Doubled(), pool) == FRAMES
+        arguments = parser.parse_args(["--preset", "ultrafast", "--preview", "0.2"])
+        preview = preview_of(target)
+        assert upscale_video_job(arguments, source, preview, Doubled(), pool) == 5
+    names = sorted(file.name for file in tmp_path.iterdir())
+    assert names == ["film.mkv", "film_x2.mkv", "film_x2_preview.mkv"]
+    assert probe(target)["streams"][0]["width"] == 128
+
+
+def test_a_preview_has_nothing_to_do_with_a_result_that_is_there(tmp_path, rng, capsys):
+    pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
+    models.save(ESPCN(2, channels=(4, 3), rng=rng), tmp_path / "w.safetensors")
+    make_clip(tmp_path / "film.mkv", frames=4)
+    (tmp_path / "film_x2.mkv").write_bytes(b"the result")
+    words = ["upscale", str(tmp_path / "film.mkv"), "-m", str(tmp_path / "w.safetensors")]
+    words += ["--preset", "ultrafast", "--preview", "0.1"]
+    assert main(words) == 0
+    assert (tmp_path / "film_x2.mkv").read_bytes() == b"the result"
+    assert probe(tmp_path / "film_x2_preview.mkv")["streams"][0]["width"] == 128
+    assert main(words) == 2  # now there is one
+    assert "film_x2_preview.mkv: exists already" in capsys.readouterr().err
+
+
+def test_a_target_that_is_there_is_replaced(parser, tmp_path):
+    pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
+    source = make_clip(tmp_path / "film.mkv", frames=3)
+    target = tmp_path / "large.mkv"
+    target.write_bytes(b"old")
+    arguments = parser.parse_args(["--preset", "ultrafast"])
+    assert upscale_video_job(arguments, source, target, Doubled(), Threads(1)) == 3
+    assert target.stat().st_size > 100
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_bar_counts_what_was_done_before_but_not_as_speed(monkeypatch):
+    monkeypatch.setattr("sys.stderr", Terminal())
+    with Bar("film.mp4") as bar:
+        bar(41, 100)
+        bar(42, 100)
+        assert bar.bar.initial == 40
+        assert bar.bar.n == 42
+
+
+def test_without_pyav_the_extra_is_named(parser, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "av", None)
+    source = tmp_path / "film.mp4"
+    source.write_bytes(b"")
+    with pytest.raises(SettingsError, match=r"pip install 'minisr\[video\]'"):
+        upscale_video_job(
+            parser.parse_args([]), source, tmp_path / "large.mp4", Doubled(), Threads(1)
+        )
+
+
+def test_a_preview_beside_the_result(tmp_path, capsys):
+    pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
+    source = make_clip(tmp_path / "film.mkv", frames=FRAMES)
+    models.save(
+        ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0)), tmp_path / "tiny.safetensors"
+    )
+    words = [source, "-m", tmp_path / "tiny.safetensors", "--preset", "ultrafast", "-j", "1"]
+    words = ["upscale", *map(str, words)]
+    assert main(words) == 0
+    assert main([*words, "--preview", "0.2"]) == 0
+    assert main([*words, "--preview", "0.2"]) == 2
+    assert "film_x2_preview.mkv: exists already" in capsys.readouterr().err
+    assert len(times_of(probe(tmp_path / "film_x2.mkv"))) == FRAMES
+    assert len(times_of(probe(tmp_path / "film_x2_preview.mkv"))) == 5
+
+
+def test_one_video_is_no_place_for_two(tmp_path, capsys):
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(b"")
+    target = tmp_path / "both.mkv"
+    assert main(["upscale", *map(str, tmp_path.iterdir()), "-o", str(target)]) == 2
+    assert "both.mkv is one video, but 2 are given; name a folder" in capsys.readouterr().err
+    assert not target.exists()
