@@ -217,13 +217,21 @@ class Kind:
         return np.concatenate([colour, alpha]) if self.alpha else colour
 
     def chroma(self, pixels):
-        """Return what does not."""
-        return chroma_of(self._weighted(pixels)[0], self.luma_range)
+        """Return what does not: chroma, and alpha once more, to know what chroma is weighted by."""
+        colour, alpha = self._weighted(pixels)
+        chroma = chroma_of(colour, self.luma_range)
+        return np.concatenate([chroma, alpha]) if self.alpha else chroma
 
     def join(self, planes, chroma):
         """Return colours, and alpha if there is any, of luma (and alpha) and chroma."""
-        colour = join_chroma(planes[0], chroma, self.luma_range)
-        return np.concatenate([colour, planes[1:]]) if self.alpha else colour
+        if not self.alpha:
+            return join_chroma(planes[0], chroma, self.luma_range)
+        # Bicubic's edge of the visible is softer than the network's. Chroma weighted by the one and
+        # luma by the other would make a fringe of another colour.
+        alpha, softer = planes[1], chroma[2]
+        share = alpha / np.maximum(softer, np.float32(1 / 512))
+        colour = join_chroma(planes[0], chroma[:2] * share.clip(0, 4), self.luma_range)
+        return np.concatenate([colour, planes[1:]])
 
     def store(self, planes, out):
         """Write colours (and alpha) as pixels, shape (rows, W, channels)."""

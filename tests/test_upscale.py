@@ -228,3 +228,14 @@ def test_the_size_is_known_before_a_large_file_is_read(tmp_path, monkeypatch):
     enlarger = Enlarger(Bicubic(), size=(None, 300))  # no 16 pixels could tell the scale of that
     out = minisr.upscale(tmp_path / "in.png", model=enlarger, output=tmp_path / "out.png")
     assert read_picture(out).pixels.shape == (450, 300)
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 255), (255, 255, 0)])
+def test_a_soft_edge_of_the_visible_has_no_fringe_of_another_colour(colour):
+    picture = np.zeros((24, 24, 4), np.uint8)
+    picture[..., :3] = 255, 0, 0  # which nobody sees
+    picture[:, 11:, :3] = colour
+    picture[:, 11:, 3] = [128] + [255] * 12
+    large = minisr.upscale(picture, 3, "thinsr-small").astype(int)
+    visible = large[large[..., 3] > 128][:, :3]
+    assert np.abs(visible - colour).max() < 24  # 70 where chroma and luma are weighted unlike
