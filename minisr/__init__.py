@@ -6,6 +6,7 @@ from minisr.images import imresize
 from minisr.metrics import psnr, ssim
 from minisr.models import ESPCN, from_pretrained, load, pretrained_names
 from minisr.upscale import upscale
+from minisr.upscale_video import upscale_video
 from minisr.version import __version__
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "psnr",
     "ssim",
     "upscale",
+    "upscale_video",
 ]

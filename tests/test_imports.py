@@ -48,6 +48,7 @@ ALLOWED = {
     "batch": {"errors", "atomic", "images"},
     "upscale": {"errors", "images", "scales", "strips", "threads", "upscale_file"},
     "video": {"errors", "kernels", "threads"},
+    "upscale_video": {"scales", "video"},
     "evaluation": {"errors", "images", "protocols", "data", "models", "scales", "upscale"},
     "figures": {"atomic", "evaluation", "version"},
     "trainer": {"errors", "data", "kernels", "layers", "models", "optim", "threads"},
@@ -63,6 +64,7 @@ ALLOWED["runs"] = {*ALLOWED} - {
         "datasets",
         "recipes",
         "video",
+        "upscale_video",
         "batch",
     )
 }

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from video_clips import FRAMES, Doubled, make_clip, probe, times_of
 
+import minisr
 from minisr import ESPCN, models
 from minisr.cli import main
 from minisr.cli.upscale_video import (
@@ -156,3 +157,14 @@ def test_one_video_is_no_place_for_two(tmp_path, capsys):
     assert main(["upscale", *map(str, tmp_path.iterdir()), "-o", str(target)]) == 2
     assert "both.mkv is one video, but 2 are given; name a folder" in capsys.readouterr().err
     assert not target.exists()
+
+
+def test_one_call_in_python_enlarges_a_video(tmp_path, rng):
+    pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
+    make_clip(tmp_path / "film.mkv", frames=4)
+    model = ESPCN(2, channels=(4, 3), rng=rng)
+    frames = minisr.upscale_video(
+        tmp_path / "film.mkv", tmp_path / "large.mkv", model=model, preset="ultrafast"
+    )
+    assert frames == 4
+    assert probe(tmp_path / "large.mkv")["streams"][0]["width"] == 128

@@ -1,0 +1,41 @@
+"""A larger video in one call, as `minisr.upscale` is for pictures."""
+
+from minisr.scales import Enlarger
+from minisr.video import upscale_video as upscale_through
+
+
+def upscale_video(source, output, scale=None, model=None, threads=None, *, size=None, **options):
+    """Enlarge a video; copy its audio, subtitles, chapters and times.
+
+    Parameters
+    ----------
+    source : path-like
+        Any progressive video that PyAV, which is FFmpeg, can read.
+    output : path-like
+        .mp4, .m4v, .mov, .mkv or .webm.
+    scale : float, optional
+        Above 1, at most 16; by default 3, or that of the file or network that ``model`` is.
+    model : str, path-like or Network, optional
+        As of `minisr.upscale`.
+    threads : minisr.threads.Threads, optional
+        By default one a processor.
+    size : (int or None, int or None), optional
+        Instead of ``scale``: height and width of the result, of the picture as it is shown.
+    **options
+        ``codec``, ``crf``, ``preset``, ``start``, ``duration``, ``progress``, ``overwrite``,
+        ``note`` of `minisr.video.upscale_video`.
+
+    Returns
+    -------
+    int
+        How many frames the video has.
+
+    Raises
+    ------
+    PictureError
+        The source is no such video, or the result cannot be written.
+    SettingsError
+        A setting cannot be had, or PyAV is not installed (extra ``video``).
+    """
+    enlarger = Enlarger(model, scale, size)
+    return upscale_through(source, output, enlarger, threads=threads, **options)
