@@ -17,7 +17,7 @@ from minisr.version import __version__
 
 MODELS = {network.name: network for network in (ESPCN, SubPixelCNN, EDSR, SRCNN, ThinSR)}
 SHIPPED = Path(__file__).parent.parent / "weights"
-DEFAULT = "thinsr-small"  # of the networks that come along, the one for who names none
+DEFAULT = "thinsr"  # of the networks that come along, the one for who names none
 
 
 def build(name, settings, **options):
