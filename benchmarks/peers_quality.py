@@ -21,6 +21,7 @@ from minisr.errors import MinisrError, PictureError
 from minisr.evaluation import Score, mean, predict_luma
 from minisr.images import find_pictures, read_picture, to_8_bits
 from minisr.protocols import PROTOCOLS
+from minisr.scales import Enlarger
 from minisr.threads import Threads
 from minisr.upscale import upscale
 
@@ -40,7 +41,7 @@ class Ours:
 
     def picture(self, low):
         """(h, w, 3), uint8 -> larger, uint8."""
-        return upscale(low, model=self.model, threads=self.threads)
+        return upscale(low, model=Enlarger(self.model, as_trained=True), threads=self.threads)
 
 
 class InTorch(Ours):
@@ -54,6 +55,7 @@ class InTorch(Ours):
                 return network(torch.from_numpy(x)).numpy()
 
         run.in_channels, run.luma_range = 1, "studio"
+        run.upscale_factor = model.upscale_factor
         super().__init__(run, threads)
 
 
