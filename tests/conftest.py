@@ -1,3 +1,4 @@
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -5,6 +6,10 @@ import pytest
 
 from minisr import ESPCN, models
 from minisr.images import write_picture
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # As shells start what runs in the background; programs that tests start would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
