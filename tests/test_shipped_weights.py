@@ -93,4 +93,4 @@ def test_it_does_not_run_away_on_what_no_photograph_has(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_of_the_machine_is_in_it(name):
     text = json.dumps(checkpoint.load(SHIPPED / f"{name}.safetensors")[1])
-    assert not re.search(r'"[^"]*(/home/|/root|/tmp/|/work|[A-Z]:\\\\)', text)
+    assert not re.search(r'"(/|~|[A-Z]:\\\\)', text)  # a path that begins at a root
