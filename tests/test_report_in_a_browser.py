@@ -104,6 +104,9 @@ def at(page, number):
     """Scroll to a picture, and return a locator of it when what it shows is decoded."""
     article = page.locator(f"#picture-{number}")
     article.evaluate("a => a.scrollIntoView({behavior: 'instant'})")
+    page.wait_for_function(  # what was changed elsewhere is drawn once the page sees it is near
+        "a => viewers.find((viewer) => viewer.article === a).near", arg=article.element_handle()
+    )
     settled(page, article)
     return article
 
