@@ -1,8 +1,14 @@
+import os
 import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
+from gpu import has_gpu
+
+if not has_gpu():
+    # Before Numba is imported, which reads it once: CUDA kernels then run in its simulator.
+    os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")
 
 from minisr import ESPCN, models
 from minisr.images import write_picture

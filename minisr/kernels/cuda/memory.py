@@ -1,0 +1,55 @@
+"""Arrays that both processors reach.
+
+`empty` and `zeros` make NumPy's own arrays, in managed memory: an address means the same to the
+CPU and to the GPU, and the driver moves a page to whoever touches it. So networks, optimizers and
+files use them like any other array, and kernels find them where they are. All other arrays,
+pictures above all, are copied to the GPU and back at each call.
+"""
+
+import math
+
+import numpy as np
+from numba import config, cuda
+
+SIMULATED = bool(config.ENABLE_CUDASIM)  # Numba's simulator computes in NumPy's arrays
+
+
+class _OnDevice:
+    """An array by its address, as kernels take it."""
+
+    def __init__(self, array):
+        self.array = array  # which keeps the memory
+        interface = array.__array_interface__
+        self.__cuda_array_interface__ = {
+            "shape": interface["shape"],
+            "typestr": interface["typestr"],
+            "data": interface["data"],
+            "strides": interface["strides"],
+            "version": 3,
+        }
+
+
+def empty(shape, dtype):
+    """See ``minisr.kernels``."""
+    shape = tuple(shape) if np.iterable(shape) else (shape,)
+    if SIMULATED or 0 in shape:  # the driver gives out no nothing
+        return np.empty(shape, dtype)
+    managed = cuda.managed_array(math.prod(shape), dtype)
+    return np.ndarray(shape, dtype, buffer=managed.gpu_data)
+
+
+def zeros(shape, dtype):
+    """See ``minisr.kernels``."""
+    out = empty(shape, dtype)
+    out[...] = 0
+    return out
+
+
+def on_device(argument):
+    """Return what a kernel is given for an argument: arrays in managed memory by their address."""
+    if SIMULATED or not isinstance(argument, np.ndarray):
+        return argument
+    owner = argument
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    return _OnDevice(argument) if getattr(owner, "__cuda_memory__", False) else argument
