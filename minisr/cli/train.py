@@ -12,6 +12,7 @@ from minisr.cli.common import (
     add_command,
     add_device,
     add_threads,
+    choose_device,
     note,
     scale,
 )
@@ -31,6 +32,7 @@ def train_command(arguments):
     chosen = _pictures(arguments, recipe)
     if settings and not arguments.resume and not chosen["pictures"]:
         raise SettingsError("train on what? name folders or pictures")
+    device = choose_device(_device(arguments), arguments.quiet)
     with Interruptible() as interrupted:
         result = runs.train(
             arguments.output,
@@ -38,7 +40,7 @@ def train_command(arguments):
             recipe=recipe and recipe.name,
             resume=arguments.resume,
             threads=arguments.threads,
-            backend=arguments.device,
+            backend=device.backend,
             show_progress=not arguments.quiet,
             say=note,
             should_stop=interrupted,
@@ -60,6 +62,13 @@ def train_command(arguments):
         )
     print(f"weights: {arguments.output / runs.MODEL}")
     return 0
+
+
+def _device(arguments):
+    """Return what is to compute: of a run that is gone on with, what it was begun on."""
+    if arguments.device == "auto" and arguments.resume:
+        return runs.backend_of(arguments.output) or arguments.device
+    return arguments.device
 
 
 def _take_recipe(arguments):
