@@ -14,7 +14,7 @@ reference    the processor, by plain NumPy: slow, for comparison
 from typing import NamedTuple
 
 from minisr.errors import DeviceError, SettingsError
-from minisr.kernels import cuda_driver
+from minisr.kernels import cuda_driver, cuda_process
 from minisr.kernels.cuda_driver import require_cuda
 
 __all__ = ["NAMES", "Device", "choose", "parse", "require_cuda"]
@@ -101,7 +101,7 @@ def choose(name):
     if kind != "cuda":
         return Device(kind)
     gpu = require_cuda(number)
-    cuda_driver.choose(number)
+    cuda_process.choose(number)
     return _device(gpu)
 
 
@@ -117,7 +117,7 @@ def _best():
     for number in range(count):
         try:
             gpu = require_cuda(number)
-            cuda_driver.choose(number)
+            cuda_process.choose(number)
             return _device(gpu)
         except DeviceError as error:
             why = why or str(error)

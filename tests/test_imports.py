@@ -27,6 +27,7 @@ ALLOWED = {
     "report": {"errors", "version", "atomic", "comparison"},
     "plots": {"atomic"},
     "kernels": {"errors"},
+    "devices": {"errors", "kernels"},
     "layers": {"errors", "images", "kernels", "threads"},
     "formats": {"errors", "checkpoint", "images", "layers"},
     "models": {
@@ -43,7 +44,8 @@ ALLOWED = {
     "optim": {"errors", "kernels", "layers", "models"},
     "strips": {"images", "kernels"},
     "enlargement": {"models", "strips", "threads"},
-    "scales": {"enlargement", "errors", "models"},
+    "machine": {"errors", "version", "images", "threads", "kernels", "models"},
+    "scales": {"devices", "enlargement", "errors", "models"},
     "upscale_file": {"errors", "atomic", "images"},
     "batch": {"errors", "atomic", "images"},
     "upscale": {"errors", "images", "scales", "strips", "threads", "upscale_file"},

@@ -16,7 +16,7 @@ from minisr.cli.common import (
     note,
     scale,
 )
-from minisr.errors import SettingsError
+from minisr.errors import DeviceError, SettingsError
 from minisr.images.colour import LUMA_RANGES
 from minisr.models.initialization import METHODS
 from minisr.recipes import read_recipe
@@ -32,7 +32,7 @@ def train_command(arguments):
     chosen = _pictures(arguments, recipe)
     if settings and not arguments.resume and not chosen["pictures"]:
         raise SettingsError("train on what? name folders or pictures")
-    device = choose_device(_device(arguments), arguments.quiet)
+    device = _device(arguments)
     with Interruptible() as interrupted:
         result = runs.train(
             arguments.output,
@@ -66,9 +66,13 @@ def train_command(arguments):
 
 def _device(arguments):
     """Return what is to compute: of a run that is gone on with, what it was begun on."""
-    if arguments.device == "auto" and arguments.resume:
-        return runs.backend_of(arguments.output) or arguments.device
-    return arguments.device
+    begun = runs.backend_of(arguments.output) if arguments.resume else None
+    if begun is None or arguments.device != "auto":
+        return choose_device(arguments.device, arguments.quiet)
+    try:
+        return choose_device(begun)
+    except DeviceError as error:
+        raise DeviceError(f"the run in {arguments.output} was begun on a GPU: {error}") from error
 
 
 def _take_recipe(arguments):

@@ -1,27 +1,21 @@
 """What NVIDIA's driver says: which GPUs there are, whether they can be used, and why not.
 
-Nothing here imports numba.cuda before a GPU is really to compute, which `enter` is for, and nothing
-but `enter` makes a context, the GPU's side of a process: whoever only asks can still fork. A GPU in
-exclusive mode is the exception: whether it is free is not to be known otherwise.
-
-One process computes on one GPU, which `choose` says; every thread calls `enter` before it gives the
-GPU work.
+Nothing here imports numba.cuda, and nothing makes a context, the GPU's side of a process. A GPU in
+exclusive mode is the exception: only who tries knows whether it is free. The driver itself does not
+outlive a fork once it has been asked: a child that uses the GPU must be spawned.
 """
 
-import contextlib
 import importlib.util
 import os
-import re
-import threading
 from typing import NamedTuple
 
-from minisr.errors import DeviceError, DeviceMemoryError
+from minisr.errors import DeviceError
 
 LEAST_CAPABILITY = (7, 5)  # Turing; CUDA 13 compiles for nothing older
 EXTRA = 'pip install "minisr[cuda]"'
 SIMULATOR = "Numba's simulator"
 EXCLUSIVE, PROHIBITED = "EXCLUSIVE_PROCESS", "PROHIBITED"  # of the driver's compute modes
-UNAVAILABLE, NO_MEMORY = "CUDA_ERROR_DEVICE_UNAVAILABLE", "CUDA_ERROR_OUT_OF_MEMORY"
+UNAVAILABLE = "CUDA_ERROR_DEVICE_UNAVAILABLE"
 
 # What the driver's errors mean to a person; others are given by their names.
 MEANINGS = {
@@ -118,17 +112,19 @@ def _call(function, *arguments):
     except RuntimeError as error:  # of bindings that find no library, or no such function in it
         if type(error).__name__ == "DynamicLibNotFoundError":
             raise DeviceError("no NVIDIA driver is installed here") from error
-        raise DeviceError(f"the NVIDIA driver cannot be used: {_line(error)}") from error
+        raise DeviceError(f"the NVIDIA driver cannot be used: {line(error)}") from error
     if status.name != "CUDA_SUCCESS":
-        raise DeviceError(_meaning(status.name))
+        raise DeviceError(meaning(status.name))
     return values[0] if len(values) == 1 else tuple(values)
 
 
-def _line(error):
+def line(error):
+    """Return the text of an error, however many lines it has, as one."""
     return " ".join(str(error).split())
 
 
-def _meaning(name):
+def meaning(name):
+    """Return what one of the driver's errors, by its name, means to a person."""
     if name == "CUDA_ERROR_NO_DEVICE":
         seen = os.environ.get("CUDA_VISIBLE_DEVICES")
         why = "" if seen is None else f" (CUDA_VISIBLE_DEVICES is {seen!r})"
@@ -161,7 +157,7 @@ def ask():
     _call(driver.cuInit, 0)
     gpus = [_gpu(driver, number) for number in range(_call(driver.cuDeviceGetCount))]
     if not gpus:
-        raise DeviceError(_meaning("CUDA_ERROR_NO_DEVICE"))
+        raise DeviceError(meaning("CUDA_ERROR_NO_DEVICE"))
     return Answer(version, needed, gpus)
 
 
@@ -240,119 +236,20 @@ def require_cuda(number=0):
     return gpu
 
 
-class _Process:
-    """On which GPU this process computes."""
-
-    chosen = None  # (process, number): one that is forked chooses anew
-    ready = None  # the same, once it is seen that the GPU can be used
-    lock = threading.Lock()
-    thread = threading.local()  # ``entered``: the same, once the thread may give it work
-
-
-def choose(number):
-    """Say on which GPU this process is to compute, for good.
-
-    Parameters
-    ----------
-    number : int
-
-    Raises
-    ------
-    DeviceError
-        It has another one already.
-    """
-    with _Process.lock:
-        _choose(number)
-
-
-def _choose(number):
-    here = os.getpid()
-    if _Process.chosen is None or _Process.chosen[0] != here:
-        _Process.chosen = here, number
-    elif _Process.chosen[1] != number:
-        raise DeviceError(
-            f"this process computes on GPU {_Process.chosen[1]}; GPU {number} needs a process of "
-            "its own"
-        )
-
-
-def chosen():
-    """Return the number of the GPU on which this process computes: the first, unless told."""
-    return 0 if _Process.chosen is None else _Process.chosen[1]
-
-
-def enter():
-    """Let this thread give work to the chosen GPU; to be called before it does, each time.
-
-    Raises
-    ------
-    DeviceError
-        The GPU cannot be used; in one line, why.
-    """
-    here = os.getpid(), chosen()
-    if getattr(_Process.thread, "entered", None) == here:
-        return
-    with _Process.lock:
-        if _Process.ready != here:
-            require_cuda(here[1])
-        if not is_simulated():
-            from numba import cuda
-
-            with driver_errors():
-                cuda.select_device(here[1])
-        _choose(here[1])
-        _Process.ready = _Process.thread.entered = here
-
-
-@contextlib.contextmanager
-def driver_errors(asked=None):
-    """Turn what numba.cuda and the driver raise in a ``with`` block into errors of one line.
-
-    Parameters
-    ----------
-    asked : int, optional
-        How many bytes of the GPU's memory are asked for in the block.
-
-    Raises
-    ------
-    DeviceMemoryError
-        There are not so many.
-    DeviceError
-        The driver cannot do what it is told.
-    """
-    try:
-        yield
-    except Exception as error:
-        if not type(error).__module__.startswith(("numba.cuda", "cuda.")):
-            raise
-        found = re.search(r"CUDA_ERROR_\w+", str(error))
-        if found is None and type(error).__name__ != "CudaSupportError":
-            raise  # of a kernel that does not compile, say: no matter of the device
-        if found is None:
-            raise DeviceError(f"GPU {chosen()} cannot be used: {_line(error)}") from error
-        if found[0] == NO_MEMORY:
-            raise DeviceMemoryError(_no_memory(asked, memory())) from error
-        raise DeviceError(f"GPU {chosen()}: {_meaning(found[0])}") from error
-
-
-def memory():
-    """Return the bytes of this thread's GPU that are free, and all of them; None if unknown."""
-    try:
-        status, free, total = bindings().cuMemGetInfo()
-    except Exception:  # whoever asks has trouble enough
-        return None
-    return (free, total) if status.name == "CUDA_SUCCESS" else None
-
-
-def _no_memory(asked, found):
-    wanted = "more" if asked is None else readable(asked)
-    free = "" if found is None else f", and {readable(found[0])} of {readable(found[1])} are free"
-    return (
-        f"GPU {chosen()} has not enough memory: {wanted} was asked for{free}; end what else "
-        "uses it, take smaller pictures, tiles or batches, fewer threads (-j 1), or --device cpu"
-    )
-
-
 def readable(size):
     """Return a number of bytes as people write it."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
+def release():
+    """Return the driver's own version, such as "580.65.06"; None where it cannot be told."""
+    try:
+        from cuda.bindings import nvml
+
+        nvml.init_v2()
+        try:
+            return str(nvml.system_get_driver_version())
+        finally:
+            nvml.shutdown()
+    except Exception:  # an older extra, or a driver that does not say: it is for information
+        return None

@@ -113,7 +113,7 @@ class WithinMemory:
     def _rows(self, x):
         """Return how high bands should be: all of it, unless that was too much before."""
         N, _, H, W = x.shape
-        if self._most is None or N * H * W <= self._most:
+        if self._most is None or self._most >= N * H * W:
             return H
         return max(LEAST_ROWS, (self._most // (N * W) - 2 * self.halo) // BLOCK * BLOCK)
 
