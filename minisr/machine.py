@@ -153,7 +153,7 @@ def _described(gpu):
 
 def _gpu_text(gpu):
     text = (
-        f"{gpu['device']}  {gpu['name']}, compute capability {gpu['compute capability']}, "
+        f"{gpu['device']} {gpu['name']}, compute capability {gpu['compute capability']}, "
         f"{readable(gpu['memory'])}"
     )
     return text if gpu["fault"] is None else f"{text}; cannot be used: {gpu['fault']}"
@@ -178,12 +178,12 @@ def cache():
 
         base = Path(AppDirs(appname="numba", appauthor=False).user_cache_dir)
         places = [base / _subfolder(folder) for folder in folders]
-    files = [
-        file for place in places for kind in ("nbi", "nbc") for file in place.glob(f"*.{kind}")
-    ]
-    shown = base if base != PACKAGE else places[0]
-    size = sum(file.stat().st_size for file in files)
-    return {"folder": str(shown), "writable": is_writable(base), "size": size}
+    files = [file for place in places for file in place.glob("*.nb[ic]")]
+    return {
+        "folder": str(places[0] if base == PACKAGE else base),
+        "writable": all(is_writable(place) for place in places),
+        "size": sum(file.stat().st_size for file in files),
+    }
 
 
 def _subfolder(folder):

@@ -117,7 +117,7 @@ def test_the_table_above_has_no_circle():
 
 def test_import_brings_in_nothing_heavy():
     heavy = ("numba", "scipy", "imageio", "PIL", "matplotlib", "torch", "safetensors")
-    heavy += ("pooch", "onnx", "av")
+    heavy += ("pooch", "onnx", "av", "cuda", "llvmlite")
     code = f"import sys, minisr; print([m for m in {heavy} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

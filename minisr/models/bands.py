@@ -61,7 +61,7 @@ def run_in_bands(network, x, upscale_factor, halo, threads=None, rows=None):
 
 
 class WithinMemory:
-    """A network that is run on bands where a GPU has no memory for the whole.
+    """A network that is run sample by sample, and on bands, where a GPU has no memory for all.
 
     Parameters
     ----------
@@ -97,21 +97,26 @@ class WithinMemory:
         DeviceMemoryError
             There is no memory for bands of `LEAST_ROWS`, either.
         """
+        N, _, H, W = x.shape
         rows = self._rows(x)
-        while True:
+        while N == 1 or rows >= H:
             try:
-                if rows >= x.shape[2]:
+                if rows >= H:
                     return self.network(x, threads)
                 out = self._in_bands(x, rows, threads)
-                self._most = x.shape[0] * (rows + 2 * self.halo) * x.shape[3]
+                self._most = (rows + 2 * self.halo) * W
                 return out
             except DeviceMemoryError:
-                if self.halo is None or rows <= LEAST_ROWS:
+                if self.halo is None or (N == 1 and rows <= LEAST_ROWS):
                     raise
-                rows = max(LEAST_ROWS, min(rows, x.shape[2]) // 2 // BLOCK * BLOCK)
+            # Only here is what has failed given back.
+            rows = max(LEAST_ROWS, min(rows, H) // 2 // BLOCK * BLOCK) if N == 1 else 0
+        out = np.concatenate([self(x[n : n + 1], threads) for n in range(N)])
+        self._most = self._most or H * W
+        return out
 
     def _rows(self, x):
-        """Return how high bands should be: all of it, unless that was too much before."""
+        """Return how high bands should be: the whole, unless so much was too much before."""
         N, _, H, W = x.shape
         if self._most is None or self._most >= N * H * W:
             return H
