@@ -171,9 +171,15 @@ def test_gpus_that_are_hidden(install, monkeypatch):
 
 def test_without_the_extra(monkeypatch):
     monkeypatch.setattr(cuda_driver.importlib.util, "find_spec", lambda name: None)
-    assert why_not("cuda") == (
-        'CUDA needs numba-cuda, which is not installed: pip install "minisr[cuda]"'
-    )
+    monkeypatch.setattr(sys, "platform", "linux")
+    line = 'CUDA needs numba-cuda, which is not installed: pip install "minisr[cuda]"'
+    assert why_not("cuda") == line
+    with pytest.raises(DeviceError, match="numba-cuda"):
+        cuda_driver.require_extra()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert why_not("cuda") == f"{line}, on Linux"
+    monkeypatch.setenv("NUMBA_ENABLE_CUDASIM", "1")
+    cuda_driver.require_extra()
 
 
 def test_cuda_switched_off(monkeypatch):
@@ -276,13 +282,68 @@ def test_other_errors_of_the_driver(install):
         raise broken
 
 
-def test_numba_without_a_driver_gives_one_line(monkeypatch):
-    cuda = pytest.importorskip("numba.cuda")
-    if cuda.is_available():
+def run(code):
+    """Run code in a process of its own, in which Numba simulates nothing; return what it prints."""
+    hidden = ("NUMBA_ENABLE_CUDASIM", "NUMBA_DISABLE_CUDA")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def has_gpu():
+    code = "from minisr import devices; print(devices.choose('auto').backend)"
+    return run(code) == "cuda"
+
+
+def test_numba_without_a_driver_gives_one_line():
+    pytest.importorskip("numba_cuda", reason="needs the extra `cuda`")
+    if has_gpu():
         pytest.skip("needs a machine without a GPU")
-    with pytest.raises(DeviceError) as caught, cuda_process.driver_errors():
-        cuda.current_context()
-    assert "\n" not in str(caught.value)
+    code = """
+from numba import cuda
+from minisr.errors import DeviceError
+from minisr.kernels import cuda_process
+for ask in (cuda_process.enter, cuda.current_context):
+    try:
+        with cuda_process.driver_errors():
+            ask()
+    except DeviceError as error:
+        print(error)
+"""
+    assert len(run(code).splitlines()) == 2
+
+
+def test_a_gpu_in_every_thread_and_its_memory():
+    if not has_gpu():
+        pytest.skip("needs a GPU")
+    code = """
+import threading
+from numba import cuda
+from minisr import devices
+from minisr.errors import DeviceMemoryError
+from minisr.kernels import cuda_driver, cuda_process
+last = [gpu.number for gpu in cuda_driver.ask().gpus if not cuda_driver.fault_of(gpu)][-1]
+devices.choose(f"cuda:{last}")
+numbers = []
+def work():
+    cuda_process.enter()
+    numbers.append(cuda.gpus.current.id)
+work()
+threads = [threading.Thread(target=work) for _ in range(3)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+assert numbers == [last] * 4, numbers
+free, total = cuda_process.memory()
+assert 0 < free <= total
+try:
+    with cuda_process.driver_errors(10 * total):
+        cuda.device_array(10 * total, "u1")
+except DeviceMemoryError as error:
+    print(error)
+"""
+    assert "has not enough memory" in run(code)
 
 
 def test_the_names_are_arguments_of_functions(install, weights, folder, tmp_path):
@@ -342,10 +403,9 @@ def test_a_run_goes_on_where_it_was_begun(install, monkeypatch, tmp_path, capsys
     assert f"the run in {tmp_path} was begun on a GPU: the NVIDIA driver finds no GPU" in error
 
 
-def test_nothing_of_cuda_is_imported_unless_asked_for():
+def test_nothing_of_numba_is_imported_unless_asked_for():
     code = (
         "import sys; from minisr import devices, cli; devices.choose('cpu'); devices.choose('auto')"
         "; print([m for m in sys.modules if m.split('.')[0] in ('numba', 'numba_cuda')])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert run(code) == "[]"

@@ -7,6 +7,7 @@ outlive a fork once it has been asked: a child that uses the GPU must be spawned
 
 import importlib.util
 import os
+import sys
 from typing import NamedTuple
 
 from minisr.errors import DeviceError
@@ -91,8 +92,15 @@ def bindings():
             raise ImportError("numba_cuda")
         from cuda.bindings import driver
     except ImportError as error:
-        raise DeviceError(f"CUDA needs numba-cuda, which is not installed: {EXTRA}") from error
+        where = EXTRA if sys.platform == "linux" else f"{EXTRA}, on Linux"
+        raise DeviceError(f"CUDA needs numba-cuda, which is not installed: {where}") from error
     return driver
+
+
+def require_extra():
+    """Raise DeviceError unless what minisr.kernels.cuda imports is there; no driver is asked."""
+    if not is_simulated():
+        bindings()
 
 
 def _toolkit(driver):
