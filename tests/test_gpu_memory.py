@@ -2,6 +2,7 @@
 
 import functools
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -138,11 +139,22 @@ def test_a_layer_that_has_no_memory_stops_the_bands_of_all_threads(rng, monkeypa
         np.testing.assert_allclose(run(x, threads), whole, atol=1e-5)
         assert most[0] > 64
 
-        def fails(part):
-            raise DeviceMemoryError("none")
 
-        with pytest.raises(DeviceMemoryError):
-            run_in_bands(fails, np.zeros((1, 1, 90, 5), np.float32), 2, 2, threads, rows=10)
+def test_one_thread_without_memory_stops_the_others():
+    calls, lock = [], threading.Lock()
+
+    def first_fails(part):
+        with lock:
+            calls.append(part)
+        if len(calls) == 1:
+            raise DeviceMemoryError("none")
+        time.sleep(0.02)
+        return np.zeros((1, 1, 2 * part.shape[2], 10), np.float32)
+
+    x = np.zeros((1, 1, 900, 5), np.float32)
+    with Threads(3) as threads, pytest.raises(DeviceMemoryError):
+        run_in_bands(first_fails, x, 2, 2, threads, rows=10)
+    assert len(calls) < 45
 
 
 def test_together_waits_for_those_who_are_at_work():
