@@ -7,13 +7,13 @@ import platform
 import random
 import subprocess
 import time
-from importlib import metadata
 from pathlib import Path
 from statistics import median, quantiles
 
 from ceiling import Ceiling
 
-from minisr.threads import available
+from minisr.machine import instructions, version
+from minisr.threads import available, processor
 
 # Seconds of a peer's turn: nothing, for the pools of PyTorch and others spin on after their work;
 # untimed calls, for a virtual machine that has slept wakes its cores one by one; timed ones.
@@ -44,24 +44,13 @@ def environment(threads, packages):
     packages : list of str
         Those whose versions matter.
     """
-    processor = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            lines = [line for line in file if line.startswith(("model name", "flags"))]
-        processor = lines[0].split(":")[1].strip()
-        wide = [name for name in ("avx512f", "avx2") if f" {name} " in lines[1]]
-        processor += f" ({', '.join(wide)})" if wide else ""
-    except (OSError, IndexError):
-        pass
+    wide = instructions()
     versions = {"minisr": commit(), "python": platform.python_version()}
     for package in packages:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = "not installed"
+        versions[package] = version(package) or "not installed"
     return {
         "date": time.strftime("%Y-%m-%d"),
-        "processor": processor,
+        "processor": processor() + (f" ({', '.join(wide)})" if wide else ""),
         "processors": available(),
         "threads": threads,
         "busy": busy(),

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minisr.models.bands import WithinMemory
 from minisr.models.flat import flat_error, is_flat, places
 from minisr.models.reach import BLOCK, reach
 from minisr.strips import Resizer
@@ -40,6 +41,7 @@ class Step:
     def __init__(self, network, as_trained=False):
         self.network, self.factor = network, network.upscale_factor
         self.halo = reach(network, to_the_bit=True)
+        self._run = WithinMemory(network, self.halo)
         self.is_mended = not as_trained and network.in_channels == 1 and self.halo is not None
         self._tables = {}  # by the size of the picture, as far as that matters
 
@@ -70,13 +72,13 @@ class Step:
 
     def _network(self, x, threads):
         if self.network.in_channels == 1:
-            return self.network(x[:, None], threads)[:, 0]
+            return self._run(x[:, None], threads)[:, 0]
         if len(x) == 3:
-            return self.network(x[None], threads)[0]
+            return self._run(x[None], threads)[0]
         parts = [x[:3]] if len(x) > 3 else []
-        colours = [self.network(part[None], threads)[0] for part in parts]
+        colours = [self._run(part[None], threads)[0] for part in parts]
         greys = [
-            self.network(np.repeat(plane[None, None], 3, axis=1), threads).mean(axis=1)
+            self._run(np.repeat(plane[None, None], 3, axis=1), threads).mean(axis=1)
             for plane in x[3 * len(parts) :]
         ]
         return np.concatenate([*colours, *greys])
@@ -123,8 +125,8 @@ class Enlargement:
         Height and width of the picture.
     size : (int, int)
         Those of the result; where the steps make it larger, it is reduced by bicubic.
-    device : str, optional
-        Where that is computed, see `minisr.kernels.load`.
+    backend : str, optional
+        By what that is computed, see `minisr.kernels.load`.
 
     Attributes
     ----------
@@ -132,11 +134,11 @@ class Enlargement:
         How many rows of the picture around a band decide about it, see `minisr.scales.Enlarger`.
     """
 
-    def __init__(self, steps, shape, size, device="cpu"):
+    def __init__(self, steps, shape, size, backend="cpu"):
         self.steps, self.shape, self.size = steps, shape, size
         self.factor = math.prod(step.factor for step in steps)
         made = tuple(length * self.factor for length in shape)
-        self._resizer = None if made == size else Resizer(made, size, device)
+        self._resizer = None if made == size else Resizer(made, size, backend)
         self.halo = halo_of(steps)
 
     def source_rows(self, first, last):

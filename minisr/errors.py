@@ -29,6 +29,14 @@ class DatasetError(MinisrError):
     """Pictures of a public set cannot be fetched, or are not the ones expected."""
 
 
+class DeviceError(MinisrError):
+    """What was asked to compute cannot: no GPU, no driver, or not the right ones."""
+
+
+class DeviceMemoryError(DeviceError):
+    """A GPU has not enough memory for what it was given."""
+
+
 def short(error):
     """Return an error's text, tamed where names in a strange file have made it long or odd."""
     text = "".join(letter if letter.isprintable() else "?" for letter in str(error)[:401])

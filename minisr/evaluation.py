@@ -9,6 +9,8 @@ from minisr.data import make_pair
 from minisr.errors import PictureError, ShapeError
 from minisr.images import imresize, luma, read_picture, to_8_bits
 from minisr.images.colour import full_to_studio, studio_to_full, without_alpha
+from minisr.models.bands import WithinMemory
+from minisr.models.reach import reach
 from minisr.scales import Enlarger
 from minisr.upscale import upscale
 
@@ -50,14 +52,15 @@ def predict_luma(model, low, threads=None, luma_range=None):
         float32 in about [0, 1] from a network of luma, uint8 from one of RGB.
     """
     low = low[None].astype(np.float32) / np.float32(255 if low.dtype == np.uint8 else 1)
+    run = WithinMemory(model, reach(model, to_the_bit=True))
     if len(low[0]) == 3:
-        return luma(to_8_bits(model(low, threads)[0]).transpose(1, 2, 0))
+        return luma(to_8_bits(run(low, threads)[0]).transpose(1, 2, 0))
     if luma_range in (None, model.luma_range):
-        return model(low, threads)[0, 0]
+        return run(low, threads)[0, 0]
     there, back = studio_to_full, full_to_studio
     if luma_range == "full":
         there, back = back, there
-    return back(model(there(low), threads)[0, 0])
+    return back(run(there(low), threads)[0, 0])
 
 
 def score_pair(model, pair, protocol, threads=None):

@@ -7,7 +7,7 @@ import numbers
 import threading
 from pathlib import Path
 
-from minisr import models
+from minisr import devices, models
 from minisr.enlargement import Enlargement, Step, halo_of
 from minisr.errors import PictureError, SettingsError
 from minisr.models.chains import DEFAULT_SCALE, LARGEST, chains_of, comes_along, factors_of
@@ -28,14 +28,17 @@ class Enlarger:
     size : (int or None, int or None), optional
         Instead of ``scale``: height and width of the result in pixels. Where one is None, the
         picture's shape decides it.
-    device : str, optional
-        What computes, see `minisr.kernels.load`; a network has its own already.
+    device : str or minisr.devices.Device, optional
+        What computes: "cpu", "cuda", "cuda:1", "auto", see `minisr.devices`; a network has its own
+        already.
     as_trained : bool, optional
         Whether to leave networks as they are, which on flat pictures is not flat; otherwise see
         `minisr.enlargement.Step`.
 
     Attributes
     ----------
+    device : minisr.devices.Device
+        What "auto" has come to.
     in_channels : int
         1 where luma goes through the networks, 3 where RGB does.
     luma_range : {"studio", "full"}
@@ -54,6 +57,8 @@ class Enlarger:
         No such network, or a scale or size that cannot be had.
     CheckpointError
         The file of weights cannot be used.
+    DeviceError
+        The device cannot be used.
 
     Notes
     -----
@@ -68,7 +73,7 @@ class Enlarger:
     def __init__(self, model=None, scale=None, size=None, device="cpu", as_trained=False):
         if scale is not None and size is not None:
             raise SettingsError(f"expected a scale or a size, got both: x{scale} and {size}")
-        self.device, self.as_trained = device, as_trained
+        self.device, self.as_trained = devices.choose(device), as_trained
         self._lock = threading.Lock()
         self._networks, self._steps = {}, {}  # by factor
         self._enlargements = {}  # by the size of the picture
@@ -87,7 +92,7 @@ class Enlarger:
             self.factors = factors_of(self.name)
             return
         if isinstance(model, str | Path):
-            network, self.name = models.load(model, self.device), Path(model).name
+            network, self.name = models.load(model, self.device.backend), Path(model).name
         else:
             network, self.name = model, getattr(model, "name", type(model).__name__)
         self._default = network.upscale_factor
@@ -103,7 +108,7 @@ class Enlarger:
             if factor not in self._steps:
                 network = self._networks.get(factor)
                 if network is None:
-                    network = models.from_pretrained(self.name, factor, self.device)
+                    network = models.from_pretrained(self.name, factor, self.device.backend)
                 self._steps[factor] = Step(network, self.as_trained)
             return self._steps[factor]
 
@@ -193,7 +198,7 @@ class Enlarger:
         found = self._enlargements.get(shape)
         if found is None:
             steps = [self._step(factor) for factor in self.chain_of(*shape)]
-            found = Enlargement(steps, shape, self.size_of(*shape), self.device)
+            found = Enlargement(steps, shape, self.size_of(*shape), self.device.backend)
             self._enlargements = {shape: found}  # of one size alone: a folder may have thousands
         return found
 

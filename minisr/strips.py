@@ -13,7 +13,7 @@ class Resizer:
     ----------
     shape, size : (int, int)
         Height and width before and after.
-    device : str, optional
+    backend : str, optional
         See `minisr.kernels.load`.
 
     Notes
@@ -22,9 +22,9 @@ class Resizer:
     results that will be rounded to 8 or 16 bits. What the rows are depends on no cut.
     """
 
-    def __init__(self, shape, size, device="cpu"):
+    def __init__(self, shape, size, backend="cpu"):
         self.shape, self.size = shape, size
-        self._kernels = kernels.load(device)
+        self._kernels = kernels.load(backend)
         self._scales = [large / small for large, small in zip(size, shape, strict=True)]
         self._weights = [
             axis_weights(*lengths) for lengths in zip(shape, size, self._scales, strict=True)

@@ -3,7 +3,7 @@
 import functools
 import os
 import platform
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from minisr.errors import SettingsError
 
@@ -73,10 +73,13 @@ class Threads:
         if self._pool is not None:
             count = min(self.count, most) - 1
             helpers = [self._pool.submit(function, argument) for _ in range(count)]
-        function(argument)
+        try:
+            function(argument)
+        finally:  # one that has not begun would find nothing left to do
+            helpers = [helper for helper in helpers if not helper.cancel()]
+            wait(helpers)  # also where this thread has failed: nobody works on behind its back
         for helper in helpers:
-            if not helper.cancel():  # one that has not begun would find nothing left to do
-                helper.result()
+            helper.result()
 
     def __enter__(self):
         return self

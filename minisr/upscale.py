@@ -19,7 +19,15 @@ STRIP_PIXELS = 1 << 16  # that a thread gives its colour, or takes it from, at a
 
 
 def upscale(
-    picture, scale=None, model=None, threads=None, *, size=None, colour="luma", output=None
+    picture,
+    scale=None,
+    model=None,
+    threads=None,
+    *,
+    size=None,
+    colour="luma",
+    output=None,
+    device="cpu",
 ):
     """Enlarge a picture, or a picture file.
 
@@ -42,6 +50,9 @@ def upscale(
         each by itself, in three times the time.
     output : path-like, optional
         Of a path: where the result is written, with the metadata of the file.
+    device : str or minisr.devices.Device, optional
+        What computes: "cpu", "cuda" for the first GPU, "cuda:1" for another, or "auto" for a GPU if
+        there is one that can be used. A Network or an Enlarger has its own already.
 
     Returns
     -------
@@ -55,7 +66,9 @@ def upscale(
         If the array is no picture, has NaN or infinity in it or is as large as ``size`` already,
         or if a file cannot be read or written.
     SettingsError
-        If there is no such network, scale or size.
+        If there is no such network, scale, size or device.
+    DeviceError
+        If the device cannot be used, or has no memory even for a few rows.
 
     Notes
     -----
@@ -76,7 +89,7 @@ def upscale(
     """
     if colour not in COLOURS:
         raise SettingsError(f"colour must be one of {', '.join(COLOURS)}, got {colour!r}")
-    enlarger = model if isinstance(model, Enlarger) else Enlarger(model, scale, size)
+    enlarger = model if isinstance(model, Enlarger) else Enlarger(model, scale, size, device)
     if isinstance(picture, str | os.PathLike):
         return _upscale_path(picture, output, enlarger, threads, colour)
     if output is not None:
@@ -144,7 +157,7 @@ def _upscale_array(picture, enlarger, threads, colour):
         luma_range=enlarger.luma_range if by_luma else None,
         maximum=maximum,
     )
-    resizer = Resizer((height, width), enlargement.size, enlarger.device)
+    resizer = Resizer((height, width), enlargement.size, enlarger.device.backend)
     if opaque:
         result[..., -1] = maximum
     rows = enlargement.band_rows(kind.planes)

@@ -4,7 +4,9 @@ from minisr.scales import Enlarger
 from minisr.video import upscale_video as upscale_through
 
 
-def upscale_video(source, output, scale=None, model=None, threads=None, *, size=None, **options):
+def upscale_video(
+    source, output, scale=None, model=None, threads=None, *, size=None, device="cpu", **options
+):
     """Enlarge a video; copy its audio, subtitles, chapters and times.
 
     Parameters
@@ -21,6 +23,8 @@ def upscale_video(source, output, scale=None, model=None, threads=None, *, size=
         By default one a processor.
     size : (int or None, int or None), optional
         Instead of ``scale``: height and width of the result, of the picture as it is shown.
+    device : str or minisr.devices.Device, optional
+        As of `minisr.upscale`.
     **options
         ``codec``, ``crf``, ``preset``, ``start``, ``duration``, ``progress``, ``overwrite``,
         ``note`` of `minisr.video.upscale_video`.
@@ -36,6 +40,8 @@ def upscale_video(source, output, scale=None, model=None, threads=None, *, size=
         The source is no such video, or the result cannot be written.
     SettingsError
         A setting cannot be had, or PyAV is not installed (extra ``video``).
+    DeviceError
+        The device cannot be used.
     """
-    enlarger = Enlarger(model, scale, size)
+    enlarger = Enlarger(model, scale, size, device)
     return upscale_through(source, output, enlarger, threads=threads, **options)

@@ -160,7 +160,7 @@ def test_options_that_do_not_exist_end_in_two(capsys):
     for words, message in (
         (["upscale"], "the following arguments are required: IN"),
         (["frobnicate"], "invalid choice: 'frobnicate'"),
-        (["upscale", "a.png", "--device", "tpu"], "invalid choice: 'tpu'"),
+        (["upscale", "a.png", "--device", "tpu"], "must be auto, cpu, cuda or cuda:N"),
         (["upscale", "a.png", "-s", "0"], "expected a number above 1, at most 16, got 0"),
         (["evaluate", "a.png", "-s", "0"], "expected an integer from 2 to 8, got 0"),
         (["train", "a.png", "-o", "run", "-s", "9"], "expected an integer from 2 to 8, got 9"),

@@ -27,6 +27,7 @@ ALLOWED = {
     "report": {"errors", "version", "atomic", "comparison"},
     "plots": {"atomic"},
     "kernels": {"errors"},
+    "devices": {"errors", "kernels"},
     "layers": {"errors", "images", "kernels", "threads"},
     "formats": {"errors", "checkpoint", "images", "layers"},
     "models": {
@@ -43,7 +44,8 @@ ALLOWED = {
     "optim": {"errors", "kernels", "layers", "models"},
     "strips": {"images", "kernels"},
     "enlargement": {"models", "strips", "threads"},
-    "scales": {"enlargement", "errors", "models"},
+    "machine": {"errors", "version", "images", "threads", "kernels", "models"},
+    "scales": {"devices", "enlargement", "errors", "models"},
     "upscale_file": {"errors", "atomic", "images"},
     "batch": {"errors", "atomic", "images"},
     "upscale": {"errors", "images", "scales", "strips", "threads", "upscale_file"},
@@ -115,7 +117,7 @@ def test_the_table_above_has_no_circle():
 
 def test_import_brings_in_nothing_heavy():
     heavy = ("numba", "scipy", "imageio", "PIL", "matplotlib", "torch", "safetensors")
-    heavy += ("pooch", "onnx", "av")
+    heavy += ("pooch", "onnx", "av", "cuda", "llvmlite")
     code = f"import sys, minisr; print([m for m in {heavy} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

@@ -3,12 +3,12 @@
 import sys
 import warnings
 
-from minisr.cli import convert, data, demo, evaluate, train, upscale
+from minisr.cli import convert, data, demo, evaluate, info, train, upscale
 from minisr.cli.common import INTERRUPTED, Parser, one_line
 from minisr.errors import MinisrError
 from minisr.version import __version__
 
-COMMANDS = (upscale, train, evaluate, convert, data, demo)  # in the order of --help
+COMMANDS = (upscale, train, evaluate, convert, data, demo, info)  # in the order of --help
 
 
 def main(argv=None):

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from minisr import models
+from minisr import devices, models
 from minisr.errors import SettingsError
-from minisr.kernels import BACKENDS
 from minisr.threads import Threads
 
 INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended
@@ -40,8 +39,39 @@ def add_threads(parser):
 def add_device(parser):
     """Add ``--device``."""
     parser.add_argument(
-        "--device", choices=list(BACKENDS), default="cpu", help="what computes (default: cpu)"
+        "--device",
+        type=_device,
+        default="auto",
+        metavar="DEVICE",
+        help="what computes: cpu; cuda, or cuda:N for one of several GPUs, by pip install "
+        "'minisr[cuda]'; auto, a GPU if there is one that can be used, else the processor; or "
+        "reference, plain NumPy, slow (default: auto). `minisr info` lists the GPUs",
     )
+
+
+def _device(text):
+    """See that what follows ``--device`` is one; argparse prints the error."""
+    try:
+        devices.parse(text)
+    except SettingsError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def choose_device(name, quiet=False):
+    """Return the `minisr.devices.Device` that ``--device`` asks for; say what "auto" has come to.
+
+    Parameters
+    ----------
+    name : str
+    quiet : bool, optional
+        Whether to say nothing. Nothing is said either where no bar would be drawn.
+    """
+    device = devices.choose(name)
+    if name == "auto" and not quiet and sys.stderr is not None and sys.stderr.isatty():
+        why = "" if device.why_no_gpu is None else f" ({device.why_no_gpu})"
+        note(f"computing on {device.title}{why}")
+    return device
 
 
 def scale(text):
@@ -71,15 +101,15 @@ def comes_along(name):
     return name in (*_shipped(), *models.MODELS)
 
 
-def load_model(name, scale, device):
+def load_model(name, scale, backend):
     """Return the network that ``-m`` and ``-s`` ask for: one that comes along, or a file's."""
     if comes_along(name):
-        return models.from_pretrained(name, 3 if scale is None else scale, device)
+        return models.from_pretrained(name, 3 if scale is None else scale, backend)
     if not Path(name).exists():
         raise SettingsError(
             f"{name}: no such file of weights; networks that come along: {', '.join(_shipped())}"
         )
-    model = models.load(name, device)
+    model = models.load(name, backend)
     if scale not in (None, model.upscale_factor):
         raise SettingsError(f"{name} enlarges x{model.upscale_factor}, not x{scale}")
     return model

@@ -13,6 +13,7 @@ from minisr.cli.common import (
     add_command,
     add_device,
     add_threads,
+    choose_device,
     comes_along,
     load_model,
     no_bar,
@@ -20,7 +21,7 @@ from minisr.cli.common import (
     scale,
     threads_within,
 )
-from minisr.errors import PictureError, SettingsError
+from minisr.errors import DeviceMemoryError, PictureError, SettingsError
 from minisr.evaluation import pictures_of, score_methods
 from minisr.figures import Figures, short_names
 from minisr.images import find_pictures, read_picture
@@ -97,8 +98,9 @@ class _Measure:
         """Return `_Measured`, or the PictureError that says why not."""
         try:
             return self._measured(path)
-        except PictureError as error:
-            return error if str(path) in str(error) else PictureError(f"{path}: {error}")
+        except (PictureError, DeviceMemoryError) as error:
+            is_said = isinstance(error, PictureError) and str(path) in str(error)
+            return error if is_said else PictureError(f"{path}: {error}")
 
     def _measured(self, path):
         pixels = read_picture(path).pixels
@@ -148,10 +150,12 @@ def _methods(arguments):
     """Return bicubic and the networks that are asked for, by name, and their scale."""
     methods = dict.fromkeys(["bicubic", *(arguments.model or [models.DEFAULT])])
     scale = arguments.scale
+    is_needed = any(name != "bicubic" for name in methods)
+    backend = choose_device(arguments.device).backend if is_needed else None
     # Files first: they have one scale, those that come along have several.
     for name in sorted(methods, key=comes_along):
         if name != "bicubic":
-            methods[name] = load_model(name, scale, arguments.device)
+            methods[name] = load_model(name, scale, backend)
             scale = methods[name].upscale_factor
     return methods, 3 if scale is None else scale
 

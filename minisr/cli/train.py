@@ -12,10 +12,11 @@ from minisr.cli.common import (
     add_command,
     add_device,
     add_threads,
+    choose_device,
     note,
     scale,
 )
-from minisr.errors import SettingsError
+from minisr.errors import DeviceError, SettingsError
 from minisr.images.colour import LUMA_RANGES
 from minisr.models.initialization import METHODS
 from minisr.recipes import read_recipe
@@ -31,6 +32,7 @@ def train_command(arguments):
     chosen = _pictures(arguments, recipe)
     if settings and not arguments.resume and not chosen["pictures"]:
         raise SettingsError("train on what? name folders or pictures")
+    device = _device(arguments)
     with Interruptible() as interrupted:
         result = runs.train(
             arguments.output,
@@ -38,7 +40,7 @@ def train_command(arguments):
             recipe=recipe and recipe.name,
             resume=arguments.resume,
             threads=arguments.threads,
-            backend=arguments.device,
+            backend=device.backend,
             show_progress=not arguments.quiet,
             say=note,
             should_stop=interrupted,
@@ -60,6 +62,17 @@ def train_command(arguments):
         )
     print(f"weights: {arguments.output / runs.MODEL}")
     return 0
+
+
+def _device(arguments):
+    """Return what is to compute: of a run that is gone on with, what it was begun on."""
+    begun = runs.backend_of(arguments.output) if arguments.resume else None
+    if begun is None or arguments.device != "auto":
+        return choose_device(arguments.device, arguments.quiet)
+    try:
+        return choose_device(begun)
+    except DeviceError as error:
+        raise DeviceError(f"the run in {arguments.output} was begun on a GPU: {error}") from error
 
 
 def _take_recipe(arguments):

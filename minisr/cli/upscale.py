@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 from minisr import models
-from minisr.cli.common import add_command, add_device, add_threads
+from minisr.cli.common import add_command, add_device, add_threads, choose_device
 from minisr.cli.upscale_batch import upscale_files
 from minisr.cli.upscale_pipe import is_piped, upscale_pipe
 from minisr.cli.upscale_video import add_video_options
@@ -29,7 +29,7 @@ def upscale_command(arguments):
         arguments.model,
         arguments.scale,
         None if size == (None, None) else size,
-        arguments.device,
+        choose_device(arguments.device, quiet=arguments.dry_run),
     )
     stamp = (
         {} if arguments.no_stamp else {"Software": f"minisr {__version__}, {enlarger.description}"}

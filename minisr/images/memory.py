@@ -1,5 +1,6 @@
 """Whether there is memory enough, asked before it is taken: a system that has none kills."""
 
+import os
 from pathlib import Path
 
 from minisr.errors import PictureError
@@ -25,6 +26,18 @@ def available():
     except (OSError, ValueError):
         pass
     return min(found, default=None)
+
+
+def total():
+    """Return the bytes that the machine, or the container, has; None where that cannot be told."""
+    try:
+        found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
+        return None
+    try:
+        return min(found, int((_CGROUP / "memory.max").read_text()))
+    except (OSError, ValueError):
+        return found
 
 
 def check(size, channels, itemsize, scale, free, frames=1):

@@ -20,6 +20,7 @@ from minisr.runs.folder import (
     CURVES,
     LOG,
     MODEL,
+    backend_of,
     discard,
     is_finished,
     make_folder,
@@ -40,6 +41,7 @@ __all__ = [
     "LOG",
     "MODEL",
     "Result",
+    "backend_of",
     "discard",
     "is_finished",
     "read_log",
@@ -105,6 +107,7 @@ def train(
     threads : int, optional
         By default one a processor. The result does not depend on it.
     backend : str, optional
+        See `minisr.kernels.load`. Of "cuda", `minisr.devices.choose` says which GPU.
     show_progress : bool, optional
         Whether to draw bars on stderr, if that is a terminal.
     say : callable, optional

@@ -144,6 +144,12 @@ def is_finished(folder):
     return saved.steps == saved.config.steps
 
 
+def backend_of(folder):
+    """Return the backend of the folder's run; None if there is none."""
+    saved = saved_run(Path(folder), resume=True)
+    return None if saved is None else saved.about["backend"]
+
+
 def make_folder(folder):
     """Make the folder, and find out now rather than after the work whether it can be written."""
     try:

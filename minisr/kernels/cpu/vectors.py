@@ -6,32 +6,14 @@ with AVX-512, 8 with AVX2, 4 with NEON, so that one vector is one register. HAS_
 a host with none of them (or without compilation): the plain loops run there.
 """
 
-import platform
-
-import llvmlite.binding
 from llvmlite import ir
 from numba.core import cgutils, config
 
+from minisr.kernels import host
 
-def host_features():
-    """Return the names of the instruction sets that Numba compiles for."""
-    if config.CPU_FEATURES is not None:  # set by the user: NUMBA_CPU_FEATURES
-        return {name[1:] for name in config.CPU_FEATURES.split(",") if name.startswith("+")}
-    return {name for name, there in llvmlite.binding.get_host_cpu_features().items() if there}
-
-
-def host_lanes():
-    """Return how many float32 values one register holds, or 0 without fused multiply-add."""
-    features = host_features()
-    if "avx512f" in features:
-        return 16
-    if {"avx2", "fma"} <= features:
-        return 8
-    return 4 if platform.machine().lower() in ("aarch64", "arm64") else 0
-
-
-HAS_VECTORS = host_lanes() > 0 and not config.DISABLE_JIT
-LANES = host_lanes() or 4
+HOST_LANES = host.lanes(host.features(config.CPU_FEATURES))
+HAS_VECTORS = HOST_LANES > 0 and not config.DISABLE_JIT
+LANES = HOST_LANES or 4
 # AVX-512 and NEON have 32 vector registers, AVX2 has 16.
 REGISTERS = 16 if LANES == 8 else 32
 
