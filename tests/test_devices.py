@@ -380,13 +380,14 @@ def test_auto_says_once_what_computes_where_somebody_looks(
 ):
     install(Driver(failing={"cuInit": "CUDA_ERROR_NO_DEVICE"}))
     words = ["upscale", str(folder / "0.png"), "-m", str(weights), "--overwrite", "-o"]
-    assert main([*words, str(tmp_path / "a.png")]) == 0
+    auto = ("--device", "auto")
+    assert main([*words, str(tmp_path / "a.png"), *auto]) == 0
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    assert main([*words, str(tmp_path / "b.png")]) == 0
+    assert main([*words, str(tmp_path / "b.png"), *auto]) == 0
     line = "minisr: computing on the CPU (the NVIDIA driver finds no GPU)\n"
     assert capsys.readouterr().err == line
-    assert main([*words, str(tmp_path / "c.png"), "--device", "cpu"]) == 0
+    assert main([*words, str(tmp_path / "c.png")]) == 0
     assert capsys.readouterr().err == ""
     pixels = [read_picture(tmp_path / f"{name}.png").pixels for name in "abc"]
     assert (pixels[0] == pixels[1]).all()

@@ -41,11 +41,10 @@ def add_device(parser):
     parser.add_argument(
         "--device",
         type=_device,
-        default="auto",
         metavar="DEVICE",
         help="what computes: cpu; cuda, or cuda:N for one of several GPUs, by pip install "
         "'minisr[cuda]'; auto, a GPU if there is one that can be used, else the processor; or "
-        "reference, plain NumPy, slow (default: auto). `minisr info` lists the GPUs",
+        "reference, plain NumPy, slow (default: cpu). `minisr info` lists the GPUs",
     )
 
 
@@ -63,11 +62,12 @@ def choose_device(name, quiet=False):
 
     Parameters
     ----------
-    name : str
+    name : str or None
+        None is the processor.
     quiet : bool, optional
         Whether to say nothing. Nothing is said either where no bar would be drawn.
     """
-    device = devices.choose(name)
+    device = devices.choose(name or "cpu")
     if name == "auto" and not quiet and sys.stderr is not None and sys.stderr.isatty():
         why = "" if device.why_no_gpu is None else f" ({device.why_no_gpu})"
         note(f"computing on {device.title}{why}")

@@ -67,7 +67,7 @@ def train_command(arguments):
 def _device(arguments):
     """Return what is to compute: of a run that is gone on with, what it was begun on."""
     begun = runs.backend_of(arguments.output) if arguments.resume else None
-    if begun is None or arguments.device != "auto":
+    if begun is None or arguments.device is not None:
         return choose_device(arguments.device, arguments.quiet)
     try:
         return choose_device(begun)
