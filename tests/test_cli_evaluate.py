@@ -230,6 +230,40 @@ def test_a_report_that_cannot_be_written_is_said_before_the_work(folder, tmp_pat
     assert printed.out == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--html", "0.png"), "--html: expected a name that ends in .html, got 0.png"),
+        (("--json", "0.png"), "--json: expected a name that is no picture's, got 0.png"),
+        (("--csv", "other.tif"), "--csv: expected a name that is no picture's, got other.tif"),
+        (("photo.html", "--html", "sub/../photo.html"), "photo.html: would replace a file which"),
+        (("photo.data", "--csv", "photo.data"), "--csv photo.data: would replace a file which is"),
+        (("--csv", "w.safetensors"), "--csv w.safetensors: would replace a file which is read"),
+        (("--json", "x", "--csv", "x"), "--csv x: would replace a file which --json writes"),
+    ],
+)
+def test_a_report_replaces_nothing_that_is_read(
+    folder, weights, tmp_path, monkeypatch, capsys, words, message
+):
+    (tmp_path / "sub").mkdir()
+    for name in ("0.png", "photo.html", "photo.data"):
+        (tmp_path / name).write_bytes((folder / "0.png").read_bytes())
+    (tmp_path / "w.safetensors").write_bytes(weights.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    try:
+        status = run("evaluate", "-m", "w.safetensors", "0.png", *words)
+    except SystemExit as ended:
+        status = ended.code
+    assert status == 2
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert after == before
+
+
 def test_the_page_has_all_that_was_measured(folder, weights, tmp_path, capsys):
     page = tmp_path / "page.html"
     (tmp_path / "bad.png").write_text("no picture")
@@ -290,16 +324,16 @@ def test_names_may_be_anything(folder, weights, tmp_path, capsys):
             (tmp_path / name).write_bytes((folder / "0.png").read_bytes())
         except (OSError, UnicodeError):
             pytest.skip(f"no file here can be called {name!a}")
-    out = [f"--{kind}={tmp_path / kind}" for kind in ("json", "csv", "html")]
+    out = [f"--{kind}={tmp_path / 'figures'}.{kind}" for kind in ("json", "csv", "html")]
     assert run("evaluate", tmp_path, "-m", weights, *out) == 0
     table = capsys.readouterr().out.splitlines()
     assert len(table) == 1 + len(names) + 2
     assert any(line.startswith("new\\nline.png  ") for line in table)
     assert any(line.startswith("bad\\udcff.png  ") for line in table)
-    assert [*json.loads((tmp_path / "json").read_text())["pictures"]] == sorted(
+    assert [*json.loads((tmp_path / "figures.json").read_text())["pictures"]] == sorted(
         str(tmp_path / name) for name in names
     )
-    with open(tmp_path / "csv", newline="", encoding="utf-8") as file:
+    with open(tmp_path / "figures.csv", newline="", encoding="utf-8") as file:
         read = {row["picture"] for row in csv.DictReader(file)}
     assert read == {"", *(str(tmp_path / n).replace("\udcff", "\\udcff") for n in names)}
 

@@ -470,6 +470,16 @@ def test_a_page_says_what_it_does_not_show(upscale, picture, tmp_path, monkeypat
     assert "no.html is not written: there is no picture to show" in lines[0]
 
 
+def test_a_page_replaces_no_picture_of_whatever_name(upscale, picture):
+    odd = picture.rename(picture.with_name("a.html"))
+    before = odd.read_bytes()
+    status, _, lines = upscale(odd, "--html", odd)
+    assert (status, len(lines)) == (2, 1)
+    assert "a.html: would replace a file which is read; choose another name" in lines[0]
+    assert odd.read_bytes() == before
+    assert [path.name for path in odd.parent.iterdir()] == ["a.html"]
+
+
 # What the users of other tools complain of
 
 

@@ -20,6 +20,7 @@ from minisr.cli.common import (
     scale,
     threads_within,
 )
+from minisr.cli.reports import check_replaces_none, page, table
 from minisr.errors import PictureError, SettingsError
 from minisr.evaluation import pictures_of, score_methods
 from minisr.figures import Figures, short_names
@@ -34,10 +35,9 @@ def evaluate_command(arguments):
     """Measure networks and bicubic on pictures."""
     files = find_pictures(arguments.pictures)
     methods, scale = _methods(arguments)
-    for option in ("json", "csv", "html"):
-        _check_target(option, getattr(arguments, option))
     protocols, variants = _protocols(arguments.protocol, arguments.low is not None)
     lows = _lows(files, arguments.low, scale)
+    _check_reports(arguments, [*files, *lows.values(), *methods])
     with Threads(arguments.threads) as pool:
         within = threads_within(pool, files)
         for model in methods.values():
@@ -156,18 +156,25 @@ def _methods(arguments):
     return methods, 3 if scale is None else scale
 
 
+def _check_reports(arguments, read):
+    """Raise SettingsError if a report cannot be written, or would replace what is read."""
+    reports = {f"--{name}": getattr(arguments, name) for name in ("json", "csv", "html")}
+    for option, path in reports.items():
+        if path is not None:
+            _check_target(option, path)
+    check_replaces_none(reports, [one for one in read if isinstance(one, str | Path)])
+
+
 def _check_target(option, path):
-    if path is None:
-        return
     folder = path.absolute().parent
     if path.is_dir() or not folder.is_dir():
-        raise SettingsError(f"--{option} {path}: expected a file in a folder that is there")
+        raise SettingsError(f"{option} {path}: expected a file in a folder that is there")
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         reason = error.strerror or error
-        raise SettingsError(f"--{option} {path}: cannot be written: {reason}") from error
+        raise SettingsError(f"{option} {path}: cannot be written: {reason}") from error
 
 
 def _lows(files, folder, scale):
@@ -237,9 +244,9 @@ def add_parser(commands):
         help="low-resolution pictures that are there already, in DIR or DIR/LRbicxS "
         "(default: they are made as the protocol says)",
     )
-    sub.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
-    sub.add_argument("--csv", type=Path, metavar="FILE", help="also write them as a table")
+    sub.add_argument("--json", type=table, metavar="FILE", help="also write the figures there")
+    sub.add_argument("--csv", type=table, metavar="FILE", help="also write them as a table")
     sub.add_argument(
-        "--html", type=Path, metavar="FILE", help="also write a page to look at the pictures"
+        "--html", type=page, metavar="FILE", help="also write a page to look at the pictures"
     )
     add_device(sub)

@@ -2,10 +2,10 @@
 
 import argparse
 import math
-from pathlib import Path
 
 from minisr import models
 from minisr.cli.common import add_command, add_device, add_threads
+from minisr.cli.reports import page
 from minisr.cli.upscale_batch import upscale_files
 from minisr.cli.upscale_pipe import is_piped, upscale_pipe
 from minisr.cli.upscale_video import add_video_options
@@ -159,14 +159,6 @@ def quality(text):
     if text not in map(str, range(1, 101)):
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 100, got {text}")
     return int(text)
-
-
-def page(text):
-    """Turn what follows ``--html`` into a path that is no picture's."""
-    path = Path(text)
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise argparse.ArgumentTypeError(f"expected a name that ends in .html, got {text}")
-    return path
 
 
 def extension(text):

@@ -21,6 +21,7 @@ from minisr.cli.common import (
     one_line,
     threads_within,
 )
+from minisr.cli.reports import check_replaces_none
 from minisr.cli.upscale_page import Page
 from minisr.cli.upscale_video import is_video, preview_of, upscale_video_job, video_suffix
 from minisr.errors import MinisrError, PictureError, SettingsError
@@ -63,6 +64,8 @@ def upscale_files(arguments, enlarger, stamp):
             targets.check_extension(job.target, arguments.extension)
         if job.name is None and not job.target.parent.is_dir():
             raise SettingsError(f"{job.target}: cannot be written: no folder {job.target.parent}")
+    files = [path for job in jobs for path in (job.source, job.target)]
+    check_replaces_none({"--html": arguments.html}, [*files, arguments.model])
     folder = targets.folder_of(arguments.output, len(found))
     settings = _settings(arguments, enlarger, stamp) if folder is not None else {}
     if arguments.dry_run:
