@@ -343,6 +343,27 @@ def test_ctrl_c_ends_one_picture_at_once(upscale, picture, monkeypatch):
     assert [path.name for path in picture.parent.iterdir()] == ["a.png"]
 
 
+def test_options_may_stand_between_the_files(upscale, picture, tmp_path, monkeypatch):
+    monkeypatch.chdir(picture.parent)
+    for name in ("b.png", "c.png", "-d.png"):
+        shutil.copy(picture, name)
+    assert upscale("a.png", "-s", 4, "b.png", "--suffix=_new", "c.png") == (0, "", [])
+    assert sorted(path.name for path in picture.parent.glob("*_new*")) == [
+        *("a_new.png", "b_new.png", "c_new.png"),
+    ]
+    assert shape_of(picture.parent / "c_new.png") == (48, 40, 3)
+    for words in (("-s", 4, "a.png", "--nothing", "b.png"), ("a.png", "-x", "b.png")):
+        status, _, lines = upscale(*words)
+        assert (status, len(lines)) == (2, 1)
+    assert lines[0].startswith("minisr: error: unrecognized arguments: -x")
+    status, _, lines = upscale("-s", 2)
+    assert (status, len(lines)) == (2, 1)
+    assert "the following arguments are required: IN" in lines[0]
+    # After --, nothing is an option.
+    assert cli.main(["upscale", "-s", "2", "--suffix", "_2", "--", "-d.png", "a.png"]) == 0
+    assert shape_of(picture.parent / "-d_2.png") == (24, 20, 3)
+
+
 # Pipes
 
 

@@ -16,7 +16,27 @@ INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, as every other error here."""
+    """Says what is wrong in one line, as every other error here.
+
+    Attributes
+    ----------
+    intermixes : bool
+        Whether options may stand between the files of a command, as people write them. What has
+        subcommands must leave that to those.
+    """
+
+    intermixes = False
+
+    def parse_known_args(self, args=None, namespace=None):
+        """Parse words; which they are, argparse passes on to each subcommand."""
+        # argparse forgets a -- between its two passes, and what follows would become options.
+        if not self.intermixes or "--" in args:
+            return super().parse_known_args(args, namespace)
+        self.intermixes = False  # for this is what either pass calls
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self.intermixes = True
 
     def error(self, message):
         """End the program with one line and status 2."""
@@ -27,6 +47,7 @@ def add_command(commands, name, run, summary):
     """Add a subcommand to argparse's ``commands``; ``run(arguments)`` returns its exit status."""
     parser = commands.add_parser(name, help=summary, description=summary)
     parser.set_defaults(run=run)
+    parser.intermixes = True
     return parser
 
 
