@@ -90,8 +90,8 @@ def test_what_is_not_there_is_a_fault_and_the_rest_is_found(tmp_path):
     (tmp_path / "empty").mkdir()
     found, faults = find([tmp_path / "no.png", tmp_path / "a.png", tmp_path / "empty"], is_png)
     assert len(found) == 1
-    assert "no.png: expected a picture or a folder, found nothing there" in str(faults[0])
-    assert "empty: expected a folder of pictures, found none in it" in str(faults[1])
+    assert "no.png: expected a picture, a video or a folder, found nothing there" in str(faults[0])
+    assert "empty: expected a folder of pictures or videos, found none in it" in str(faults[1])
 
 
 def test_a_folder_that_cannot_be_listed_is_a_fault(tmp_path, monkeypatch):
@@ -166,9 +166,7 @@ def test_results_of_an_earlier_run_beside_their_sources_are_no_sources(tmp_path)
 def test_two_results_of_one_name_are_refused(tmp_path):
     with pytest.raises(SettingsError, match=r"a.png and .*a.jpg would both become .*a_x2.png"):
         targets.jobs_of(found_in(tmp_path, "a.png", "a.jpg"), None, Naming("_x2", ".png"))
-    with pytest.raises(
-        SettingsError, match=r"would replace the picture .*choose another -o or --s"
-    ):
+    with pytest.raises(SettingsError, match=r"would replace the source .*choose another -o or --s"):
         targets.jobs_of(found_in(tmp_path, "a.png"), None, Naming(""))
 
 

@@ -75,7 +75,7 @@ class _Search:
             count, faults = len(self.found), len(self.faults)
             self._enter(path, Path(), set())
             if (count, faults) == (len(self.found), len(self.faults)):
-                self.fault(f"{path}: expected a folder of pictures, found none in it")
+                self.fault(f"{path}: expected a folder of pictures or videos, found none in it")
         elif path.exists():
             self._add(Found(path, Path(), named=True))
         elif path.is_symlink():
@@ -87,7 +87,7 @@ class _Search:
             for match in matches:
                 self.take(Path(match), "")
         else:
-            self.fault(f"{path}: expected a picture or a folder, found nothing there")
+            self.fault(f"{path}: expected a picture, a video or a folder, found nothing there")
 
     def _enter(self, folder, way, entered):
         entered.add(os.path.realpath(folder))

@@ -77,7 +77,7 @@ def folder_of(output, count):
     if count == 1:
         return None
     if path.suffix.lower() in WRITE_SUFFIXES:
-        raise SettingsError(f"{path} is one picture, but {count} are given; name a folder")
+        raise SettingsError(f"{path} is one file, but {count} are given; name a folder")
     return path
 
 
@@ -157,7 +157,7 @@ def _check(jobs):
         real = _real(job.target)
         if real in sources:
             raise SettingsError(
-                f"the result of {job.source} would replace the picture {sources[real]}; "
+                f"the result of {job.source} would replace the source {sources[real]}; "
                 "choose another -o or --suffix"
             )
         if real in taken:

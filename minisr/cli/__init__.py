@@ -22,7 +22,7 @@ def main(argv=None):
     Returns
     -------
     int
-        Exit status: 0 done, 1 some pictures failed, 2 nothing done, 130 interrupted.
+        Exit status: 0 done, 1 some files failed, 2 nothing done, 130 interrupted.
     """
     if argv is None and sys.stdout is not None:  # names may have letters that a console has not
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -22,8 +22,9 @@ from minisr.cli.common import (
     threads_within,
 )
 from minisr.cli.reports import check_replaces_none
+from minisr.cli.upscale_names import check_extensions, naming
 from minisr.cli.upscale_page import Page
-from minisr.cli.upscale_video import is_video, preview_of, upscale_video_job, video_suffix
+from minisr.cli.upscale_video import is_video, preview_of, upscale_video_job
 from minisr.errors import MinisrError, PictureError, SettingsError
 from minisr.images.formats import READ_SUFFIXES
 from minisr.images.probing import probe
@@ -51,7 +52,7 @@ def upscale_files(arguments, enlarger, stamp):
     named = sum(one.named for one in results)
     if named:
         note(f"{named} of the files named are results of others of them, and are left out")
-    jobs = targets.jobs_of(found, arguments.output, _naming(arguments, enlarger))
+    jobs = targets.jobs_of(found, arguments.output, naming(arguments, enlarger))
     if arguments.preview is not None:  # is made under another name, and remembered nowhere
         jobs = [
             replace(job, name=None, target=preview_of(job.target)) if is_video(job.source) else job
@@ -59,9 +60,8 @@ def upscale_files(arguments, enlarger, stamp):
         ]
     if not jobs and len(faults) == 1:
         raise faults[0]
+    check_extensions(arguments, jobs)
     for job in jobs:
-        if not is_video(job.source):
-            targets.check_extension(job.target, arguments.extension)
         if job.name is None and not job.target.parent.is_dir():
             raise SettingsError(f"{job.target}: cannot be written: no folder {job.target.parent}")
     files = [path for job in jobs for path in (job.source, job.target)]
@@ -168,7 +168,8 @@ def _report(outcomes, faults, arguments, goes_on):
     for fault in faults:
         note(f"error: {fault}")
     if faults:
-        note(f"{len(faults)} of {total} pictures failed")
+        videos = any(is_video(outcome.job.source) for outcome in outcomes)
+        note(f"{len(faults)} of {total} {'files' if videos else 'pictures'} failed")
     before = [outcome.job for outcome in outcomes if outcome.state is State.DONE_BEFORE]
     if before and total == 1:
         note(f"{before[0].target}: is done already; --overwrite makes it again")
@@ -203,18 +204,6 @@ def _worker(arguments, book, settings, stamp):
 
 def _is_wanted(path):
     return path.suffix.lower() in READ_SUFFIXES or is_video(path)
-
-
-def _naming(arguments, enlarger):
-    number = enlarger.label.removeprefix("x")
-    ending = f"_{enlarger.label}"
-    if arguments.suffix is not None:
-        ending = arguments.suffix.replace("{scale}", number)
-    return targets.Naming(
-        ending,
-        arguments.extension,
-        lambda path: video_suffix(path) if is_video(path) else None,
-    )
 
 
 def _settings(arguments, enlarger, stamp):

@@ -65,6 +65,10 @@ def _ends(arguments):
     """Return where the picture comes from, a Path or words, and where it goes, a Path or None."""
     if len(arguments.pictures) != 1 or arguments.recursive:
         raise SettingsError("- is one picture, and goes with no other; give it alone")
+    if arguments.video_extension is not None:
+        raise SettingsError(
+            f"--ext {arguments.video_extension[1:]} is a video's, and - is one picture"
+        )
     if arguments.html is not None:
         raise SettingsError("--html shows files; it does not go with -")
     name = arguments.pictures[0]
