@@ -48,6 +48,13 @@ def test_evaluate_a_network_of_rgb(folder, tmp_path, capsys):
     assert "rgb.safetensors" in capsys.readouterr().out
 
 
+def test_a_picture_too_large_to_be_honest_must_be_allowed(folder, weights, monkeypatch, capsys):
+    monkeypatch.setattr("minisr.images.sources.LARGE_PIXELS", 100)
+    assert run("evaluate", folder / "0.png", "-m", weights) == 2
+    assert "if you trust it: --allow-large\n" in capsys.readouterr().err
+    assert run("evaluate", folder / "0.png", "-m", weights, "--allow-large") == 0
+
+
 def test_evaluate_names_what_it_skips(folder, weights, tmp_path, capsys):
     (tmp_path / "bad.png").write_text("no picture")
     write_picture(tmp_path / "dot.png", np.zeros((1, 1), np.uint8))
@@ -226,7 +233,10 @@ def test_a_network_of_rgb_by_every_protocol(folder, tmp_path):
 def test_a_report_that_cannot_be_written_is_said_before_the_work(folder, tmp_path, capsys, option):
     assert run("evaluate", folder, option, tmp_path / "no" / "file", "-m", "bicubic") == 2
     printed = capsys.readouterr()
-    assert f"minisr: error: {option} {tmp_path / 'no' / 'file'}: expected a file" in printed.err
+    assert (
+        f"minisr: error: {option} {tmp_path / 'no' / 'file'}: cannot be written: no folder "
+        in printed.err
+    )
     assert printed.out == ""
 
 

@@ -337,7 +337,7 @@ def test_ctrl_c_ends_one_picture_at_once(upscale, picture, monkeypatch):
         signal.raise_signal(signal.SIGINT)
         raise AssertionError("it goes on")
 
-    monkeypatch.setattr("minisr.cli.upscale_batch.upscale_file", pressed)
+    monkeypatch.setattr("minisr.cli.upscale_picture.upscale_file", pressed)
     status, _, lines = upscale(picture)
     assert (status, lines) == (130, ["minisr: interrupted"])
     assert [path.name for path in picture.parent.iterdir()] == ["a.png"]
@@ -589,6 +589,12 @@ def test_a_picture_too_large_to_be_honest_must_be_allowed(upscale, picture, tmp_
     status, _, lines = upscale(picture)
     assert status == 2
     assert "a.png: too large" in lines[0]
+    assert lines[0].endswith("if you trust it: --allow-large")
+    monkeypatch.setattr(sys, "stdin", Stream(picture.read_bytes()))
+    status, _, lines = upscale("-", "-o", tmp_path / "piped.png")
+    assert (status, len(lines)) == (2, 1)
+    assert "standard input: too large" in lines[0]
+    assert lines[0].endswith("if you trust it: --allow-large")
     assert upscale(picture, "--allow-large")[0] == 0
 
 

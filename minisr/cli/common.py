@@ -1,6 +1,7 @@
 """What several commands share: options, messages, networks by name, Ctrl-C."""
 
 import argparse
+import contextlib
 import signal
 import sys
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from minisr import models
-from minisr.errors import SettingsError
+from minisr.errors import PictureError, SettingsError
+from minisr.images.sources import ALLOWED_BY
 from minisr.kernels import BACKENDS
 from minisr.threads import Threads
 
@@ -81,6 +83,27 @@ def one_line(message):
 def note(message):
     """Print a line about something worth knowing, without breaking a progress bar."""
     tqdm.write(f"minisr: {one_line(message)}", file=sys.stderr)
+
+
+def add_allow_large(parser):
+    """Add ``--allow-large``."""
+    parser.add_argument(
+        "--allow-large",
+        action="store_true",
+        help="read pictures of more than 179 megapixels, which may be traps",
+    )
+
+
+@contextlib.contextmanager
+def allowed_by_option():
+    """Let messages about pictures that are too large name the option, not the library's."""
+    try:
+        yield
+    except PictureError as error:
+        text = str(error)
+        if not text.endswith(ALLOWED_BY):
+            raise
+        raise PictureError(text.removesuffix(ALLOWED_BY) + "--allow-large") from error
 
 
 def _shipped():

@@ -1,7 +1,6 @@
 """``minisr evaluate``."""
 
 import dataclasses
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +9,11 @@ from tqdm import tqdm
 from minisr import models
 from minisr.cli import evaluation_page
 from minisr.cli.common import (
+    add_allow_large,
     add_command,
     add_device,
     add_threads,
+    allowed_by_option,
     comes_along,
     load_model,
     no_bar,
@@ -20,8 +21,8 @@ from minisr.cli.common import (
     scale,
     threads_within,
 )
-from minisr.cli.reports import check_replaces_none, page, table
-from minisr.errors import PictureError, SettingsError
+from minisr.cli.reports import check_reports, page, table
+from minisr.errors import PictureError
 from minisr.evaluation import pictures_of, score_methods
 from minisr.figures import Figures, short_names
 from minisr.images import find_pictures, read_picture
@@ -37,7 +38,9 @@ def evaluate_command(arguments):
     methods, scale = _methods(arguments)
     protocols, variants = _protocols(arguments.protocol, arguments.low is not None)
     lows = _lows(files, arguments.low, scale)
-    _check_reports(arguments, [*files, *lows.values(), *methods])
+    reports = {f"--{name}": getattr(arguments, name) for name in ("json", "csv", "html")}
+    given = [low for low in lows.values() if isinstance(low, Path)]
+    check_reports(reports, [*files, *given, *methods])
     with Threads(arguments.threads) as pool:
         within = threads_within(pool, files)
         for model in methods.values():
@@ -45,6 +48,7 @@ def evaluate_command(arguments):
                 model(np.zeros((1, model.in_channels, 12, 12), np.float32), within)
         names = dict(zip(files, short_names(files), strict=True)) if arguments.html else {}
         measure = _Measure(scale, methods, protocols, variants, lows, names, within)
+        measure.allow_large = arguments.allow_large
         bar = tqdm(pool.imap(measure, files), total=len(files), disable=no_bar(files), leave=False)
         results = dict(zip(files, bar, strict=True))
     measured = {path: r for path, r in results.items() if not isinstance(r, PictureError)}
@@ -92,21 +96,23 @@ class _Measure:
         self.scale, self.methods, self.threads = scale, methods, threads
         self.protocols, self.variants = protocols, variants
         self.lows, self.names = lows, names  # names on a page, if there is to be one
+        self.allow_large = False
 
     def __call__(self, path):
         """Return `_Measured`, or the PictureError that says why not."""
         try:
-            return self._measured(path)
+            with allowed_by_option():
+                return self._measured(path)
         except PictureError as error:
             return error if str(path) in str(error) else PictureError(f"{path}: {error}")
 
     def _measured(self, path):
-        pixels = read_picture(path).pixels
+        pixels = self._read(path)
         low = self.lows.get(path)
         if isinstance(low, PictureError):
             raise low
         if low is not None:
-            low = read_picture(low).pixels
+            low = self._read(low)
 
         def scores(methods, protocol):
             return score_methods(pixels, self.scale, methods, protocol, self.threads, low)
@@ -116,6 +122,9 @@ class _Measure:
         changed = {text: scores(bicubic, variant) for text, variant in self.variants.items()}
         section = self._section(path, pixels, low, scored) if self.names else None
         return _Measured(scored, changed, section)
+
+    def _read(self, path):
+        return read_picture(path, allow_large=self.allow_large).pixels
 
     def _section(self, path, pixels, low, scored):
         original, versions = pictures_of(pixels, self.scale, self.methods, self.threads, low)
@@ -154,27 +163,6 @@ def _methods(arguments):
             methods[name] = load_model(name, scale, arguments.device)
             scale = methods[name].upscale_factor
     return methods, 3 if scale is None else scale
-
-
-def _check_reports(arguments, read):
-    """Raise SettingsError if a report cannot be written, or would replace what is read."""
-    reports = {f"--{name}": getattr(arguments, name) for name in ("json", "csv", "html")}
-    for option, path in reports.items():
-        if path is not None:
-            _check_target(option, path)
-    check_replaces_none(reports, [one for one in read if isinstance(one, str | Path)])
-
-
-def _check_target(option, path):
-    folder = path.absolute().parent
-    if path.is_dir() or not folder.is_dir():
-        raise SettingsError(f"{option} {path}: expected a file in a folder that is there")
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = error.strerror or error
-        raise SettingsError(f"{option} {path}: cannot be written: {reason}") from error
 
 
 def _lows(files, folder, scale):
@@ -249,4 +237,5 @@ def add_parser(commands):
     sub.add_argument(
         "--html", type=page, metavar="FILE", help="also write a page to look at the pictures"
     )
+    add_allow_large(sub)
     add_device(sub)

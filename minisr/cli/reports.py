@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import tempfile
 from pathlib import Path
 
 from minisr.errors import SettingsError
@@ -24,22 +25,42 @@ def table(text):
     return path
 
 
-def check_replaces_none(targets, read):
-    """Raise SettingsError where a report would replace what is read, or another report.
+def check_reports(reports, read):
+    """Check, before hours of work, that reports can be written and replace nothing.
 
     Parameters
     ----------
-    targets : dict of str to pathlib.Path or None
+    reports : dict of str to pathlib.Path or None
         By option, such as "--html"; None is not written.
     read : iterable of path-like
-        Pictures and files of weights. What is no file is no hindrance.
+        What the command reads. Names that are no file's do no harm.
+
+    Raises
+    ------
+    SettingsError
+        A report cannot be written, or would replace what is read, or another report.
     """
     taken = {os.path.realpath(path): "which is read" for path in read}
-    for option, target in targets.items():
-        if target is not None:
-            real = os.path.realpath(target)
+    for option, path in reports.items():
+        if path is not None:
+            _check_writable(option, path)
+            real = os.path.realpath(path)
             if real in taken:
                 raise SettingsError(
-                    f"{option} {target}: would replace a file {taken[real]}; choose another name"
+                    f"{option} {path}: would replace a file {taken[real]}; choose another name"
                 )
             taken[real] = f"which {option} writes"
+
+
+def _check_writable(option, path):
+    folder = path.absolute().parent
+    why = (
+        "is a folder" if path.is_dir() else None if folder.is_dir() else f"no folder {path.parent}"
+    )
+    if why is None:
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                return
+        except OSError as error:
+            why = error.strerror or error
+    raise SettingsError(f"{option} {path}: cannot be written: {why}")

@@ -4,7 +4,7 @@ import argparse
 import math
 
 from minisr import models
-from minisr.cli.common import add_command, add_device, add_threads
+from minisr.cli.common import add_allow_large, add_command, add_device, add_threads
 from minisr.cli.reports import page
 from minisr.cli.upscale_batch import upscale_files
 from minisr.cli.upscale_pipe import is_piped, upscale_pipe
@@ -118,11 +118,7 @@ def add_parser(commands):
         action="store_true",
         help="do not write version, network and scale into the metadata",
     )
-    files.add_argument(
-        "--allow-large",
-        action="store_true",
-        help="read pictures of more than 179 megapixels, which may be traps",
-    )
+    add_allow_large(files)
     files.add_argument(
         "--html",
         type=page,

@@ -21,17 +21,16 @@ from minisr.cli.common import (
     one_line,
     threads_within,
 )
-from minisr.cli.reports import check_replaces_none
+from minisr.cli.reports import check_reports
 from minisr.cli.upscale_names import check_extensions, naming
 from minisr.cli.upscale_page import Page
+from minisr.cli.upscale_picture import upscaling
 from minisr.cli.upscale_video import is_video, preview_of, upscale_video_job
 from minisr.errors import MinisrError, PictureError, SettingsError
 from minisr.images.formats import READ_SUFFIXES
 from minisr.images.probing import probe
 from minisr.images.sources import opened
 from minisr.threads import Threads
-from minisr.upscale import bound
-from minisr.upscale_file import upscale_file
 
 
 def upscale_files(arguments, enlarger, stamp):
@@ -65,7 +64,7 @@ def upscale_files(arguments, enlarger, stamp):
         if job.name is None and not job.target.parent.is_dir():
             raise SettingsError(f"{job.target}: cannot be written: no folder {job.target.parent}")
     files = [path for job in jobs for path in (job.source, job.target)]
-    check_replaces_none({"--html": arguments.html}, [*files, arguments.model])
+    check_reports({"--html": arguments.html}, [*files, arguments.model])
     folder = targets.folder_of(arguments.output, len(found))
     settings = _settings(arguments, enlarger, stamp) if folder is not None else {}
     if arguments.dry_run:
@@ -90,19 +89,7 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
     videos = [job for job in jobs if is_video(job.source)]
     page = Page(arguments, enlarger) if arguments.html is not None else None
     within = threads_within(pool, pictures)
-    enlarge = bound(enlarger, within, arguments.colour)
-
-    def enlarge_picture(job):
-        return upscale_file(
-            job.source,
-            job.target,
-            enlarge,
-            suffix=arguments.extension,
-            quality=arguments.quality,
-            stamp=stamp,
-            allow_large=arguments.allow_large,
-            halo=enlarger.halo,
-        )
+    upscale = upscaling(arguments, enlarger, stamp, within)
 
     def do(job):
         outcome = worker(job)
@@ -110,7 +97,7 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
             page.show(job)
         return outcome
 
-    worker.work = enlarge_picture
+    worker.work = lambda job: upscale(job.source, job.target)
     outcomes = []
     # Of several, what has begun is ended. To wait for the end of one alone would save nothing.
     interruptible = Interruptible() if len(pictures) > 1 else contextlib.nullcontext(lambda: False)

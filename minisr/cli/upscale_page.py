@@ -6,7 +6,7 @@ import numpy as np
 
 from minisr import images
 from minisr.cli.common import note
-from minisr.errors import MinisrError, SettingsError
+from minisr.errors import MinisrError
 from minisr.images.colour import without_alpha
 from minisr.report import Method, make_section, write_report
 from minisr.version import __version__
@@ -22,17 +22,9 @@ class Page:
     arguments : argparse.Namespace
         Of the command that is running.
     enlarger : minisr.scales.Enlarger
-
-    Raises
-    ------
-    SettingsError
-        The page cannot be written where it is to be: to learn that after the work is too late.
     """
 
     def __init__(self, arguments, enlarger):
-        if arguments.html.is_dir() or not arguments.html.parent.is_dir():
-            why = "is a folder" if arguments.html.is_dir() else f"no folder {arguments.html.parent}"
-            raise SettingsError(f"{arguments.html}: cannot be written: {why}")
         self.arguments, self.enlarger = arguments, enlarger
         self.sections, self.missing = {}, []
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from minisr.batch.targets import check_extension
 from minisr.cli.common import note
+from minisr.cli.upscale_picture import upscaling
 from minisr.errors import PictureError, SettingsError
 from minisr.threads import Threads
-from minisr.upscale import bound
-from minisr.upscale_file import upscale_file
 
 PIPE = "-"
 
@@ -40,18 +39,8 @@ def upscale_pipe(arguments, enlarger, stamp):
             raise SettingsError("- means a picture from standard input, and nothing is sent there")
         content = sys.stdin.buffer.read()
     with Threads(arguments.threads) as pool:
-        enlarge = bound(enlarger, pool, arguments.colour)
         try:
-            done = upscale_file(
-                content,
-                target,
-                enlarge,
-                suffix=arguments.extension,
-                quality=arguments.quality,
-                stamp=stamp,
-                allow_large=arguments.allow_large,
-                halo=enlarger.halo,
-            )
+            done = upscaling(arguments, enlarger, stamp, pool)(content, target)
         except PictureError as error:
             raise PictureError(str(error).replace("the picture:", f"{source}:")) from error
     if target is None:
