@@ -364,6 +364,49 @@ def test_options_may_stand_between_the_files(upscale, picture, tmp_path, monkeyp
     assert shape_of(picture.parent / "-d_2.png") == (24, 20, 3)
 
 
+INTERRUPTED_TWICE = """
+import os, signal, sys, threading, time
+from minisr import cli
+from minisr.atomic import atomic_path
+from minisr.cli import upscale_picture
+
+begun = threading.Semaphore(0)
+
+def work(source, target, enlarge, **_):
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(b"half")
+        begun.release()
+        time.sleep(600)
+
+def press():
+    for _ in range(2):
+        begun.acquire()
+    for _ in range(2):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.5)
+
+upscale_picture.upscale_file = work
+threading.Thread(target=press, daemon=True).start()
+sys.exit(cli.main(["upscale", *sys.argv[1:], "-j", "2"]))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a system that sends Ctrl-C as a signal")
+def test_a_first_ctrl_c_says_what_it_waits_for_and_a_second_one_does_not_wait(
+    weights, picture, tmp_path
+):
+    shutil.copy(picture, picture.parent / "b.png")
+    words = [picture.parent, "-m", weights, "-o", tmp_path / "out"]
+    words = [sys.executable, "-c", INTERRUPTED_TWICE, *words]
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=100)
+    assert done.returncode == 130
+    assert done.stderr.splitlines() == [
+        "minisr: stopping when the pictures that have begun are done; Ctrl-C again stops at once",
+        "minisr: interrupted",
+    ]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".minisr-manifest.jsonl"]
+
+
 # Pipes
 
 

@@ -150,10 +150,16 @@ def make_folder(folder):
 
 
 class Interruptible:
-    """While a ``with`` block runs, the first Ctrl-C only asks to stop; the second one does."""
+    """While a ``with`` block runs, the first Ctrl-C only asks to stop; the second one does.
 
-    def __init__(self):
-        self.asked = False
+    Parameters
+    ----------
+    words : str, optional
+        What to say to the first, where it may be long until the end of what has begun.
+    """
+
+    def __init__(self, words=None):
+        self.asked, self.words = False, words
 
     def __call__(self):
         """Return whether it was asked to stop."""
@@ -170,3 +176,6 @@ class Interruptible:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
+        if self.words is not None:
+            with contextlib.suppress(RuntimeError):  # in the middle of a line that is being written
+                note(self.words)

@@ -3,12 +3,14 @@
 import contextlib
 import functools
 import math
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
+from minisr.atomic import give_up
 from minisr.batch import leftovers, manifest, running, space, targets
 from minisr.batch.finding import find
 from minisr.batch.running import State
@@ -31,6 +33,8 @@ from minisr.images.formats import READ_SUFFIXES
 from minisr.images.probing import probe
 from minisr.images.sources import opened
 from minisr.threads import Threads
+
+WAITING = "stopping when the pictures that have begun are done; Ctrl-C again stops at once"
 
 
 def upscale_files(arguments, enlarger, stamp):
@@ -99,9 +103,7 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
 
     worker.work = lambda job: upscale(job.source, job.target)
     outcomes = []
-    # Of several, what has begun is ended. To wait for the end of one alone would save nothing.
-    interruptible = Interruptible() if len(pictures) > 1 else contextlib.nullcontext(lambda: False)
-    with interruptible as stop, Bar(pictures) as bar:
+    with _ending_what_has_begun(pictures, pool) as stop, Bar(pictures) as bar:
         worker.stop = stop
         # One picture alone is no job of the pool, which is to work on its parts.
         for outcome in map(do, pictures) if len(pictures) == 1 else pool.imap(do, pictures):
@@ -120,6 +122,24 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
     if page is not None:
         page.write(pictures)
     return outcomes
+
+
+@contextlib.contextmanager
+def _ending_what_has_begun(pictures, pool):
+    """Yield what says whether to stop: after a first Ctrl-C. A second one ends the program."""
+    if len(pictures) < 2:  # to wait for the end of one alone would save nothing
+        yield lambda: False
+        return
+    try:
+        with Interruptible(WAITING) as stop:
+            yield stop
+    except KeyboardInterrupt:
+        if pool.count == 1:
+            raise
+        # Threads cannot be stopped, and whoever ends in order waits for them.
+        give_up()
+        note("interrupted")
+        os._exit(INTERRUPTED)
 
 
 class Bar:
