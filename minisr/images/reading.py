@@ -20,6 +20,7 @@ from minisr.images.png import deep as png_deep
 from minisr.images.png import metadata as png_metadata
 from minisr.images.profiles import without_foreign_profile
 from minisr.images.sources import check_size, explained, opened
+from minisr.images.tiff.complaints import complaints
 from minisr.images.tiff.layout import CMYK, layout_of, read_directory, size_of
 from minisr.images.tiff.metadata import ORIENTATION
 from minisr.images.tiff.metadata import read as read_tiff_metadata
@@ -135,8 +136,11 @@ def _read_tiff(file, allow_large):
             notes.append("64-bit floats became 32-bit")
     else:
         file.seek(0)
-        pixels, more, changed, image = _through_pillow(file, "TIFF", allow_large)
+        with complaints() as said:
+            pixels, more, changed, image = _through_pillow(file, "TIFF", allow_large)
         notes, metadata = [*notes, *more], metadata | changed
+        if said:
+            notes.append("its pixels are damaged in places")
         if orientation != image.getexif().get(ORIENTATION, 1):  # Pillow has made it upright
             if orientation >= 5 and "dpi" in metadata:
                 metadata["dpi"] = metadata["dpi"][::-1]
