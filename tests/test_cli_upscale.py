@@ -1,7 +1,9 @@
 """``minisr upscale``: names, folders, pipes, and what the users of other tools complain of."""
 
+import base64
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,6 +12,8 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
+from picture_kinds import grey_profile, wide_profile
+from PIL import Image
 
 import minisr
 from minisr import ESPCN, cli, models
@@ -535,6 +539,26 @@ def test_a_page_says_what_it_does_not_show(upscale, picture, tmp_path, monkeypat
     assert "no.html is not written: there is no picture to show" in lines[0]
 
 
+@pytest.mark.parametrize("command", ["upscale", "evaluate"])
+def test_pages_show_colours_by_the_profile_of_the_picture(command, picture, weights, tmp_path):
+    profiles = {"a.png": wide_profile(), "grey.png": grey_profile(), "bare.png": None}
+    for name, profile in profiles.items():
+        pixels = np.full((24, 20) if "grey" in name else (24, 20, 3), 90, np.uint8)
+        write_picture(picture.with_name(name), pixels, {"icc_profile": profile})
+    words = [command, picture.parent, "-m", weights, "--html", tmp_path / "p.html", "-s", 2]
+    words += ["-o", tmp_path / "out"] if command == "upscale" else []
+    assert cli.main(list(map(str, words))) == 0
+    text = (tmp_path / "p.html").read_text(encoding="utf-8")
+    for part in text.split('<article class="picture')[1:]:
+        profile = next(profile for name, profile in profiles.items() if name in part)
+        pictures = re.findall(r"data:image/[a-z]+;base64,([A-Za-z0-9+/=]+)", part)
+        found = []
+        for each in pictures:
+            with Image.open(io.BytesIO(base64.b64decode(each))) as image:
+                found.append(image.info.get("icc_profile"))
+        assert found[:2] == [profile, profile]
+
+
 def test_a_page_replaces_no_picture_of_whatever_name(upscale, picture):
     odd = picture.rename(picture.with_name("a.html"))
     before = odd.read_bytes()
@@ -549,8 +573,6 @@ def test_a_page_replaces_no_picture_of_whatever_name(upscale, picture):
 
 
 def test_transparency_is_kept_also_of_palettes(upscale, tmp_path):
-    from PIL import Image
-
     image = Image.new("P", (8, 8), 1)
     image.putpalette([255, 0, 0, 0, 0, 255])
     image.paste(0, (0, 0, 4, 8))
@@ -566,7 +588,7 @@ def test_transparency_is_kept_also_of_palettes(upscale, tmp_path):
 
 
 def test_profile_exif_and_rotation_are_kept(upscale, tmp_path):
-    from PIL import Image, ImageCms
+    from PIL import ImageCms
 
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
@@ -591,8 +613,6 @@ def test_who_made_it_is_in_the_metadata_unless_not_wanted(upscale, picture, word
 
 
 def test_damaged_exif_is_one_line(weights, tmp_path):
-    from PIL import Image
-
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "a camera"
     Image.new("RGB", (12, 8)).save(tmp_path / "in.jpg", exif=exif)

@@ -27,6 +27,7 @@ from minisr.evaluation import pictures_of, score_methods
 from minisr.figures import Figures, short_names
 from minisr.images import find_pictures, read_picture
 from minisr.images.formats import READ_SUFFIXES
+from minisr.images.profiles import profile_for
 from minisr.protocols import DIFFERENCES, PROTOCOLS
 from minisr.report import make_section
 from minisr.threads import Threads
@@ -107,12 +108,13 @@ class _Measure:
             return error if str(path) in str(error) else PictureError(f"{path}: {error}")
 
     def _measured(self, path):
-        pixels = self._read(path)
+        picture = self._read(path)
+        pixels = picture.pixels
         low = self.lows.get(path)
         if isinstance(low, PictureError):
             raise low
         if low is not None:
-            low = self._read(low)
+            low = self._read(low).pixels
 
         def scores(methods, protocol):
             return score_methods(pixels, self.scale, methods, protocol, self.threads, low)
@@ -120,14 +122,16 @@ class _Measure:
         scored = {protocol.name: scores(self.methods, protocol) for protocol in self.protocols}
         bicubic = {"bicubic": None}
         changed = {text: scores(bicubic, variant) for text, variant in self.variants.items()}
-        section = self._section(path, pixels, low, scored) if self.names else None
+        section = self._section(path, picture, low, scored) if self.names else None
         return _Measured(scored, changed, section)
 
     def _read(self, path):
-        return read_picture(path, allow_large=self.allow_large).pixels
+        return read_picture(path, allow_large=self.allow_large)
 
-    def _section(self, path, pixels, low, scored):
-        original, versions = pictures_of(pixels, self.scale, self.methods, self.threads, low)
+    def _section(self, path, picture, low, scored):
+        original, versions = pictures_of(
+            picture.pixels, self.scale, self.methods, self.threads, low
+        )
         labels = dict(zip(self.methods, short_names(self.methods), strict=True))
         shown = scored[self.protocols[0].name]
         return make_section(
@@ -135,6 +139,7 @@ class _Measure:
             {labels[name]: version for name, version in versions.items()},
             original,
             {labels[name]: (score.psnr, score.ssim) for name, score in shown.items()},
+            profile_for(original, picture),
         )
 
 

@@ -8,6 +8,7 @@ from minisr import images
 from minisr.cli.common import note
 from minisr.errors import MinisrError
 from minisr.images.colour import without_alpha
+from minisr.images.profiles import profile_for
 from minisr.report import Method, make_section, write_report
 from minisr.version import __version__
 
@@ -31,10 +32,10 @@ class Page:
     def show(self, job):
         """Take a picture and its result, both read from their files; several threads may."""
         try:
-            small, large = (
-                images.to_8_bits(images.read_picture(path, allow_large=True).pixels)
-                for path in (job.source, job.target)
-            )
+            pictures = [
+                images.read_picture(path, allow_large=True) for path in (job.source, job.target)
+            ]
+            small, large = (images.to_8_bits(picture.pixels) for picture in pictures)
             if large.shape[0] * large.shape[1] > LARGEST:
                 self.missing.append(f"{job.source} is too large to be shown here.")
                 return
@@ -43,7 +44,9 @@ class Page:
                 "bicubic": _bicubic(small, large.shape[:2]),
                 self.enlarger.name: large,
             }
-            self.sections[job.source] = make_section(str(job.source), versions)
+            self.sections[job.source] = make_section(
+                str(job.source), versions, profile=profile_for(large, *pictures)
+            )
         except (MinisrError, OSError, MemoryError) as error:  # the result itself is there
             self.missing.append(f"{job.source} is not shown: {error}")
 
