@@ -12,11 +12,11 @@ import pytest
 
 from minisr.atomic import atomic_path
 from minisr.batch import leftovers, manifest, running, space, targets
-from minisr.batch.finding import Found, find
 from minisr.batch.manifest import ABSENT, DONE, FOREIGN, OLD, Manifest
 from minisr.batch.running import State, Worker
 from minisr.batch.targets import Job, Naming
 from minisr.errors import PictureError, SettingsError
+from minisr.images.files import Found, find
 
 
 def touch(*paths):
@@ -90,8 +90,8 @@ def test_what_is_not_there_is_a_fault_and_the_rest_is_found(tmp_path):
     (tmp_path / "empty").mkdir()
     found, faults = find([tmp_path / "no.png", tmp_path / "a.png", tmp_path / "empty"], is_png)
     assert len(found) == 1
-    assert "no.png: expected a picture, a video or a folder, found nothing there" in str(faults[0])
-    assert "empty: expected a folder of pictures or videos, found none in it" in str(faults[1])
+    assert "no.png: expected a picture or a folder, found nothing there" in str(faults[0])
+    assert "empty: expected a folder of pictures, found none in it" in str(faults[1])
 
 
 def test_a_folder_that_cannot_be_listed_is_a_fault(tmp_path, monkeypatch):

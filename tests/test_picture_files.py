@@ -396,6 +396,7 @@ def test_pictures_are_found_and_sorted(tmp_path):
     assert find_pictures(folder) == inside
     assert find_pictures(str(folder)) == inside
     assert find_pictures([odd, str(folder), odd]) == [odd, *inside]
+    assert find_pictures(str(folder / "?.[pt]*")) == inside[1:]  # where no shell has expanded it
     assert find_pictures([folder / "c.tiff", folder]) == [inside[2], inside[0], inside[1]]
 
 
@@ -403,7 +404,7 @@ def test_where_there_are_no_pictures_it_says_so(tmp_path):
     with pytest.raises(PictureError, match=r"gone: expected a picture or a folder, found nothing"):
         find_pictures([tmp_path / "gone"])
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(PictureError, match=r"folder of pictures .*none among its 1 entries: name"):
+    with pytest.raises(PictureError, match=r"expected a folder of pictures, found none in"):
         find_pictures(tmp_path)
     with pytest.raises(PictureError, match="got none"):
         find_pictures([])

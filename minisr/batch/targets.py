@@ -89,11 +89,11 @@ def results_among(found):
 
     Parameters
     ----------
-    found : list of minisr.batch.finding.Found
+    found : list of minisr.images.files.Found
 
     Returns
     -------
-    list of minisr.batch.finding.Found
+    list of minisr.images.files.Found
         They are called like another file, with an ending, and say that minisr made them.
     """
     stems = {(one.path.parent, one.path.stem) for one in found}
@@ -111,7 +111,7 @@ def jobs_of(found, output, naming):
 
     Parameters
     ----------
-    found : list of minisr.batch.finding.Found
+    found : list of minisr.images.files.Found
     output : str or None
         A file or a folder; None is beside each source.
     naming : Naming

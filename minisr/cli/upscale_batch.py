@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from minisr.atomic import give_up
 from minisr.batch import leftovers, manifest, running, space, targets
-from minisr.batch.finding import find
 from minisr.batch.running import State
 from minisr.cli.common import (
     INTERRUPTED,
@@ -29,6 +28,7 @@ from minisr.cli.upscale_page import Page
 from minisr.cli.upscale_picture import upscaling
 from minisr.cli.upscale_video import is_video, preview_of, upscale_video_job
 from minisr.errors import MinisrError, PictureError, SettingsError
+from minisr.images.files import find
 from minisr.images.formats import READ_SUFFIXES
 from minisr.images.probing import probe
 from minisr.images.sources import opened
@@ -47,7 +47,9 @@ def upscale_files(arguments, enlarger, stamp):
     stamp : dict of str to str
     """
     folder = Path(arguments.output) if arguments.output is not None else None
-    found, faults = find(arguments.pictures, _is_wanted, arguments.recursive, leave_out=folder)
+    found, faults = find(
+        *(arguments.pictures, _is_wanted, arguments.recursive, folder), kinds=("picture", "video")
+    )
     if len(found) > 1 and folder is not None and is_video(folder) and not folder.is_dir():
         raise SettingsError(f"{folder} is one video, but {len(found)} are given; name a folder")
     results = set(targets.results_among(found))
