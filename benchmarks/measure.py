@@ -6,6 +6,7 @@ import os
 import platform
 import random
 import subprocess
+import textwrap
 import time
 from pathlib import Path
 from statistics import median, quantiles
@@ -259,8 +260,10 @@ def plot_bars(path, title, groups, label):
     from matplotlib.figure import Figure
 
     tallest = max(len(bars) for bars in groups.values())
-    figure = Figure(figsize=(5.2 * len(groups), 1.3 + 0.34 * tallest), layout="constrained")
-    figure.suptitle(title)
+    longest = max(len(name) for bars in groups.values() for name, _, _ in bars)
+    width = max(5.2, 3.2 + 0.085 * longest)
+    figure = Figure(figsize=(width * len(groups), 1.3 + 0.34 * tallest), layout="constrained")
+    heading = figure.suptitle(title)
     panels = figure.subplots(1, len(groups), squeeze=False)[0]
     for axes, (name, bars) in zip(panels, groups.items(), strict=True):
         names, lengths, texts = zip(*bars, strict=True)
@@ -272,5 +275,19 @@ def plot_bars(path, title, groups, label):
         axes.set_title(name, fontsize="medium")
         axes.set_xlabel(label)
         axes.spines[["top", "right"]].set_visible(False)
+    rooms = {axes.title: axes for axes in panels}
+    _wrap_titles(figure, rooms | {heading: figure})
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
+
+
+def _wrap_titles(figure, rooms):
+    """Break titles wider than what they stand over; ``rooms`` has those, by title."""
+    words = {title: title.get_text() for title in rooms}
+    for _ in range(8):
+        figure.draw_without_rendering()  # only then is it known how wide anything is
+        for title, over in rooms.items():
+            share = over.get_window_extent().width / title.get_window_extent().width
+            if share < 1:
+                longest = max(map(len, title.get_text().splitlines()))
+                title.set_text(textwrap.fill(words[title], max(8, int(longest * share))))

@@ -106,6 +106,12 @@ def summary(times, presets):
         yield text
 
 
+def plot(path, report):
+    """Draw what was measured, of `main`'s report or the file that it has written."""
+    bars = [(row["way"], row["frames/s"], f"{row['frames/s']}") for row in report["rows"]]
+    plot_bars(path, "Frames a second", {report["title"]: bars}, "frames/s")
+
+
 def main():
     options = parser(__doc__)
     options.add_argument("-m", "--model", default="espcn", help="the network (default: espcn)")
@@ -141,12 +147,11 @@ def main():
     print_table(rows, COLUMNS)
     for line in words:
         print(f"  {line}")
+    report = {"environment": about, "title": title, "rows": rows, "summary": words}
     if arguments.json:
-        report = {"environment": about, "title": title, "rows": rows, "summary": words}
         write_json(arguments.json, report)
     if arguments.plot:
-        bars = [(row["way"], row["frames/s"], f"{row['frames/s']}") for row in rows]
-        plot_bars(arguments.plot, "Frames a second", {title: bars}, "frames/s")
+        plot(arguments.plot, report)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import os
 import uuid
 from pathlib import Path
 
+_written = set()  # temporaries of this process that are not yet results
+
 
 @contextlib.contextmanager
 def atomic_path(path):
@@ -22,6 +24,7 @@ def atomic_path(path):
     path = Path(path)
     # A name of our own rather than tempfile's, whose files are private (0600) whatever the umask.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    _written.add(temporary)
     try:
         yield temporary
         with open(temporary, "rb+") as file:
@@ -33,3 +36,12 @@ def atomic_path(path):
         if isinstance(error, OSError):
             error.filename = str(path)  # the name that the caller knows
         raise
+    finally:
+        _written.discard(temporary)
+
+
+def give_up():
+    """Remove what is being written, for a program that ends without waiting for its threads."""
+    for temporary in list(_written):
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

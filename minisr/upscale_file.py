@@ -199,7 +199,7 @@ class _Work:
         for band in enlarged_bands(reader, self.enlarge, scale, halo, rows):
             writer.write(fitted(band, self.form)[0])
         writer.finish()
-        return (width, height), shape[1::-1], 1, (*reader.notes, *notes, *lost)
+        return (width, height), shape[1::-1], 1, (*reader.notes, *notes, *lost, *writer.notes)
 
     def metadata(self, metadata, large):
         return stamped(resized(metadata, _size(large)), self.stamp, self.form)

@@ -11,23 +11,21 @@ def upscale_video(
 
     Parameters
     ----------
-    source : path-like
-        Any progressive video that PyAV, which is FFmpeg, can read.
-    output : path-like
-        .mp4, .m4v, .mov, .mkv or .webm.
+    source, output : path-like
+        As ``source`` and ``target`` of `minisr.video.upscale_video`.
     scale : float, optional
         Above 1, at most 16; by default 3, or that of the file or network that ``model`` is.
     model : str, path-like or Network, optional
         As of `minisr.upscale`.
     threads : minisr.threads.Threads, optional
-        By default one a processor.
+        As there.
     size : (int or None, int or None), optional
         Instead of ``scale``: height and width of the result, of the picture as it is shown.
     device : str or minisr.devices.Device, optional
         As of `minisr.upscale`.
     **options
         ``codec``, ``crf``, ``preset``, ``start``, ``duration``, ``progress``, ``overwrite``,
-        ``note`` of `minisr.video.upscale_video`.
+        ``note``, as there.
 
     Returns
     -------

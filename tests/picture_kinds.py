@@ -81,6 +81,13 @@ def wide_profile():
     return bytes(content)
 
 
+def grey_profile():
+    """Return sRGB's profile as one of grey, as far as its header says."""
+    content = bytearray(srgb_profile())
+    content[16:20] = b"GRAY"
+    return bytes(content)
+
+
 def srgb_profile():
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

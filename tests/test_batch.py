@@ -12,11 +12,11 @@ import pytest
 
 from minisr.atomic import atomic_path
 from minisr.batch import leftovers, manifest, running, space, targets
-from minisr.batch.finding import Found, find
 from minisr.batch.manifest import ABSENT, DONE, FOREIGN, OLD, Manifest
 from minisr.batch.running import State, Worker
 from minisr.batch.targets import Job, Naming
 from minisr.errors import PictureError, SettingsError
+from minisr.images.files import Found, find
 
 
 def touch(*paths):
@@ -166,9 +166,7 @@ def test_results_of_an_earlier_run_beside_their_sources_are_no_sources(tmp_path)
 def test_two_results_of_one_name_are_refused(tmp_path):
     with pytest.raises(SettingsError, match=r"a.png and .*a.jpg would both become .*a_x2.png"):
         targets.jobs_of(found_in(tmp_path, "a.png", "a.jpg"), None, Naming("_x2", ".png"))
-    with pytest.raises(
-        SettingsError, match=r"would replace the picture .*choose another -o or --s"
-    ):
+    with pytest.raises(SettingsError, match=r"would replace the source .*choose another -o or --s"):
         targets.jobs_of(found_in(tmp_path, "a.png"), None, Naming(""))
 
 

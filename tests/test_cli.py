@@ -134,13 +134,13 @@ def test_mistakes_in_upscale(folder, weights, tmp_path, capsys):
     assert "cannot be written: no folder" in error(
         picture, "-m", weights, "-o", tmp_path / "no" / "out.png"
     )
-    assert "would replace the picture" in error(picture, "-m", weights, "-o", picture)
+    assert "would replace the source" in error(picture, "-m", weights, "-o", picture)
     write_picture(tmp_path / "a.png", np.zeros((5, 5), np.uint8))
     write_picture(tmp_path / "a_x2.png", np.zeros((5, 5), np.uint8))
-    assert "would replace the picture" in error(
+    assert "would replace the source" in error(
         tmp_path / "a.png", tmp_path / "a_x2.png", "-m", weights
     )
-    assert "is one picture, but 3 are given" in error(
+    assert "is one file, but 3 are given" in error(
         folder, "-m", weights, "-o", tmp_path / "two.png"
     )
     assert "threads must be at least 1, got 0" in error(picture, "-m", weights, "-j", 0)

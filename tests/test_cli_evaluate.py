@@ -48,6 +48,13 @@ def test_evaluate_a_network_of_rgb(folder, tmp_path, capsys):
     assert "rgb.safetensors" in capsys.readouterr().out
 
 
+def test_a_picture_too_large_to_be_honest_must_be_allowed(folder, weights, monkeypatch, capsys):
+    monkeypatch.setattr("minisr.images.sources.LARGE_PIXELS", 100)
+    assert run("evaluate", folder / "0.png", "-m", weights) == 2
+    assert "if you trust it: --allow-large\n" in capsys.readouterr().err
+    assert run("evaluate", folder / "0.png", "-m", weights, "--allow-large") == 0
+
+
 def test_evaluate_names_what_it_skips(folder, weights, tmp_path, capsys):
     (tmp_path / "bad.png").write_text("no picture")
     write_picture(tmp_path / "dot.png", np.zeros((1, 1), np.uint8))
@@ -226,8 +233,45 @@ def test_a_network_of_rgb_by_every_protocol(folder, tmp_path):
 def test_a_report_that_cannot_be_written_is_said_before_the_work(folder, tmp_path, capsys, option):
     assert run("evaluate", folder, option, tmp_path / "no" / "file", "-m", "bicubic") == 2
     printed = capsys.readouterr()
-    assert f"minisr: error: {option} {tmp_path / 'no' / 'file'}: expected a file" in printed.err
+    assert (
+        f"minisr: error: {option} {tmp_path / 'no' / 'file'}: cannot be written: no folder "
+        in printed.err
+    )
     assert printed.out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--html", "0.png"), "--html: expected a name that ends in .html, got 0.png"),
+        (("--json", "0.png"), "--json: expected a name that is no picture's, got 0.png"),
+        (("--csv", "other.tif"), "--csv: expected a name that is no picture's, got other.tif"),
+        (("photo.html", "--html", "sub/../photo.html"), "photo.html: would replace a file which"),
+        (("photo.data", "--csv", "photo.data"), "--csv photo.data: would replace a file which is"),
+        (("--csv", "w.safetensors"), "--csv w.safetensors: would replace a file which is read"),
+        (("--json", "x", "--csv", "x"), "--csv x: would replace a file which --json writes"),
+    ],
+)
+def test_a_report_replaces_nothing_that_is_read(
+    folder, weights, tmp_path, monkeypatch, capsys, words, message
+):
+    (tmp_path / "sub").mkdir()
+    for name in ("0.png", "photo.html", "photo.data"):
+        (tmp_path / name).write_bytes((folder / "0.png").read_bytes())
+    (tmp_path / "w.safetensors").write_bytes(weights.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    try:
+        status = run("evaluate", "-m", "w.safetensors", "0.png", *words)
+    except SystemExit as ended:
+        status = ended.code
+    assert status == 2
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert after == before
 
 
 def test_the_page_has_all_that_was_measured(folder, weights, tmp_path, capsys):
@@ -290,16 +334,16 @@ def test_names_may_be_anything(folder, weights, tmp_path, capsys):
             (tmp_path / name).write_bytes((folder / "0.png").read_bytes())
         except (OSError, UnicodeError):
             pytest.skip(f"no file here can be called {name!a}")
-    out = [f"--{kind}={tmp_path / kind}" for kind in ("json", "csv", "html")]
+    out = [f"--{kind}={tmp_path / 'figures'}.{kind}" for kind in ("json", "csv", "html")]
     assert run("evaluate", tmp_path, "-m", weights, *out) == 0
     table = capsys.readouterr().out.splitlines()
     assert len(table) == 1 + len(names) + 2
     assert any(line.startswith("new\\nline.png  ") for line in table)
     assert any(line.startswith("bad\\udcff.png  ") for line in table)
-    assert [*json.loads((tmp_path / "json").read_text())["pictures"]] == sorted(
+    assert [*json.loads((tmp_path / "figures.json").read_text())["pictures"]] == sorted(
         str(tmp_path / name) for name in names
     )
-    with open(tmp_path / "csv", newline="", encoding="utf-8") as file:
+    with open(tmp_path / "figures.csv", newline="", encoding="utf-8") as file:
         read = {row["picture"] for row in csv.DictReader(file)}
     assert read == {"", *(str(tmp_path / n).replace("\udcff", "\\udcff") for n in names)}
 

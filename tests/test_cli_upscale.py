@@ -1,7 +1,9 @@
 """``minisr upscale``: names, folders, pipes, and what the users of other tools complain of."""
 
+import base64
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,6 +12,8 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
+from picture_kinds import grey_profile, wide_profile
+from PIL import Image
 
 import minisr
 from minisr import ESPCN, cli, models
@@ -337,10 +341,74 @@ def test_ctrl_c_ends_one_picture_at_once(upscale, picture, monkeypatch):
         signal.raise_signal(signal.SIGINT)
         raise AssertionError("it goes on")
 
-    monkeypatch.setattr("minisr.cli.upscale_batch.upscale_file", pressed)
+    monkeypatch.setattr("minisr.cli.upscale_picture.upscale_file", pressed)
     status, _, lines = upscale(picture)
     assert (status, lines) == (130, ["minisr: interrupted"])
     assert [path.name for path in picture.parent.iterdir()] == ["a.png"]
+
+
+def test_options_may_stand_between_the_files(upscale, picture, tmp_path, monkeypatch):
+    monkeypatch.chdir(picture.parent)
+    for name in ("b.png", "c.png", "-d.png"):
+        shutil.copy(picture, name)
+    assert upscale("a.png", "-s", 4, "b.png", "--suffix=_new", "c.png") == (0, "", [])
+    assert sorted(path.name for path in picture.parent.glob("*_new*")) == [
+        *("a_new.png", "b_new.png", "c_new.png"),
+    ]
+    assert shape_of(picture.parent / "c_new.png") == (48, 40, 3)
+    for words in (("-s", 4, "a.png", "--nothing", "b.png"), ("a.png", "-x", "b.png")):
+        status, _, lines = upscale(*words)
+        assert (status, len(lines)) == (2, 1)
+    assert lines[0].startswith("minisr: error: unrecognized arguments: -x")
+    status, _, lines = upscale("-s", 2)
+    assert (status, len(lines)) == (2, 1)
+    assert "the following arguments are required: IN" in lines[0]
+    # After --, nothing is an option.
+    assert cli.main(["upscale", "-s", "2", "--suffix", "_2", "--", "-d.png", "a.png"]) == 0
+    assert shape_of(picture.parent / "-d_2.png") == (24, 20, 3)
+
+
+INTERRUPTED_TWICE = """
+import os, signal, sys, threading, time
+from minisr import cli
+from minisr.atomic import atomic_path
+from minisr.cli import upscale_picture
+
+begun = threading.Semaphore(0)
+
+def work(source, target, enlarge, **_):
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(b"half")
+        begun.release()
+        time.sleep(600)
+
+def press():
+    for _ in range(2):
+        begun.acquire()
+    for _ in range(2):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.5)
+
+upscale_picture.upscale_file = work
+threading.Thread(target=press, daemon=True).start()
+sys.exit(cli.main(["upscale", *sys.argv[1:], "-j", "2"]))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a system that sends Ctrl-C as a signal")
+def test_a_first_ctrl_c_says_what_it_waits_for_and_a_second_one_does_not_wait(
+    weights, picture, tmp_path
+):
+    shutil.copy(picture, picture.parent / "b.png")
+    words = [picture.parent, "-m", weights, "-o", tmp_path / "out"]
+    words = [sys.executable, "-c", INTERRUPTED_TWICE, *words]
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=100)
+    assert done.returncode == 130
+    assert done.stderr.splitlines() == [
+        "minisr: stopping when the pictures that have begun are done; Ctrl-C again stops at once",
+        "minisr: interrupted",
+    ]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".minisr-manifest.jsonl"]
 
 
 # Pipes
@@ -412,6 +480,7 @@ def test_pipes_and_files_in_every_combination(upscale, picture, tmp_path, monkey
         (("-", "a.png"), "- is one picture, and goes with no other"),
         (("-", "-r"), "- is one picture, and goes with no other"),
         (("-", "--html", "p.html"), "--html shows files"),
+        (("-", "--ext", "mkv"), "--ext mkv is a video's, and - is one picture"),
         (("-", "-o", "."), ". is a folder: - has no name there"),
         ((".", "-o", "-"), ". is a folder, and -o - takes one picture"),
         (("-", "-o", "no/where.png"), "where.png: cannot be written: no folder no"),
@@ -470,12 +539,40 @@ def test_a_page_says_what_it_does_not_show(upscale, picture, tmp_path, monkeypat
     assert "no.html is not written: there is no picture to show" in lines[0]
 
 
+@pytest.mark.parametrize("command", ["upscale", "evaluate"])
+def test_pages_show_colours_by_the_profile_of_the_picture(command, picture, weights, tmp_path):
+    profiles = {"a.png": wide_profile(), "grey.png": grey_profile(), "bare.png": None}
+    for name, profile in profiles.items():
+        pixels = np.full((24, 20) if "grey" in name else (24, 20, 3), 90, np.uint8)
+        write_picture(picture.with_name(name), pixels, {"icc_profile": profile})
+    words = [command, picture.parent, "-m", weights, "--html", tmp_path / "p.html", "-s", 2]
+    words += ["-o", tmp_path / "out"] if command == "upscale" else []
+    assert cli.main(list(map(str, words))) == 0
+    text = (tmp_path / "p.html").read_text(encoding="utf-8")
+    for part in text.split('<article class="picture')[1:]:
+        profile = next(profile for name, profile in profiles.items() if name in part)
+        pictures = re.findall(r"data:image/[a-z]+;base64,([A-Za-z0-9+/=]+)", part)
+        found = []
+        for each in pictures:
+            with Image.open(io.BytesIO(base64.b64decode(each))) as image:
+                found.append(image.info.get("icc_profile"))
+        assert found[:2] == [profile, profile]
+
+
+def test_a_page_replaces_no_picture_of_whatever_name(upscale, picture):
+    odd = picture.rename(picture.with_name("a.html"))
+    before = odd.read_bytes()
+    status, _, lines = upscale(odd, "--html", odd)
+    assert (status, len(lines)) == (2, 1)
+    assert "a.html: would replace a file which is read; choose another name" in lines[0]
+    assert odd.read_bytes() == before
+    assert [path.name for path in odd.parent.iterdir()] == ["a.html"]
+
+
 # What the users of other tools complain of
 
 
 def test_transparency_is_kept_also_of_palettes(upscale, tmp_path):
-    from PIL import Image
-
     image = Image.new("P", (8, 8), 1)
     image.putpalette([255, 0, 0, 0, 0, 255])
     image.paste(0, (0, 0, 4, 8))
@@ -491,7 +588,7 @@ def test_transparency_is_kept_also_of_palettes(upscale, tmp_path):
 
 
 def test_profile_exif_and_rotation_are_kept(upscale, tmp_path):
-    from PIL import Image, ImageCms
+    from PIL import ImageCms
 
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
@@ -516,8 +613,6 @@ def test_who_made_it_is_in_the_metadata_unless_not_wanted(upscale, picture, word
 
 
 def test_damaged_exif_is_one_line(weights, tmp_path):
-    from PIL import Image
-
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "a camera"
     Image.new("RGB", (12, 8)).save(tmp_path / "in.jpg", exif=exif)
@@ -557,6 +652,12 @@ def test_a_picture_too_large_to_be_honest_must_be_allowed(upscale, picture, tmp_
     status, _, lines = upscale(picture)
     assert status == 2
     assert "a.png: too large" in lines[0]
+    assert lines[0].endswith("if you trust it: --allow-large")
+    monkeypatch.setattr(sys, "stdin", Stream(picture.read_bytes()))
+    status, _, lines = upscale("-", "-o", tmp_path / "piped.png")
+    assert (status, len(lines)) == (2, 1)
+    assert "standard input: too large" in lines[0]
+    assert lines[0].endswith("if you trust it: --allow-large")
     assert upscale(picture, "--allow-large")[0] == 0
 
 
@@ -575,9 +676,10 @@ def test_a_picture_too_large_to_be_honest_must_be_allowed(upscale, picture, tmp_
         (("-W", "30", "-s", "2"), "-s says how much larger, -W and -H how large; give one"),
         (("--quality", "101"), "expected a whole number from 1 to 100, got 101"),
         (("--ext", "xyz"), "cannot write pictures of kind 'xyz': use .png"),
+        (("--ext", "mkv"), "--ext mkv is a video's, and all that is given are pictures"),
         (("--colour", "cmyk"), "invalid choice: 'cmyk'"),
         (("--suffix", "a/b"), "--suffix is a part of a name, got 'a/b'"),
-        (("--suffix", ""), "would replace the picture"),
+        (("--suffix", ""), "would replace the source"),
         (("-o", "no/where.png"), "where.png: cannot be written: no folder"),
         (("-o", "out.xyz"), "cannot write pictures of kind '.xyz'"),
         (("-o", "out.jpg", "--ext", "png"), "out.jpg: is no name for a .png; leave out --ext"),

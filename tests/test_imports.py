@@ -123,6 +123,19 @@ def test_import_brings_in_nothing_heavy():
     assert out.stdout.strip() == "[]"
 
 
+def test_no_part_of_another_package_is_imported_that_its_next_release_may_rename():
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in getattr(node, "names", ()) if hasattr(alias, "name")]
+            if isinstance(node, ast.Import):
+                parts = {part for name in names for part in name.split(".")}
+            elif isinstance(node, ast.ImportFrom) and node.module.split(".")[0] != "minisr":
+                parts = {*node.module.split("."), *names}
+            else:
+                continue
+            assert not [part for part in parts if part.startswith("_")], path
+
+
 def test_torch_is_imported_nowhere():
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

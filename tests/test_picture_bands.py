@@ -1,6 +1,7 @@
 """Pictures larger than memory: band by band is the whole, and the memory stays where it was."""
 
 import io
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from picture_kinds import KINDS, wide_profile
+from PIL import Image
+from PIL.TiffImagePlugin import IFDRational
 
 from minisr import ESPCN, imresize, upscale_file
 from minisr.errors import PictureError
@@ -120,6 +123,60 @@ def test_a_tiff_too_large_for_32_bits_is_a_bigtiff(monkeypatch, rng):
         assert row_reader(io.BytesIO(content), "TIFF").metadata == picture.metadata
         tifffile = pytest.importorskip("tifffile")
         np.testing.assert_array_equal(tifffile.imread(io.BytesIO(content)), pixels)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_exif_goes_into_a_bigtiff_and_out_of_it(monkeypatch, tmp_path, order):
+    exif = Image.Exif()
+    exif.endian = order
+    exif[0x010F], exif[0x8298] = "a camera", "somebody"  # longer than a row, and not
+    details = exif.get_ifd(0x8769)
+    details[0x829A], details[0x8827], details[0xA434] = IFDRational(1, 250), 400, "a comment"
+    exif.get_ifd(0x8825).update({1: "N", 2: (47.0, 22.0, 33.5)})
+    block = exif.tobytes()
+    pixels = np.zeros((4, 5), np.uint8)
+    small = read_picture(encode_picture(pixels, ".tif", {"exif": block})[0])
+    monkeypatch.setattr("minisr.images.tiff.writing._LARGEST", 0)
+    content, notes = encode_picture(pixels, ".tif", {"exif": block})
+    assert (content[2:4].strip(b"\0"), notes) == (b"+", ())
+
+    def said(block):
+        found = Image.Exif()
+        found.load(block)
+        parts = found.get_ifd(0x8769), found.get_ifd(0x8825)
+        kept = {tag: found[tag] for tag in (0x010F, 0x8298)}
+        return kept, *map(dict, parts)
+
+    large = read_picture(content)
+    assert said(block)[2] == {1: "N", 2: (47.0, 22.0, 33.5)}
+    assert said(large.metadata["exif"]) == said(small.metadata["exif"]) == said(block)
+    assert row_reader(io.BytesIO(content), "TIFF").metadata["exif"] == large.metadata["exif"]
+    cut = block[: block.index(b"a comment")]
+    content, notes = encode_picture(pixels, ".tif", {"exif": cut})
+    assert notes == ("damaged EXIF was left out",)
+    np.testing.assert_array_equal(read_picture(content).pixels, pixels)
+    if not shutil.which("exiftool"):
+        pytest.skip("exiftool, which would read it too, is not there")
+    (tmp_path / "big.tif").write_bytes(encode_picture(pixels, ".tif", {"exif": block})[0])
+    words = ["exiftool", "-s3", "-Make", "-ExposureTime", "-LensModel"]
+    out = subprocess.run([*words, tmp_path / "big.tif"], capture_output=True, text=True)
+    assert out.stdout.splitlines() == ["a camera", "1/250", "a comment"]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_a_bigtiff_of_high_bytes_first_which_pillow_does_not_read(dtype, rng):
+    tifffile = pytest.importorskip("tifffile")
+    pixels = random_pixels(3, dtype, rng)
+    words = {"byteorder": ">", "bigtiff": True, "software": "another", "photometric": "rgb"}
+    tifffile.imwrite(file := io.BytesIO(), pixels, **words)
+    picture = read_picture(file.getvalue())
+    np.testing.assert_array_equal(picture.pixels, pixels)
+    assert b"another" in picture.metadata["exif"]
+    np.testing.assert_array_equal(row_reader(file, "TIFF").rows(3, 9), pixels[3:9])
+    file.seek(0)
+    tifffile.imwrite(file := io.BytesIO(), pixels[..., 0] > 0, byteorder=">", bigtiff=True)
+    with pytest.raises(PictureError, match="a big-endian BigTIFF with such pixels: convert"):
+        read_picture(file.getvalue())
 
 
 def test_too_small_a_halo_shows(small_limit, rng):

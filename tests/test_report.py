@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from picture_kinds import grey_profile, wide_profile
 
 from minisr.comparison import WHITE, error_map
 from minisr.errors import PictureError, ShapeError
@@ -316,6 +317,28 @@ def test_transparency_survives_the_loss(rng):
     assert again.mime == "image/webp"
     with Image.open(io.BytesIO(again.data)) as image:
         np.testing.assert_array_equal(np.asarray(image)[..., 3], pixels[..., 3])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
+def test_pictures_carry_the_profile_of_their_colours(mode, rng):
+    profile = grey_profile() if mode in ("L", "LA") else wide_profile()
+    shape = (6, 5, len(mode)) if len(mode) > 1 else (6, 5)
+    pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+    versions = {"bicubic": pixels, "network": pixels}
+    section = make_section("a.png", versions, pixels, profile=profile)
+    assert [picture.kind for picture in section.pictures] == [
+        *("version", "version", "original", "error", "error"),
+    ]
+    for picture in section.pictures[:3]:
+        for encoded in (picture, encode_lossy(picture, 90)):
+            with Image.open(io.BytesIO(encoded.data)) as image:
+                assert image.info["icc_profile"] == profile
+                assert (len(image.getbands()) < 3) == (mode in ("L", "LA"))  # as the profile is
+        with Image.open(io.BytesIO(picture.data)) as image:
+            assert (np.asarray(image) == pixels).all()
+    for picture in section.pictures[3:]:
+        with Image.open(io.BytesIO(picture.data)) as image:
+            assert "icc_profile" not in image.info
 
 
 def test_a_side_beyond_webp_is_png():

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from picture_kinds import srgb_profile, wide_profile
 
 from minisr.report import Method, make_section, write_report
 
@@ -12,6 +13,7 @@ playwright = pytest.importorskip(
     "playwright.sync_api", reason="needs playwright, of the extra `test`"
 )
 Image = pytest.importorskip("PIL.Image")
+ImageCms = pytest.importorskip("PIL.ImageCms")
 
 HEIGHT, WIDTH = 60, 80
 RED, GREEN, BLUE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 0, 0)
@@ -154,6 +156,23 @@ def test_the_handle_wipes_by_mouse(open_page):
     pixels = painted(page, article)
     assert share_of(pixels, RED) > 2 * share_of(pixels, BLUE) > 0.1
     assert float(article.locator(".wipe").input_value()) == pytest.approx(80, abs=1.5)
+
+
+def test_colours_are_those_of_the_profile(open_page, tmp_path):
+    profile, colour = wide_profile(), (60, 200, 60)
+    wide, srgb = (
+        ImageCms.ImageCmsProfile(io.BytesIO(content)) for content in (profile, srgb_profile())
+    )
+    expected = ImageCms.profileToProfile(Image.fromarray(flat(colour)), wide, srgb)
+    expected = np.asarray(expected)[0, 0].astype(int)
+    assert np.abs(expected - colour).max() > 20  # without the profile it would be seen
+    section = make_section("p3.png", {"a": flat(colour), "b": flat(colour)}, profile=profile)
+    write_report(path := tmp_path / "p3.html", title="", methods=[], sections=[section])
+    page = open_page(path=path)
+    pixels = painted(page, at(page, 1))
+    row = pixels[int(0.45 * len(pixels))].astype(int)
+    assert (np.abs(row - expected).max(axis=1) <= 3).mean() > 0.7
+    assert not (np.abs(row - colour).max(axis=1) <= 3).any()
 
 
 def test_a_press_on_the_picture_wipes_there(open_page):

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from minisr.cli.upscale_video import (
     video_suffix,
 )
 from minisr.errors import SettingsError
+from minisr.images import write_picture
 from minisr.threads import Threads
 
 
@@ -157,6 +159,77 @@ def test_one_video_is_no_place_for_two(tmp_path, capsys):
     assert main(["upscale", *map(str, tmp_path.iterdir()), "-o", str(target)]) == 2
     assert "both.mkv is one video, but 2 are given; name a folder" in capsys.readouterr().err
     assert not target.exists()
+
+
+def test_among_videos_failures_are_of_files_and_not_of_pictures(tmp_path, capsys):
+    for name in ("a.mp4", "b.png"):
+        (tmp_path / name).write_bytes(b"")
+    assert main(["upscale", str(tmp_path), "-o", str(tmp_path / "out")]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1] == "minisr: 2 of 2 files failed"
+
+
+def test_a_bad_video_stops_neither_pictures_nor_videos(tmp_path, rng, capsys):
+    pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
+    models.save(ESPCN(2, channels=(4, 3), rng=rng), tmp_path / "w.safetensors")
+    (tmp_path / "a.mkv").write_bytes(b"no video")
+    make_clip(tmp_path / "b.mkv", frames=3)
+    write_picture(tmp_path / "c.png", np.zeros((6, 5), np.uint8))
+    words = [tmp_path, "-o", tmp_path / "out", "-m", tmp_path / "w.safetensors"]
+    assert main(["upscale", *map(str, words), "--preset", "ultrafast"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if "a.mkv" in line]
+    assert lines[-1] == "minisr: 1 of 3 files failed"
+    made = sorted(path.name for path in (tmp_path / "out").iterdir() if path.name[0] != ".")
+    assert made == ["b_x2.mkv", "c_x2.png"]
+
+
+def test_the_format_of_videos_and_of_pictures_each_by_itself(tmp_path, capsys):
+    for name in ("a.mp4", "b.avi", "c.png"):
+        (tmp_path / name).write_bytes(b"")
+    given = ["upscale", str(tmp_path), "-s", "2", "--dry-run"]
+
+    def names(*words):
+        assert main([*given, *words]) == 0
+        return [line.rpartition(os.sep)[2] for line in capsys.readouterr().out.splitlines()]
+
+    assert names() == ["a_x2.mp4", "b_x2.mkv", "c_x2.png"]
+    assert names("--ext", "MKV") == ["a_x2.mkv", "b_x2.mkv", "c_x2.png"]
+    assert names("--ext", "jpg") == ["a_x2.mp4", "b_x2.mkv", "c_x2.jpg"]
+    assert names("--ext", "jpg", "--ext", ".webm") == ["a_x2.webm", "b_x2.webm", "c_x2.jpg"]
+
+    def error(*words):
+        assert main(["upscale", str(tmp_path / "a.mp4"), *words]) == 2
+        return capsys.readouterr().err
+
+    assert "--ext png is a picture's, and all that is given are videos" in error("--ext", "png")
+    target = str(tmp_path / "large.mp4")
+    said = "large.mp4: is no name for a .mkv; leave out --ext, or change -o"
+    assert said in error("--ext", "mkv", "-o", target)
+
+
+def test_a_video_in_the_container_that_was_asked_for(tmp_path, rng):
+    pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
+    models.save(ESPCN(2, channels=(4, 3), rng=rng), tmp_path / "w.safetensors")
+    make_clip(tmp_path / "film.mkv", frames=3)
+    words = [tmp_path / "film.mkv", "-m", tmp_path / "w.safetensors", "--ext", "mp4"]
+    assert main(["upscale", *map(str, words), "--preset", "ultrafast"]) == 0
+    assert "mp4" in probe(tmp_path / "film_x2.mp4")["format"]["format_name"]
+
+
+def test_videos_weights_and_pages_of_foreign_names(tmp_path, rng):
+    pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
+    folder = tmp_path / "映画 für alle"
+    folder.mkdir()
+    models.save(ESPCN(2, channels=(4, 3), rng=rng), folder / "gewichte_ß.safetensors")
+    make_clip(folder / "naïve 日本語.mkv", frames=3)
+    write_picture(folder / "ящик.png", np.zeros((6, 5), np.uint8))
+    words = [folder, "-o", tmp_path / "größer", "-m", folder / "gewichte_ß.safetensors"]
+    words += ["--html", tmp_path / "страница.html", "--preset", "ultrafast"]
+    assert main(["upscale", *map(str, words)]) == 0
+    assert probe(tmp_path / "größer" / "naïve 日本語_x2.mkv")["streams"][0]["width"] == 128
+    assert (tmp_path / "größer" / "ящик_x2.png").exists()
+    assert "ящик.png" in (tmp_path / "страница.html").read_text(encoding="utf-8")
 
 
 def test_one_call_in_python_enlarges_a_video(tmp_path, rng):

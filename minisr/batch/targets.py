@@ -77,7 +77,7 @@ def folder_of(output, count):
     if count == 1:
         return None
     if path.suffix.lower() in WRITE_SUFFIXES:
-        raise SettingsError(f"{path} is one picture, but {count} are given; name a folder")
+        raise SettingsError(f"{path} is one file, but {count} are given; name a folder")
     return path
 
 
@@ -89,11 +89,11 @@ def results_among(found):
 
     Parameters
     ----------
-    found : list of minisr.batch.finding.Found
+    found : list of minisr.images.files.Found
 
     Returns
     -------
-    list of minisr.batch.finding.Found
+    list of minisr.images.files.Found
         They are called like another file, with an ending, and say that minisr made them.
     """
     stems = {(one.path.parent, one.path.stem) for one in found}
@@ -111,7 +111,7 @@ def jobs_of(found, output, naming):
 
     Parameters
     ----------
-    found : list of minisr.batch.finding.Found
+    found : list of minisr.images.files.Found
     output : str or None
         A file or a folder; None is beside each source.
     naming : Naming
@@ -157,7 +157,7 @@ def _check(jobs):
         real = _real(job.target)
         if real in sources:
             raise SettingsError(
-                f"the result of {job.source} would replace the picture {sources[real]}; "
+                f"the result of {job.source} would replace the source {sources[real]}; "
                 "choose another -o or --suffix"
             )
         if real in taken:

@@ -1,5 +1,6 @@
 """The command line: one file a subcommand; every error is one line."""
 
+import logging
 import sys
 import warnings
 
@@ -22,12 +23,13 @@ def main(argv=None):
     Returns
     -------
     int
-        Exit status: 0 done, 1 some pictures failed, 2 nothing done, 130 interrupted.
+        Exit status: 0 done, 1 some files failed, 2 nothing done, 130 interrupted.
     """
     if argv is None and sys.stdout is not None:  # names may have letters that a console has not
         sys.stdout.reconfigure(errors="backslashreplace")
     if not sys.warnoptions:  # of damaged metadata; what is lost by it is said in one line
         warnings.filterwarnings("ignore", module=r"PIL\.")
+        logging.getLogger("PIL").addHandler(logging.NullHandler())  # else it prints, too
     arguments = _parser().parse_args(argv)
     arguments.words = sys.argv[1:] if argv is None else argv  # for those who say how they were made
     try:

@@ -1,6 +1,7 @@
 """What several commands share: options, messages, networks by name, Ctrl-C."""
 
 import argparse
+import contextlib
 import signal
 import sys
 from pathlib import Path
@@ -8,14 +9,35 @@ from pathlib import Path
 from tqdm import tqdm
 
 from minisr import devices, models
-from minisr.errors import SettingsError
+from minisr.errors import PictureError, SettingsError
+from minisr.images.sources import ALLOWED_BY
 from minisr.threads import Threads
 
 INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, as every other error here."""
+    """Says what is wrong in one line, as every other error here.
+
+    Attributes
+    ----------
+    intermixes : bool
+        Whether options may stand between the files of a command, as people write them. What has
+        subcommands must leave that to those.
+    """
+
+    intermixes = False
+
+    def parse_known_args(self, args=None, namespace=None):
+        """Parse words; which they are, argparse passes on to each subcommand."""
+        # argparse forgets a -- between its two passes, and what follows would become options.
+        if not self.intermixes or "--" in args:
+            return super().parse_known_args(args, namespace)
+        self.intermixes = False  # for this is what either pass calls
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self.intermixes = True
 
     def error(self, message):
         """End the program with one line and status 2."""
@@ -26,6 +48,7 @@ def add_command(commands, name, run, summary):
     """Add a subcommand to argparse's ``commands``; ``run(arguments)`` returns its exit status."""
     parser = commands.add_parser(name, help=summary, description=summary)
     parser.set_defaults(run=run)
+    parser.intermixes = True
     return parser
 
 
@@ -92,6 +115,27 @@ def note(message):
     tqdm.write(f"minisr: {one_line(message)}", file=sys.stderr)
 
 
+def add_allow_large(parser):
+    """Add ``--allow-large``."""
+    parser.add_argument(
+        "--allow-large",
+        action="store_true",
+        help="read pictures of more than 179 megapixels, which may be traps",
+    )
+
+
+@contextlib.contextmanager
+def allowed_by_option():
+    """Let messages about pictures that are too large name the option, not the library's."""
+    try:
+        yield
+    except PictureError as error:
+        text = str(error)
+        if not text.endswith(ALLOWED_BY):
+            raise
+        raise PictureError(text.removesuffix(ALLOWED_BY) + "--allow-large") from error
+
+
 def _shipped():
     return sorted({name for name, _ in models.pretrained_names()})
 
@@ -136,10 +180,16 @@ def make_folder(folder):
 
 
 class Interruptible:
-    """While a ``with`` block runs, the first Ctrl-C only asks to stop; the second one does."""
+    """While a ``with`` block runs, the first Ctrl-C only asks to stop; the second one does.
 
-    def __init__(self):
-        self.asked = False
+    Parameters
+    ----------
+    words : str, optional
+        What to say to the first, where it may be long until the end of what has begun.
+    """
+
+    def __init__(self, words=None):
+        self.asked, self.words = False, words
 
     def __call__(self):
         """Return whether it was asked to stop."""
@@ -156,3 +206,6 @@ class Interruptible:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
+        if self.words is not None:
+            with contextlib.suppress(RuntimeError):  # in the middle of a line that is being written
+                note(self.words)

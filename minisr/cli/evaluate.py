@@ -1,7 +1,6 @@
 """``minisr evaluate``."""
 
 import dataclasses
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +9,11 @@ from tqdm import tqdm
 from minisr import models
 from minisr.cli import evaluation_page
 from minisr.cli.common import (
+    add_allow_large,
     add_command,
     add_device,
     add_threads,
+    allowed_by_option,
     choose_device,
     comes_along,
     load_model,
@@ -21,11 +22,13 @@ from minisr.cli.common import (
     scale,
     threads_within,
 )
-from minisr.errors import DeviceMemoryError, PictureError, SettingsError
+from minisr.cli.reports import check_reports, page, table
+from minisr.errors import DeviceMemoryError, PictureError
 from minisr.evaluation import pictures_of, score_methods
 from minisr.figures import Figures, short_names
 from minisr.images import find_pictures, read_picture
 from minisr.images.formats import READ_SUFFIXES
+from minisr.images.profiles import profile_for
 from minisr.protocols import DIFFERENCES, PROTOCOLS
 from minisr.report import make_section
 from minisr.threads import Threads
@@ -35,10 +38,11 @@ def evaluate_command(arguments):
     """Measure networks and bicubic on pictures."""
     files = find_pictures(arguments.pictures)
     methods, scale = _methods(arguments)
-    for option in ("json", "csv", "html"):
-        _check_target(option, getattr(arguments, option))
     protocols, variants = _protocols(arguments.protocol, arguments.low is not None)
     lows = _lows(files, arguments.low, scale)
+    reports = {f"--{name}": getattr(arguments, name) for name in ("json", "csv", "html")}
+    given = [low for low in lows.values() if isinstance(low, Path)]
+    check_reports(reports, [*files, *given, *methods])
     with Threads(arguments.threads) as pool:
         within = threads_within(pool, files)
         for model in methods.values():
@@ -46,6 +50,7 @@ def evaluate_command(arguments):
                 model(np.zeros((1, model.in_channels, 12, 12), np.float32), within)
         names = dict(zip(files, short_names(files), strict=True)) if arguments.html else {}
         measure = _Measure(scale, methods, protocols, variants, lows, names, within)
+        measure.allow_large = arguments.allow_large
         bar = tqdm(pool.imap(measure, files), total=len(files), disable=no_bar(files), leave=False)
         results = dict(zip(files, bar, strict=True))
     measured = {path: r for path, r in results.items() if not isinstance(r, PictureError)}
@@ -93,22 +98,25 @@ class _Measure:
         self.scale, self.methods, self.threads = scale, methods, threads
         self.protocols, self.variants = protocols, variants
         self.lows, self.names = lows, names  # names on a page, if there is to be one
+        self.allow_large = False
 
     def __call__(self, path):
         """Return `_Measured`, or the PictureError that says why not."""
         try:
-            return self._measured(path)
+            with allowed_by_option():
+                return self._measured(path)
         except (PictureError, DeviceMemoryError) as error:
             is_said = isinstance(error, PictureError) and str(path) in str(error)
             return error if is_said else PictureError(f"{path}: {error}")
 
     def _measured(self, path):
-        pixels = read_picture(path).pixels
+        picture = self._read(path)
+        pixels = picture.pixels
         low = self.lows.get(path)
         if isinstance(low, PictureError):
             raise low
         if low is not None:
-            low = read_picture(low).pixels
+            low = self._read(low).pixels
 
         def scores(methods, protocol):
             return score_methods(pixels, self.scale, methods, protocol, self.threads, low)
@@ -116,11 +124,16 @@ class _Measure:
         scored = {protocol.name: scores(self.methods, protocol) for protocol in self.protocols}
         bicubic = {"bicubic": None}
         changed = {text: scores(bicubic, variant) for text, variant in self.variants.items()}
-        section = self._section(path, pixels, low, scored) if self.names else None
+        section = self._section(path, picture, low, scored) if self.names else None
         return _Measured(scored, changed, section)
 
-    def _section(self, path, pixels, low, scored):
-        original, versions = pictures_of(pixels, self.scale, self.methods, self.threads, low)
+    def _read(self, path):
+        return read_picture(path, allow_large=self.allow_large)
+
+    def _section(self, path, picture, low, scored):
+        original, versions = pictures_of(
+            picture.pixels, self.scale, self.methods, self.threads, low
+        )
         labels = dict(zip(self.methods, short_names(self.methods), strict=True))
         shown = scored[self.protocols[0].name]
         return make_section(
@@ -128,6 +141,7 @@ class _Measure:
             {labels[name]: version for name, version in versions.items()},
             original,
             {labels[name]: (score.psnr, score.ssim) for name, score in shown.items()},
+            profile_for(original, picture),
         )
 
 
@@ -158,20 +172,6 @@ def _methods(arguments):
             methods[name] = load_model(name, scale, backend)
             scale = methods[name].upscale_factor
     return methods, 3 if scale is None else scale
-
-
-def _check_target(option, path):
-    if path is None:
-        return
-    folder = path.absolute().parent
-    if path.is_dir() or not folder.is_dir():
-        raise SettingsError(f"--{option} {path}: expected a file in a folder that is there")
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = error.strerror or error
-        raise SettingsError(f"--{option} {path}: cannot be written: {reason}") from error
 
 
 def _lows(files, folder, scale):
@@ -241,9 +241,10 @@ def add_parser(commands):
         help="low-resolution pictures that are there already, in DIR or DIR/LRbicxS "
         "(default: they are made as the protocol says)",
     )
-    sub.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
-    sub.add_argument("--csv", type=Path, metavar="FILE", help="also write them as a table")
+    sub.add_argument("--json", type=table, metavar="FILE", help="also write the figures there")
+    sub.add_argument("--csv", type=table, metavar="FILE", help="also write them as a table")
     sub.add_argument(
-        "--html", type=Path, metavar="FILE", help="also write a page to look at the pictures"
+        "--html", type=page, metavar="FILE", help="also write a page to look at the pictures"
     )
+    add_allow_large(sub)
     add_device(sub)

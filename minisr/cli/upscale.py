@@ -2,13 +2,19 @@
 
 import argparse
 import math
-from pathlib import Path
 
 from minisr import models
-from minisr.cli.common import add_command, add_device, add_threads, choose_device
+from minisr.cli.common import (
+    add_allow_large,
+    add_command,
+    add_device,
+    add_threads,
+    choose_device,
+)
+from minisr.cli.reports import page
 from minisr.cli.upscale_batch import upscale_files
 from minisr.cli.upscale_pipe import is_piped, upscale_pipe
-from minisr.cli.upscale_video import add_video_options
+from minisr.cli.upscale_video import WRITABLE, add_video_options
 from minisr.errors import SettingsError
 from minisr.images.formats import WRITE_SUFFIXES
 from minisr.scales import LARGEST, Enlarger
@@ -96,10 +102,11 @@ def add_parser(commands):
         "--ext",
         "-f",
         "--format",
-        dest="extension",
+        action=Extension,
         type=extension,
         metavar="EXT",
-        help="the format of results, such as png (default: that of OUT or of the source)",
+        help="the format of results, such as png, or of videos, such as mkv; may be given for both "
+        "(default: that of OUT or of the source)",
     )
     files.add_argument(
         "--quality",
@@ -117,11 +124,7 @@ def add_parser(commands):
         action="store_true",
         help="do not write version, network and scale into the metadata",
     )
-    files.add_argument(
-        "--allow-large",
-        action="store_true",
-        help="read pictures of more than 179 megapixels, which may be traps",
-    )
+    add_allow_large(files)
     files.add_argument(
         "--html",
         type=page,
@@ -132,6 +135,7 @@ def add_parser(commands):
         "--dry-run", action="store_true", help="print what would be done, and do nothing"
     )
     add_video_options(sub)
+    sub.set_defaults(video_extension=None)
 
 
 def scale(text):
@@ -161,19 +165,23 @@ def quality(text):
     return int(text)
 
 
-def page(text):
-    """Turn what follows ``--html`` into a path that is no picture's."""
-    path = Path(text)
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise argparse.ArgumentTypeError(f"expected a name that ends in .html, got {text}")
-    return path
-
-
 def extension(text):
     """Turn what follows ``--ext`` into a suffix that can be written."""
     suffix = f".{text.lower().removeprefix('.')}"
-    if suffix not in WRITE_SUFFIXES:
+    if suffix not in (*WRITE_SUFFIXES, *WRITABLE):
         raise argparse.ArgumentTypeError(
-            f"cannot write pictures of kind '{text}': use {' '.join(WRITE_SUFFIXES)}"
+            f"cannot write pictures of kind '{text}': use {' '.join(WRITE_SUFFIXES)}, or "
+            f"{' '.join(WRITABLE)} for videos"
         )
     return suffix
+
+
+class Extension(argparse.Action):
+    """Stores what follows ``--ext`` as that of pictures, or as that of videos."""
+
+    def __init__(self, option_strings, dest, **options):
+        super().__init__(option_strings, "extension", **options)
+
+    def __call__(self, parser, namespace, value, option_string=None):
+        """Store it."""
+        setattr(namespace, "video_extension" if value in WRITABLE else "extension", value)

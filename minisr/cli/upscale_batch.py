@@ -3,14 +3,15 @@
 import contextlib
 import functools
 import math
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
+from minisr.atomic import give_up
 from minisr.batch import leftovers, manifest, running, space, targets
-from minisr.batch.finding import find
 from minisr.batch.running import State
 from minisr.cli.common import (
     INTERRUPTED,
@@ -21,15 +22,19 @@ from minisr.cli.common import (
     one_line,
     threads_within,
 )
+from minisr.cli.reports import check_reports
+from minisr.cli.upscale_names import check_extensions, naming
 from minisr.cli.upscale_page import Page
-from minisr.cli.upscale_video import is_video, preview_of, upscale_video_job, video_suffix
+from minisr.cli.upscale_picture import upscaling
+from minisr.cli.upscale_video import is_video, preview_of, upscale_video_job
 from minisr.errors import MinisrError, PictureError, SettingsError
+from minisr.images.files import find
 from minisr.images.formats import READ_SUFFIXES
 from minisr.images.probing import probe
 from minisr.images.sources import opened
 from minisr.threads import Threads
-from minisr.upscale import bound
-from minisr.upscale_file import upscale_file
+
+WAITING = "stopping when the pictures that have begun are done; Ctrl-C again stops at once"
 
 
 def upscale_files(arguments, enlarger, stamp):
@@ -42,7 +47,9 @@ def upscale_files(arguments, enlarger, stamp):
     stamp : dict of str to str
     """
     folder = Path(arguments.output) if arguments.output is not None else None
-    found, faults = find(arguments.pictures, _is_wanted, arguments.recursive, leave_out=folder)
+    found, faults = find(
+        *(arguments.pictures, _is_wanted, arguments.recursive, folder), kinds=("picture", "video")
+    )
     if len(found) > 1 and folder is not None and is_video(folder) and not folder.is_dir():
         raise SettingsError(f"{folder} is one video, but {len(found)} are given; name a folder")
     results = set(targets.results_among(found))
@@ -50,7 +57,7 @@ def upscale_files(arguments, enlarger, stamp):
     named = sum(one.named for one in results)
     if named:
         note(f"{named} of the files named are results of others of them, and are left out")
-    jobs = targets.jobs_of(found, arguments.output, _naming(arguments, enlarger))
+    jobs = targets.jobs_of(found, arguments.output, naming(arguments, enlarger))
     if arguments.preview is not None:  # is made under another name, and remembered nowhere
         jobs = [
             replace(job, name=None, target=preview_of(job.target)) if is_video(job.source) else job
@@ -58,11 +65,12 @@ def upscale_files(arguments, enlarger, stamp):
         ]
     if not jobs and len(faults) == 1:
         raise faults[0]
+    check_extensions(arguments, jobs)
     for job in jobs:
-        if not is_video(job.source):
-            targets.check_extension(job.target, arguments.extension)
         if job.name is None and not job.target.parent.is_dir():
             raise SettingsError(f"{job.target}: cannot be written: no folder {job.target.parent}")
+    files = [path for job in jobs for path in (job.source, job.target)]
+    check_reports({"--html": arguments.html}, [*files, arguments.model])
     folder = targets.folder_of(arguments.output, len(found))
     settings = _settings(arguments, enlarger, stamp) if folder is not None else {}
     if arguments.dry_run:
@@ -87,19 +95,7 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
     videos = [job for job in jobs if is_video(job.source)]
     page = Page(arguments, enlarger) if arguments.html is not None else None
     within = threads_within(pool, pictures)
-    enlarge = bound(enlarger, within, arguments.colour)
-
-    def enlarge_picture(job):
-        return upscale_file(
-            job.source,
-            job.target,
-            enlarge,
-            suffix=arguments.extension,
-            quality=arguments.quality,
-            stamp=stamp,
-            allow_large=arguments.allow_large,
-            halo=enlarger.halo,
-        )
+    upscale = upscaling(arguments, enlarger, stamp, within)
 
     def do(job):
         outcome = worker(job)
@@ -107,11 +103,9 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
             page.show(job)
         return outcome
 
-    worker.work = enlarge_picture
+    worker.work = lambda job: upscale(job.source, job.target)
     outcomes = []
-    # Of several, what has begun is ended. To wait for the end of one alone would save nothing.
-    interruptible = Interruptible() if len(pictures) > 1 else contextlib.nullcontext(lambda: False)
-    with interruptible as stop, Bar(pictures) as bar:
+    with _ending_what_has_begun(pictures, pool) as stop, Bar(pictures) as bar:
         worker.stop = stop
         # One picture alone is no job of the pool, which is to work on its parts.
         for outcome in map(do, pictures) if len(pictures) == 1 else pool.imap(do, pictures):
@@ -130,6 +124,24 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
     if page is not None:
         page.write(pictures)
     return outcomes
+
+
+@contextlib.contextmanager
+def _ending_what_has_begun(pictures, pool):
+    """Yield what says whether to stop: after a first Ctrl-C. A second one ends the program."""
+    if len(pictures) < 2:  # to wait for the end of one alone would save nothing
+        yield lambda: False
+        return
+    try:
+        with Interruptible(WAITING) as stop:
+            yield stop
+    except KeyboardInterrupt:
+        if pool.count == 1:
+            raise
+        # Threads cannot be stopped, and whoever ends in order waits for them.
+        give_up()
+        note("interrupted")
+        os._exit(INTERRUPTED)
 
 
 class Bar:
@@ -165,7 +177,8 @@ def _report(outcomes, faults, arguments, goes_on):
     for fault in faults:
         note(f"error: {fault}")
     if faults:
-        note(f"{len(faults)} of {total} pictures failed")
+        videos = any(is_video(outcome.job.source) for outcome in outcomes)
+        note(f"{len(faults)} of {total} {'files' if videos else 'pictures'} failed")
     before = [outcome.job for outcome in outcomes if outcome.state is State.DONE_BEFORE]
     if before and total == 1:
         note(f"{before[0].target}: is done already; --overwrite makes it again")
@@ -200,18 +213,6 @@ def _worker(arguments, book, settings, stamp):
 
 def _is_wanted(path):
     return path.suffix.lower() in READ_SUFFIXES or is_video(path)
-
-
-def _naming(arguments, enlarger):
-    number = enlarger.label.removeprefix("x")
-    ending = f"_{enlarger.label}"
-    if arguments.suffix is not None:
-        ending = arguments.suffix.replace("{scale}", number)
-    return targets.Naming(
-        ending,
-        arguments.extension,
-        lambda path: video_suffix(path) if is_video(path) else None,
-    )
 
 
 def _settings(arguments, enlarger, stamp):

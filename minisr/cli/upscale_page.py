@@ -6,8 +6,9 @@ import numpy as np
 
 from minisr import images
 from minisr.cli.common import note
-from minisr.errors import MinisrError, SettingsError
+from minisr.errors import MinisrError
 from minisr.images.colour import without_alpha
+from minisr.images.profiles import profile_for
 from minisr.report import Method, make_section, write_report
 from minisr.version import __version__
 
@@ -22,27 +23,19 @@ class Page:
     arguments : argparse.Namespace
         Of the command that is running.
     enlarger : minisr.scales.Enlarger
-
-    Raises
-    ------
-    SettingsError
-        The page cannot be written where it is to be: to learn that after the work is too late.
     """
 
     def __init__(self, arguments, enlarger):
-        if arguments.html.is_dir() or not arguments.html.parent.is_dir():
-            why = "is a folder" if arguments.html.is_dir() else f"no folder {arguments.html.parent}"
-            raise SettingsError(f"{arguments.html}: cannot be written: {why}")
         self.arguments, self.enlarger = arguments, enlarger
         self.sections, self.missing = {}, []
 
     def show(self, job):
         """Take a picture and its result, both read from their files; several threads may."""
         try:
-            small, large = (
-                images.to_8_bits(images.read_picture(path, allow_large=True).pixels)
-                for path in (job.source, job.target)
-            )
+            pictures = [
+                images.read_picture(path, allow_large=True) for path in (job.source, job.target)
+            ]
+            small, large = (images.to_8_bits(picture.pixels) for picture in pictures)
             if large.shape[0] * large.shape[1] > LARGEST:
                 self.missing.append(f"{job.source} is too large to be shown here.")
                 return
@@ -51,7 +44,9 @@ class Page:
                 "bicubic": _bicubic(small, large.shape[:2]),
                 self.enlarger.name: large,
             }
-            self.sections[job.source] = make_section(str(job.source), versions)
+            self.sections[job.source] = make_section(
+                str(job.source), versions, profile=profile_for(large, *pictures)
+            )
         except (MinisrError, OSError, MemoryError) as error:  # the result itself is there
             self.missing.append(f"{job.source} is not shown: {error}")
 

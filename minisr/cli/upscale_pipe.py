@@ -5,10 +5,9 @@ from pathlib import Path
 
 from minisr.batch.targets import check_extension
 from minisr.cli.common import note
+from minisr.cli.upscale_picture import upscaling
 from minisr.errors import PictureError, SettingsError
 from minisr.threads import Threads
-from minisr.upscale import bound
-from minisr.upscale_file import upscale_file
 
 PIPE = "-"
 
@@ -40,18 +39,8 @@ def upscale_pipe(arguments, enlarger, stamp):
             raise SettingsError("- means a picture from standard input, and nothing is sent there")
         content = sys.stdin.buffer.read()
     with Threads(arguments.threads) as pool:
-        enlarge = bound(enlarger, pool, arguments.colour)
         try:
-            done = upscale_file(
-                content,
-                target,
-                enlarge,
-                suffix=arguments.extension,
-                quality=arguments.quality,
-                stamp=stamp,
-                allow_large=arguments.allow_large,
-                halo=enlarger.halo,
-            )
+            done = upscaling(arguments, enlarger, stamp, pool)(content, target)
         except PictureError as error:
             raise PictureError(str(error).replace("the picture:", f"{source}:")) from error
     if target is None:
@@ -65,6 +54,10 @@ def _ends(arguments):
     """Return where the picture comes from, a Path or words, and where it goes, a Path or None."""
     if len(arguments.pictures) != 1 or arguments.recursive:
         raise SettingsError("- is one picture, and goes with no other; give it alone")
+    if arguments.video_extension is not None:
+        raise SettingsError(
+            f"--ext {arguments.video_extension[1:]} is a video's, and - is one picture"
+        )
     if arguments.html is not None:
         raise SettingsError("--html shows files; it does not go with -")
     name = arguments.pictures[0]

@@ -26,13 +26,18 @@ def is_video(path):
     return path.suffix.lower() in SUFFIXES
 
 
-def video_suffix(path):
-    """Return the suffix of the result: the source's own, or that of the container that holds most.
+def video_suffix(path, wanted=None):
+    """Return the suffix of the result.
 
     Parameters
     ----------
     path : pathlib.Path
+    wanted : str, optional
+        By default the source's own or, where it cannot be written, that of the container that holds
+        most.
     """
+    if wanted is not None:
+        return wanted
     return path.suffix if path.suffix.lower() in WRITABLE else ".mkv"
 
 

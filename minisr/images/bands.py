@@ -97,6 +97,8 @@ def row_reader(file, form):
 class _PnmWriter:
     """Write the rows of a PGM or PPM in order."""
 
+    notes = ()
+
     def __init__(self, file, shape, dtype, metadata):
         self._file = file
         file.write(pnm.header_for(shape, dtype))
@@ -117,7 +119,9 @@ def takes_rows(form, shape):
 
 
 def row_writer(file, form, shape, dtype, metadata):
-    """Return what writes the rows of a picture in order: methods `write` and, at last, `finish`.
+    """Return what writes the rows of a picture in order.
+
+    It has methods `write` and, at last, `finish`, and ``notes`` of what could not be written.
 
     Parameters
     ----------

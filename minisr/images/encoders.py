@@ -117,7 +117,7 @@ def _encode_tiff(pixels, metadata, quality, subsampling):
     writer = TiffWriter(file, pixels.shape, pixels.dtype, metadata)
     writer.write(pixels)
     writer.finish()
-    return file.getvalue(), ()
+    return file.getvalue(), writer.notes
 
 
 def _encode_bmp(pixels, metadata, quality, subsampling):

@@ -11,6 +11,18 @@ def fits(profile, pixels):
     return profile[_COLOUR_SPACE] == colour_space
 
 
+def profile_for(pixels, *pictures):
+    """Return the first profile of pictures that fits some pixels; None where there is none.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (H, W) or (H, W, C)
+    *pictures : minisr.images.Picture
+    """
+    found = (picture.metadata.get("icc_profile") for picture in pictures)
+    return next((profile for profile in found if profile and fits(profile, pixels)), None)
+
+
 def without_foreign_profile(metadata, pixels):
     """Return metadata without a profile of another colour space than the pixels'."""
     if "icc_profile" not in metadata or fits(metadata["icc_profile"], pixels):

@@ -9,6 +9,7 @@ import struct
 
 import numpy as np
 
+from minisr.errors import PictureError
 from minisr.images import exif as exifs
 from minisr.images import pnm
 from minisr.images import xmp as xmps
@@ -20,7 +21,8 @@ from minisr.images.png import deep as png_deep
 from minisr.images.png import metadata as png_metadata
 from minisr.images.profiles import without_foreign_profile
 from minisr.images.sources import check_size, explained, opened
-from minisr.images.tiff.layout import CMYK, layout_of, read_directory, size_of
+from minisr.images.tiff.complaints import complaints
+from minisr.images.tiff.layout import CMYK, is_for_pillow, layout_of, read_directory, size_of
 from minisr.images.tiff.metadata import ORIENTATION
 from minisr.images.tiff.metadata import read as read_tiff_metadata
 from minisr.images.tiff.rows import read_rows
@@ -127,7 +129,10 @@ def _read_tiff(file, allow_large):
     check_size(*size_of(directory), allow_large)
     metadata, notes, orientation = read_tiff_metadata(file, directory)
     layout = layout_of(directory)
-    if layout is not None and layout.dtype.itemsize > 1:
+    for_pillow = is_for_pillow(file)
+    if layout is None and not for_pillow:
+        raise PictureError("a big-endian BigTIFF with such pixels: convert it to RGB first")
+    if layout is not None and (layout.dtype.itemsize > 1 or not for_pillow):
         pixels = read_rows(file, layout, 0, layout.height)
         if layout.colour == CMYK:
             notes.append("CMYK became RGB, without its profile")
@@ -135,8 +140,11 @@ def _read_tiff(file, allow_large):
             notes.append("64-bit floats became 32-bit")
     else:
         file.seek(0)
-        pixels, more, changed, image = _through_pillow(file, "TIFF", allow_large)
+        with complaints() as said:
+            pixels, more, changed, image = _through_pillow(file, "TIFF", allow_large)
         notes, metadata = [*notes, *more], metadata | changed
+        if said:
+            notes.append("its pixels are damaged in places")
         if orientation != image.getexif().get(ORIENTATION, 1):  # Pillow has made it upright
             if orientation >= 5 and "dpi" in metadata:
                 metadata["dpi"] = metadata["dpi"][::-1]

@@ -12,6 +12,7 @@ from minisr.images.formats import READ_SUFFIXES, sniff
 # What a picture's header may promise before its reader asks whether that is meant: 13,000 squared.
 # A bomb is a file of some kilobytes that promises far more.
 LARGE_PIXELS = 178_956_970
+ALLOWED_BY = "allow_large=True"  # how messages end; other words take its place where users type
 _FOREIGN = (
     (4, (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc"), "HEIC"),
     (4, (b"ftypavif", b"ftypavis"), "AVIF"),
@@ -117,7 +118,7 @@ def check_size(width, height, allow_large):
     if width * height > LARGE_PIXELS and not allow_large:
         raise PictureError(
             f"too large: {width} x {height} pixels, {width * height / 1e6:.0f} megapixels: maybe a "
-            "decompression bomb: if you trust it, allow large pictures (allow_large)"
+            f"decompression bomb; if you trust it: {ALLOWED_BY}"
         )
 
 

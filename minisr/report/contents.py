@@ -81,7 +81,7 @@ class Section:
     pictures: tuple[Encoded, ...]
 
 
-def make_section(name, versions, original=None, figures=None):
+def make_section(name, versions, original=None, figures=None, profile=None):
     """Encode the versions of a picture for a report.
 
     Parameters
@@ -93,6 +93,8 @@ def make_section(name, versions, original=None, figures=None):
         Of the versions' shape. Without it there are no error maps.
     figures : dict of str to (float, float) or None, optional
         PSNR in dB and SSIM by the name of the method.
+    profile : bytes, optional
+        ICC, of grey or of RGB as the arrays are, by which a browser shows their colours.
 
     Returns
     -------
@@ -117,9 +119,9 @@ def make_section(name, versions, original=None, figures=None):
         if pixels.shape != arrays[0].shape:
             shapes = " and ".join(map(str, dict.fromkeys(a.shape for a in arrays)))
             raise ShapeError(f"{name}: versions and original must have one shape, got {shapes}")
-    pictures = [encode(pixels, label) for label, pixels in versions.items()]
+    pictures = [encode(pixels, label, "version", profile) for label, pixels in versions.items()]
     if original is not None:
-        pictures.append(encode(original, "original", "original"))
+        pictures.append(encode(original, "original", "original", profile))
         pictures += [
             encode(error_colours(pixels, original), label, "error")
             for label, pixels in versions.items()

@@ -41,7 +41,7 @@ class Encoded:
     transparent: bool = False
 
 
-def encode(pixels, label="", kind="version"):
+def encode(pixels, label="", kind="version", profile=None):
     """Encode a picture without loss.
 
     Parameters
@@ -49,6 +49,9 @@ def encode(pixels, label="", kind="version"):
     pixels : ndarray, shape (H, W) or (H, W, C), C from 2 to 4, uint8
     label, kind : str, optional
         See :class:`Encoded`.
+    profile : bytes, optional
+        ICC, of grey for grey pixels, else of RGB, by which a browser shows the colours. None is
+        sRGB.
 
     Returns
     -------
@@ -58,9 +61,12 @@ def encode(pixels, label="", kind="version"):
 
     image = Image.fromarray(np.ascontiguousarray(pixels))
     transparent = image.mode in ("LA", "RGBA")
-    if max(image.size) > WEBP_LARGEST_SIDE:
-        return Encoded(label, kind, "image/png", _save(image, "PNG"), transparent)
-    data = _save(image, "WEBP", lossless=True, method=2, quality=0, exact=True)
+    options = {"icc_profile": profile} if profile else {}
+    grey_by_profile = profile and image.mode in ("L", "LA")  # WebP would make it RGB
+    if max(image.size) > WEBP_LARGEST_SIDE or grey_by_profile:
+        return Encoded(label, kind, "image/png", _save(image, "PNG", **options), transparent)
+    options |= {"lossless": True, "method": 2, "quality": 0, "exact": True}
+    data = _save(image, "WEBP", **options)
     return Encoded(label, kind, "image/webp", data, transparent)
 
 
@@ -80,12 +86,15 @@ def encode_lossy(encoded, quality):
     from PIL import Image
 
     with Image.open(io.BytesIO(encoded.data)) as image:
+        profile = image.info.get("icc_profile")
+        options = {"quality": quality} | ({"icc_profile": profile} if profile else {})
         if encoded.transparent:
-            if max(image.size) > WEBP_LARGEST_SIDE:  # nothing smaller holds it
-                return encoded
-            data = _save(image, "WEBP", quality=quality, method=2)
+            if max(image.size) > WEBP_LARGEST_SIDE or (profile and image.mode == "LA"):
+                return encoded  # nothing smaller holds it
+            data = _save(image, "WEBP", method=2, **options)
             return replace(encoded, mime="image/webp", data=data)
-        data = _save(image.convert("RGB"), "JPEG", quality=quality, subsampling=0, optimize=True)
+        image = image.convert("L" if image.mode == "L" else "RGB")
+        data = _save(image, "JPEG", subsampling=0, optimize=True, **options)
         return replace(encoded, mime="image/jpeg", data=data)
 
 

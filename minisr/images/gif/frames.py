@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minisr.images import canvas
+
 _HEADER = 13
 _EXTENSION, _IMAGE, _END = 0x21, 0x2C, 0x3B
 _CONTROL, _APPLICATION = 0xF9, 0xFF
 _LOOPING = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 _INTERLACED = 0x40
-_TO_BACKGROUND, _TO_PREVIOUS = 2, 3
+_DISPOSALS = {2: canvas.BACKGROUND, 3: canvas.PREVIOUS}
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class Frame:
     data : bytes
     transparent : int or None
         An index.
-    disposal : int
-        What becomes of it when its time is over: 2 nothing is left there, 3 what was there before.
+    disposal : str or None
+        See `minisr.images.canvas.composited`.
     duration : int
         Milliseconds.
     """
@@ -43,7 +45,7 @@ class Frame:
     palette: bytes
     data: bytes
     transparent: int | None
-    disposal: int
+    disposal: str | None
     duration: int
 
 
@@ -91,7 +93,7 @@ def _parse(content):
     width, height, flags = struct.unpack_from("<HHB", content, 6)
     position, common = _palette(content, _HEADER, flags)
     frames, plays = [], 1
-    transparent, disposal, duration = None, 0, 0
+    transparent, disposal, duration = None, None, 0
     while position < len(content) and content[position] != _END:  # some forget the end
         kind = content[position]
         if kind == _EXTENSION:
@@ -100,7 +102,8 @@ def _parse(content):
             if label == _CONTROL and blocks and len(blocks[0]) >= 4:
                 packed, hundredths, index = struct.unpack_from("<BHB", blocks[0])
                 transparent = index if packed & 1 else None
-                disposal, duration = packed >> 2 & 7, 10 * hundredths
+                disposal = _DISPOSALS.get(packed >> 2 & 7)
+                duration = 10 * hundredths
             elif label == _APPLICATION and len(blocks) > 1 and blocks[0] in _LOOPING:
                 if len(blocks[1]) >= 3 and blocks[1][0] & 7 == 1:
                     (repetitions,) = struct.unpack_from("<H", blocks[1], 1)
@@ -116,7 +119,7 @@ def _parse(content):
                     *(content[start:position], transparent, disposal, duration),
                 )
             )
-            transparent, disposal, duration = None, 0, 0
+            transparent, disposal, duration = None, None, 0
         else:
             position += 1  # stray bytes between blocks are about, and harmless
     if not frames:
@@ -142,36 +145,30 @@ def _blocks(content, position):
 
 
 def composited(movie):
-    """Yield what is to be seen while each frame is shown.
+    """Return what is to be seen while each frame is shown.
 
     Parameters
     ----------
     movie : Movie
 
-    Yields
-    ------
-    ndarray, shape (H, W, 4), uint8
+    Returns
+    -------
+    iterator of ndarray, shape (H, W, 4), uint8
         The same array each time, changed.
     """
-    width, height = movie.size
-    canvas = np.zeros((height, width, 4), np.uint8)
-    for frame in movie.frames:
-        left, top, wide, high = frame.box
-        place = canvas[top : top + high, left : left + wide]
-        before = place.copy() if frame.disposal == _TO_PREVIOUS else None
-        indices = _indices(frame)[: place.shape[0], : place.shape[1]]
-        colours = np.full((256, 4), 255, np.uint8)
-        palette = np.frombuffer(frame.palette, np.uint8).reshape(-1, 3)
-        colours[: len(palette), :3] = palette
-        drawn = np.ones(indices.shape, bool)
-        if frame.transparent is not None:
-            drawn = indices != frame.transparent
-        place[drawn] = colours[indices[drawn]]
-        yield canvas
-        if frame.disposal == _TO_BACKGROUND:
-            place[...] = 0
-        elif before is not None:
-            place[...] = before
+    return canvas.composited(movie.size, movie.frames, _draw)
+
+
+def _draw(frame, place):
+    """Put a frame in its place, where it is not transparent."""
+    indices = _indices(frame)[: place.shape[0], : place.shape[1]]
+    colours = np.full((256, 4), 255, np.uint8)
+    palette = np.frombuffer(frame.palette, np.uint8).reshape(-1, 3)
+    colours[: len(palette), :3] = palette
+    drawn = np.ones(indices.shape, bool)
+    if frame.transparent is not None:
+        drawn = indices != frame.transparent
+    place[drawn] = colours[indices[drawn]]
 
 
 def _indices(frame):

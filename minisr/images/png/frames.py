@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minisr.images import canvas
 from minisr.images.png import deep
 from minisr.images.png.chunks import SIGNATURE, chunk
 
-_TO_BACKGROUND, _TO_PREVIOUS = 1, 2
+_DISPOSALS = {1: canvas.BACKGROUND, 2: canvas.PREVIOUS}
 _OVER = 1
 
 
@@ -29,8 +30,8 @@ class Frame:
         Pieces of the packed stream.
     duration : float
         Milliseconds.
-    disposal : int
-        What becomes of it: 1 nothing is left there, 2 what was there before.
+    disposal : str or None
+        See `minisr.images.canvas.composited`.
     blend : int
         1: laid over what is there; 0: put in its place.
     """
@@ -38,7 +39,7 @@ class Frame:
     box: tuple
     data: list
     duration: float
-    disposal: int
+    disposal: str | None
     blend: int
 
 
@@ -106,35 +107,28 @@ def parse(chunks):
 
 def _frame(data):
     _, wide, high, left, top, delay, parts, disposal, blend = struct.unpack(">5I2H2B", data)
-    return Frame((left, top, wide, high), [], 1000 * delay / (parts or 100), disposal, blend)
+    box, duration = (left, top, wide, high), 1000 * delay / (parts or 100)
+    return Frame(box, [], duration, _DISPOSALS.get(disposal), blend)
 
 
 def composited(movie):
-    """Yield what is to be seen while each frame is shown.
+    """Return what is to be seen while each frame is shown.
 
     Parameters
     ----------
     movie : Movie
 
-    Yields
-    ------
-    ndarray, shape (H, W, 4), uint8
+    Returns
+    -------
+    iterator of ndarray, shape (H, W, 4), uint8
         The same array each time, changed.
     """
-    width, height = movie.size
-    canvas = np.zeros((height, width, 4), np.uint8)
-    for number, frame in enumerate(movie.frames):
-        left, top, wide, high = frame.box
-        place = canvas[top : top + high, left : left + wide]
-        before = place.copy()
+
+    def draw(frame, place):
         pixels = _unpacked(movie, frame)
-        place[...] = _over(pixels, before) if frame.blend == _OVER else pixels
-        yield canvas
-        # Before the first there is nothing.
-        if frame.disposal == _TO_BACKGROUND or (frame.disposal == _TO_PREVIOUS and not number):
-            place[...] = 0
-        elif frame.disposal == _TO_PREVIOUS:
-            place[...] = before
+        place[...] = _over(pixels, place) if frame.blend == _OVER else pixels
+
+    return canvas.composited(movie.size, movie.frames, draw)
 
 
 def _unpacked(movie, frame):

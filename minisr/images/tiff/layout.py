@@ -70,12 +70,19 @@ def read_directory(file):
 
     file.seek(0)
     head = file.read(8)
-    if head[2:3] == b"+" or head[3:4] == b"+":  # BigTIFF
-        head += file.read(8)
-    directory = ImageFileDirectory_v2(head)
+    prefix = head[:2]
+    if b"+" in head[2:4]:  # BigTIFF, which Pillow knows by its third byte, whatever the order
+        head = b"II+\0" + head[4:] + file.read(8)
+    directory = ImageFileDirectory_v2(head, prefix)
     file.seek(directory.next)
     directory.load(file)
     return directory
+
+
+def is_for_pillow(file):
+    """Return whether Pillow opens a TIFF: all but a BigTIFF of which high bytes come first."""
+    file.seek(0)
+    return file.read(4) != b"MM\0+"
 
 
 def size_of(directory):

@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 
+from minisr.images.tiff.complaints import complaints
 from minisr.images.tiff.layout import CMYK, PREMULTIPLIED, WHITE_IS_ZERO
 
 _HORIZONTAL, _FLOATING_POINT = 2, 3  # predictors
@@ -98,7 +99,7 @@ def _through_pillow(packed, layout, row_bytes, rows):
     end = 8 + len(packed) + len(packed) % 2
     head = b"II*\0" + struct.pack("<I", end)
     content = b"".join((head, packed.ljust(end - 8, b"\0"), directory, bytes(4)))
-    with Image.open(io.BytesIO(content), formats=["TIFF"]) as image:
+    with complaints(), Image.open(io.BytesIO(content), formats=["TIFF"]) as image:
         return image.tobytes()
 
 

@@ -2,7 +2,9 @@
 
 The file begins with the picture's EXIF, which is a TIFF without pixels, so that all that is in
 there, a camera's own notes included, keeps its place and its offsets stay true. Then come the
-pixels, then the directory. Pillow can write neither deep colour nor such EXIF.
+pixels, then the directory. A file of more than 4 GB is a BigTIFF, and so is the EXIF that it begins
+with; a camera's notes are kept there, but have moved. Pillow can write neither deep colour nor such
+EXIF.
 """
 
 import struct
@@ -12,7 +14,7 @@ import numpy as np
 
 from minisr.images import exif as exifs
 from minisr.images.photoshop import iptc_of
-from minisr.images.tiff.exif import DESCRIPTIVE
+from minisr.images.tiff.exif import DESCRIPTIVE, bigtiff_of
 
 STRIP_BYTES = 1 << 18
 _LEVEL = 4  # of zlib: twice as fast as 6, and nearly as small
@@ -35,6 +37,11 @@ class TiffWriter:
         uint8, uint16 or float32.
     metadata : dict
         As in `Picture`; with ``tiff_deflate`` the strips are packed.
+
+    Attributes
+    ----------
+    notes : tuple of str
+        What could not be written.
     """
 
     def __init__(self, file, shape, dtype, metadata):
@@ -42,12 +49,16 @@ class TiffWriter:
         self._dtype = np.dtype(dtype)
         self._row_bytes = int(np.prod(shape[1:])) * self._dtype.itemsize
         self._big = shape[0] * self._row_bytes > _LARGEST
-        block, self._order, self._rows = b"II*\0\0\0\0\0", "<", {}
-        if metadata.get("exif") and not self._big:  # its offsets are of 32 bits
-            block, self._order, rows = exifs.rows_of(metadata["exif"])
-            self._rows = {tag: row for tag, row in rows.items() if tag in DESCRIPTIVE}
+        block, self._order, self._rows, self.notes = b"II*\0\0\0\0\0", "<", {}, ()
         if self._big:
             block = b"II+\0" + struct.pack("<HHQ", 8, 0, 0)
+        if metadata.get("exif"):
+            try:
+                form = bigtiff_of if self._big else exifs.rows_of
+                block, self._order, rows = form(metadata["exif"])
+                self._rows = {tag: row for tag, row in rows.items() if tag in DESCRIPTIVE}
+            except (ValueError, struct.error):
+                self.notes = ("damaged EXIF was left out",)
         file.write(block.ljust(len(block) + -len(block) % 16, b"\0"))
         self._strip_rows = max(1, STRIP_BYTES // self._row_bytes)
         self._packed = bool(metadata.get("tiff_deflate"))
