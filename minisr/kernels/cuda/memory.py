@@ -46,10 +46,24 @@ def zeros(shape, dtype):
 
 
 def on_device(argument):
-    """Return what a kernel is given for an argument: arrays in managed memory by their address."""
-    if SIMULATED or not isinstance(argument, np.ndarray):
+    """Return what a kernel is given for an argument.
+
+    Arrays in managed memory are given by their address, other arrays of NumPy's are copied, those
+    that are views of parts as if they were whole. All else is given as it is.
+    """
+    if not isinstance(argument, np.ndarray):
         return argument
     owner = argument
     while isinstance(owner, np.ndarray):
         owner = owner.base
-    return _OnDevice(argument) if getattr(owner, "__cuda_memory__", False) else argument
+    if getattr(owner, "__cuda_memory__", False):
+        return _OnDevice(argument)
+    return cuda.to_device(np.ascontiguousarray(argument))
+
+
+def bring_back(argument, given):
+    """Copy what a kernel may have written to the copy that it was given."""
+    if not isinstance(argument, np.ndarray) or isinstance(given, _OnDevice):
+        return
+    if argument.flags.writeable and argument.size:
+        argument[...] = given.copy_to_host()
