@@ -22,7 +22,10 @@ ARCHITECTURES = (75, 80, 90)
 
 
 def resources(kernel, architecture):
-    """Return registers, bytes of shared memory, stack and spills of a kernel, and its PTX."""
+    """Return registers, bytes of shared memory, stack and spills of a kernel, and its PTX.
+
+    And "doubles": how many of the PTX's lines compute in float64 or convert to it.
+    """
     arguments = ", ".join(kernel.arguments)
     signature, _ = sigutils.normalize_signature(f"void({arguments})")
     major, minor = divmod(architecture, 10)
@@ -51,6 +54,7 @@ def resources(kernel, architecture):
         "spill stores": number(r"(\d+) bytes spill stores"),
         "spill loads": number(r"(\d+) bytes spill loads"),
         "local": number(r"(\d+) bytes lmem"),
+        "doubles": len(re.findall(r"^\s.*\.f64\b", ptx, re.MULTILINE)),
         "ptx": ptx,
     }
 
@@ -70,6 +74,7 @@ def main():
             if not options.ptx:
                 del found["ptx"]
             facts = {"kernel": name, "arch": architecture, "threads": kernel.threads}
+            facts["double"] = kernel.double
             print(json.dumps(facts | found), flush=True)
 
 

@@ -50,3 +50,9 @@ def test_every_kernel_can_be_launched(compiled):
         or facts["shared"] > SHARED + 1024 * (facts["arch"] >= 80)
     ]
     assert not too_large
+
+
+def test_only_kernels_that_say_so_compute_in_float64(compiled):
+    """One constant of Python's makes a float64 of a whole expression, at a 64th of the speed."""
+    wrong = [facts for facts in compiled if (facts["doubles"] > 0) != facts["double"]]
+    assert not wrong

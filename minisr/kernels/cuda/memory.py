@@ -58,7 +58,7 @@ def on_device(argument):
         owner = owner.base
     if getattr(owner, "__cuda_memory__", False):
         return _OnDevice(argument)
-    return cuda.to_device(np.ascontiguousarray(argument))
+    return cuda.to_device(np.asarray(argument, order="C"))
 
 
 def bring_back(argument, given):
