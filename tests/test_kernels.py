@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minisr import kernels
-from minisr.errors import SettingsError
+from minisr.errors import MinisrError, SettingsError
 from minisr.kernels import reference
 from minisr.kernels.cpu import plain_convolution
 
@@ -45,6 +45,12 @@ def fast(request):
 def test_an_unknown_backend_is_named():
     with pytest.raises(SettingsError, match=r"must be one of reference, cpu, cuda, got 'gpu'"):
         kernels.load("gpu")
+
+
+def test_cuda_without_its_extra_names_it(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MinisrError, match=r'pip install "minisr\[cuda\]"'):
+        kernels.load("cuda")
 
 
 @pytest.mark.parametrize("name", BACKENDS)

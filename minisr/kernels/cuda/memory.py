@@ -6,16 +6,27 @@ files use them like any other array, and kernels find them where they are. All o
 pictures above all, are copied to the GPU and back at each call.
 """
 
+import functools
 import math
 
 import numpy as np
-from numba import config, cuda
+from numba import config, cuda, types
+from numba.np.numpy_support import from_dtype
 
 SIMULATED = bool(config.ENABLE_CUDASIM)  # Numba's simulator computes in NumPy's arrays
 
 
+@functools.cache
+def _type(dtype, axes, contiguous):
+    return types.Array(from_dtype(dtype), axes, "C" if contiguous else "A")
+
+
 class _OnDevice:
-    """An array by its address, as kernels take it."""
+    """An array by its address, as kernels take it.
+
+    It tells its own type: numba-cuda 0.30 would take strides that it reads here for bits, and so
+    every eighth number of a row for a row.
+    """
 
     def __init__(self, array):
         self.array = array  # which keeps the memory
@@ -27,6 +38,7 @@ class _OnDevice:
             "strides": interface["strides"],
             "version": 3,
         }
+        self._numba_type_ = _type(array.dtype, array.ndim, array.flags.c_contiguous)
 
 
 def empty(shape, dtype):
