@@ -53,7 +53,7 @@ class Adam:
     def zero_grad(self):
         """Set every gradient to zero."""
         for parameter in self.parameters:
-            parameter.grad[...] = 0
+            self.kernels.fill_zero(parameter.grad)
 
     def state_dict(self):
         """Return the moments as ``{name: ndarray}``; the trainer keeps the number of steps."""
