@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose
 pytest.importorskip("numba_cuda", reason='needs numba-cuda: pip install "minisr[cuda]"')
 
 from minisr.kernels import reference
+from minisr.kernels.cuda import weight_gradient
 from minisr.kernels.cuda.patches import pieces
 from minisr.kernels.cuda.training_convolution import (
     NONE,
@@ -75,7 +76,7 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize("size, C, F, K", SHAPES)
+@pytest.mark.parametrize(("size", "C", "F", "K"), SHAPES)
 @pytest.mark.parametrize("activation", [TANH, RELU, SIGMOID, PRELU, NONE])
 def test_forward(size, C, F, K, activation, rng):
     if activation not in (TANH, PRELU) and C > 2:
@@ -93,7 +94,7 @@ def test_forward(size, C, F, K, activation, rng):
         assert_allclose(kept, z, **CLOSE)
 
 
-@pytest.mark.parametrize("size, C, F, K", SHAPES)
+@pytest.mark.parametrize(("size", "C", "F", "K"), SHAPES)
 @pytest.mark.parametrize("activation", [TANH, RELU, SIGMOID, PRELU, NONE])
 def test_gradient_by_input(size, C, F, K, activation, rng):
     """Through the convolution, and through the activation of the layer below."""
@@ -115,3 +116,41 @@ def test_gradient_by_input(size, C, F, K, activation, rng):
         names = {TANH: "tanh", RELU: "relu", SIGMOID: "sigmoid"}
         getattr(reference, f"{names[activation]}_backward")(passed, below, expected)
     assert_allclose(dx, expected, **CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("size", "C", "F", "K"),
+    [
+        ((1, 3, 5), 1, 4, 5),
+        ((3, 9, 17), 4, 3, 3),
+        ((1, 2, 18), 3, 13, 1),
+        ((2, 1, 3), 2, 1, 7),
+        ((1, 4, 2), 40, 9, 3),  # two blocks of channels
+        ((1, 4, 6), 9, 40, 3),  # two blocks of filters
+    ],
+)
+def test_gradient_by_weight(size, C, F, K, rng):
+    N, H, W = size
+    offset = 0.5 if C == 1 else 0.0
+    source, dout = normal(rng, N, C, H, W), normal(rng, N, F, H, W)
+    plan = weight_gradient.layout(C, F, K)
+    down, across = pieces(H, W)
+    splits = plan.splits(N * down * across)
+    partial = np.full(5 + splits * plan.blocks * plan.slots, np.nan, np.float32)
+    kernel = weight_gradient.weight_gradient(C, F, K, offset)
+    kernel(
+        (splits, plan.blocks), kernel.threads, source.reshape(-1), dout.reshape(-1), partial,
+        *map(np.uint32, (5, N * down * across, down, across, H, W)),
+    )  # fmt: skip
+    positions = np.arange(F * C * K * K).reshape(F, C, K, K)
+    targets = plan.targets(positions, F * C * K * K + np.arange(F))
+    sums = partial[5:].reshape(splits, -1).sum(axis=0)
+    assert np.array_equal(np.sort(targets[targets >= 0]), np.arange(F * C * K * K + F))
+    found = np.empty(F * C * K * K + F, np.float32)
+    found[targets[targets >= 0]] = sums[targets >= 0]
+    dweight, dbias = np.zeros((F, C, K, K)), np.zeros(F)
+    reference.conv2d_backward_params(
+        dout, source - np.float32(offset), (K // 2,) * 4, dweight, dbias
+    )
+    assert_allclose(found[:-F].reshape(dweight.shape), dweight, rtol=1e-5, atol=2e-5)
+    assert_allclose(found[-F:], dbias, rtol=1e-5, atol=1e-5)
