@@ -13,11 +13,12 @@ import numpy as np
 from numba import cuda, float32
 
 from minisr.kernels.cuda.launch import Kernel
+from minisr.kernels.cuda.memory import SIMULATED
 from minisr.kernels.cuda.patches import unsigned
 from minisr.kernels.cuda.training_convolution import RELU, SIGMOID, TANH
 from minisr.kernels.reference import CHARBONNIER_EPSILON
 
-THREADS = 256
+THREADS = 16 if SIMULATED else 256  # of a block
 MSE, L1, CHARBONNIER = range(3)
 LOSSES = {"mse": MSE, "l1": L1, "charbonnier": CHARBONNIER}
 

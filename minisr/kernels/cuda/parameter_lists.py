@@ -7,11 +7,13 @@ launch serves all layers, whatever their kernels' order.
 from numba import cuda, float32
 
 from minisr.kernels.cuda.launch import kernel
+from minisr.kernels.cuda.memory import SIMULATED
 from minisr.kernels.cuda.patches import unsigned
 
-THREADS = 256
-TOGETHER = 32  # sums that lie side by side, and belong to one layer: a block's
-PARTS = THREADS // TOGETHER  # threads that add up one sum's parts
+# Sums that lie side by side and belong to one layer, and threads that add up one sum's parts. In
+# Numba's simulator each thread is one of Python's.
+TOGETHER, PARTS = (16, 2) if SIMULATED else (32, 8)
+THREADS = TOGETHER * PARTS  # of a block
 
 
 @kernel("float32[::1]", "int32[::1]", "float32[::1]", threads=THREADS)
