@@ -1,5 +1,6 @@
 import os
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from gpu import has_gpu
 if not has_gpu():
     # Before Numba is imported, which reads it once: CUDA kernels then run in its simulator.
     os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")
+    # Its threads wait for each other by asking again and again, each for as long as it may.
+    sys.setswitchinterval(1e-4)
 
 from minisr import ESPCN, models
 from minisr.images import write_picture

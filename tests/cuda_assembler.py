@@ -9,6 +9,8 @@ the place of its compiler.
 import argparse
 import json
 import re
+from types import SimpleNamespace
+from unittest import mock
 
 from cuda.core import Linker, LinkerOptions, ObjectCode
 from numba import cuda, types
@@ -20,16 +22,22 @@ ARCHITECTURES = (75, 80, 90)
 
 
 def resources(kernel, architecture):
-    """Return registers, bytes of shared memory, stack and spills of a kernel, and its PTX."""
+    """Return registers, bytes of shared memory, stack and spills of a kernel, and its PTX.
+
+    And "doubles": how many of the PTX's lines compute in float64 or convert to it.
+    """
     arguments = ", ".join(kernel.arguments)
     signature, _ = sigutils.normalize_signature(f"void({arguments})")
     major, minor = divmod(architecture, 10)
-    ptx, _ = cuda.compile_ptx(
-        kernel.function,
-        types.void(*signature),
-        cc=(major, minor),
-        launch_bounds=(kernel.threads, kernel.at_once),
-    )
+    # A device function that a kernel calls is compiled for the GPU that is there, without asking.
+    device = SimpleNamespace(compute_capability=(major, minor))
+    with mock.patch("numba.cuda.dispatcher.get_current_device", return_value=device):
+        ptx, _ = cuda.compile_ptx(
+            kernel.function,
+            types.void(*signature),
+            cc=(major, minor),
+            launch_bounds=(kernel.threads, kernel.at_once),
+        )
     options = LinkerOptions(arch=f"sm_{architecture}", ptxas_options=["-v"], verbose=True)
     linker = Linker(ObjectCode.from_ptx(ptx.encode()), options=options)
     linker.link("cubin")
@@ -46,6 +54,7 @@ def resources(kernel, architecture):
         "spill stores": number(r"(\d+) bytes spill stores"),
         "spill loads": number(r"(\d+) bytes spill loads"),
         "local": number(r"(\d+) bytes lmem"),
+        "doubles": len(re.findall(r"^\s.*\.f64\b", ptx, re.MULTILINE)),
         "ptx": ptx,
     }
 
@@ -65,6 +74,7 @@ def main():
             if not options.ptx:
                 del found["ptx"]
             facts = {"kernel": name, "arch": architecture, "threads": kernel.threads}
+            facts["double"] = kernel.double
             print(json.dumps(facts | found), flush=True)
 
 

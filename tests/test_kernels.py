@@ -4,16 +4,17 @@ import re
 
 import numpy as np
 import pytest
+from backends import BACKENDS, FAST, FAST_ON_CPU
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minisr import kernels
-from minisr.errors import SettingsError
+from minisr.errors import MinisrError, SettingsError
 from minisr.kernels import reference
 from minisr.kernels.cpu import plain_convolution
 
-FAST = [name for name in kernels.BACKENDS if name != "reference"]
+QUICK = [kernels.load(name) for name in FAST_ON_CPU]  # test_cuda_kernels.py draws for the other
 DTYPES = [np.float32, np.float64]
 
 drawn = settings(max_examples=40, deadline=None, derandomize=True)
@@ -42,11 +43,17 @@ def fast(request):
 
 
 def test_an_unknown_backend_is_named():
-    with pytest.raises(SettingsError, match=r"backend must be one of reference, cpu, got 'gpu'"):
+    with pytest.raises(SettingsError, match=r"must be one of reference, cpu, cuda, got 'gpu'"):
         kernels.load("gpu")
 
 
-@pytest.mark.parametrize("name", kernels.BACKENDS)
+def test_cuda_without_its_extra_names_it(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MinisrError, match=r'pip install "minisr\[cuda\]"'):
+        kernels.load("cuda")
+
+
+@pytest.mark.parametrize("name", BACKENDS)
 def test_every_backend_has_every_function_of_the_contract(name):
     module = kernels.load(name)
     table = kernels.__doc__[kernels.__doc__.index("====") : kernels.__doc__.index("H' =")]
@@ -56,10 +63,8 @@ def test_every_backend_has_every_function_of_the_contract(name):
     assert not missing
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@given(shape=convolutions(), seed=st.integers(0, 99))
-@drawn
-def test_convolution_and_its_gradients(dtype, shape, seed):
+def check_convolution(modules, dtype, shape, seed):
+    """Compare a convolution and its gradients with the reference's."""
     N, C, H, W, F, K, padding = shape
     rng = np.random.default_rng(seed)
     top, bottom, left, right = padding
@@ -69,7 +74,7 @@ def test_convolution_and_its_gradients(dtype, shape, seed):
     )
     start, bias_start = rng.standard_normal(weight.shape), rng.standard_normal(F)
     results = []
-    for module in (reference, *map(kernels.load, FAST), plain_convolution):
+    for module in (reference, *modules):
         out, dx = np.full(out_shape, np.nan, dtype), np.full(x.shape, np.nan, dtype)
         module.conv2d_forward(x, weight, bias, padding, out)
         module.conv2d_backward_input(dout, weight, padding, dx)
@@ -85,13 +90,21 @@ def test_convolution_and_its_gradients(dtype, shape, seed):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_a_picture_of_several_bands(fast, dtype, rng):
+@given(shape=convolutions(), seed=st.integers(0, 99))
+@drawn
+def test_convolution_and_its_gradients(dtype, shape, seed):
+    check_convolution([*QUICK, plain_convolution], dtype, shape, seed)
+
+
+@pytest.mark.parametrize("name", FAST_ON_CPU)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_picture_of_several_bands(name, dtype, rng):
     """Wider than a band and higher than one: the seams of the blocking must not show."""
     for H, W in ((3, 2500), (90, 70)):
         x = rng.standard_normal((1, 2, H, W)).astype(dtype)
         weight, bias = rng.standard_normal((3, 2, 5, 5)).astype(dtype), np.ones(3, dtype)
         out, expected = np.empty((1, 3, H, W), dtype), np.empty((1, 3, H, W), dtype)
-        fast.conv2d_forward(x, weight, bias, (2, 2, 2, 2), out)
+        kernels.load(name).conv2d_forward(x, weight, bias, (2, 2, 2, 2), out)
         reference.conv2d_forward(x, weight, bias, (2, 2, 2, 2), expected)
         close(out, expected, dtype, 50)
 
@@ -141,6 +154,20 @@ def test_prelu(fast, dtype, rng):
         assert_allclose(got, expected, rtol=1e-6, atol=1e-5 if dtype == np.float32 else 1e-13)
 
 
+def check_shuffle(modules, shape, R, seed):
+    """Compare the shuffle with the reference's, and undo it."""
+    N, C, H, W = shape
+    x = np.random.default_rng(seed).standard_normal((N, C * R * R, H, W)).astype(np.float32)
+    expected = np.empty((N, C, H * R, W * R), np.float32)
+    reference.pixel_shuffle(x, R, expected)
+    for module in modules:
+        out, back = np.empty_like(expected), np.empty_like(x)
+        module.pixel_shuffle(x, R, out)
+        assert_array_equal(out, expected)
+        module.pixel_unshuffle(out, R, back)
+        assert_array_equal(back, x)
+
+
 @given(
     shape=st.tuples(*(st.integers(1, n) for n in (2, 3, 6, 7))),
     R=st.integers(1, 4),
@@ -148,16 +175,26 @@ def test_prelu(fast, dtype, rng):
 )
 @drawn
 def test_shuffle_and_unshuffle(shape, R, seed):
-    N, C, H, W = shape
-    x = np.random.default_rng(seed).standard_normal((N, C * R * R, H, W)).astype(np.float32)
-    expected = np.empty((N, C, H * R, W * R), np.float32)
-    reference.pixel_shuffle(x, R, expected)
-    for module in map(kernels.load, FAST):
-        out, back = np.empty_like(expected), np.empty_like(x)
-        module.pixel_shuffle(x, R, out)
-        assert_array_equal(out, expected)
-        module.pixel_unshuffle(out, R, back)
-        assert_array_equal(back, x)
+    check_shuffle(QUICK, shape, R, seed)
+
+
+def check_resampling(modules, dtype, shape, axis, length, taps, seed):
+    """Compare resampling and its transpose with the reference's."""
+    rng = np.random.default_rng(seed)
+    out_shape = tuple(length if a == axis else n for a, n in enumerate(shape))
+    index = rng.integers(0, shape[axis], (length, taps))
+    x, weight, dout = (
+        rng.standard_normal(s).astype(dtype) for s in (shape, index.shape, out_shape)
+    )
+    results = []
+    for module in (reference, *modules):
+        out, dx = np.full(out_shape, np.nan, dtype), np.full(shape, np.nan, dtype)
+        module.resample_forward(x, index, weight, axis, out)
+        module.resample_backward(dout, index, weight, axis, dx)
+        results.append((out, dx))
+    for out, dx in results[1:]:
+        close(out, results[0][0], dtype, taps)
+        close(dx, results[0][1], dtype, taps * length)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -170,39 +207,18 @@ def test_shuffle_and_unshuffle(shape, R, seed):
 )
 @drawn
 def test_resampling_and_its_transpose(dtype, shape, axis, length, taps, seed):
-    rng = np.random.default_rng(seed)
-    out_shape = tuple(length if a == axis else n for a, n in enumerate(shape))
-    index = rng.integers(0, shape[axis], (length, taps))
-    x, weight, dout = (
-        rng.standard_normal(s).astype(dtype) for s in (shape, index.shape, out_shape)
-    )
-    results = []
-    for module in (reference, *map(kernels.load, FAST)):
-        out, dx = np.full(out_shape, np.nan, dtype), np.full(shape, np.nan, dtype)
-        module.resample_forward(x, index, weight, axis, out)
-        module.resample_backward(dout, index, weight, axis, dx)
-        results.append((out, dx))
-    for out, dx in results[1:]:
-        close(out, results[0][0], dtype, taps)
-        close(dx, results[0][1], dtype, taps * length)
+    check_resampling(QUICK, dtype, shape, axis, length, taps, seed)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("of_batch", [False, True])
-@given(
-    shape=st.tuples(*(st.integers(1, n) for n in (3, 4, 9, 20))),
-    offset=st.sampled_from([0, 30]),
-    seed=st.integers(0, 99),
-)
-@drawn
-def test_batch_norm(dtype, of_batch, shape, offset, seed):
+def check_batch_norm(modules, dtype, of_batch, shape, offset, seed):
+    """Compare batch normalisation, its statistics and its gradients with the reference's."""
     rng = np.random.default_rng(seed)
     C = shape[1]
     x, dout = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
     x += dtype(offset)
     weight, bias, start = (rng.standard_normal(C).astype(dtype) for _ in range(3))
     results = []
-    for module in (reference, *map(kernels.load, FAST)):
+    for module in (reference, *modules):
         mean, variance = np.full(C, np.nan, dtype), np.full(C, np.nan, dtype)
         module.batch_statistics(x, mean, variance)
         if not of_batch:
@@ -218,6 +234,18 @@ def test_batch_norm(dtype, of_batch, shape, offset, seed):
     for got in results[1:]:
         for array, expected in zip(got, results[0], strict=True):
             close(array, expected, dtype, terms)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("of_batch", [False, True])
+@given(
+    shape=st.tuples(*(st.integers(1, n) for n in (3, 4, 9, 20))),
+    offset=st.sampled_from([0, 30]),
+    seed=st.integers(0, 99),
+)
+@drawn
+def test_batch_norm(dtype, of_batch, shape, offset, seed):
+    check_batch_norm(QUICK, dtype, of_batch, shape, offset, seed)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -261,3 +289,11 @@ def test_updates(fast, dtype, rng):
         results.append((value, first, second, average))
     for got, expected in zip(results[1], results[0], strict=True):
         close(got, expected, dtype, 10)
+
+
+def test_an_array_is_set_to_zero_where_it_lies(fast):
+    for dtype in (*DTYPES, np.int64):
+        for shape in ((3, 0), (2, 3), ()):
+            array = np.ones(shape, dtype)
+            fast.fill_zero(array)
+            assert_array_equal(array, np.zeros(shape, dtype))

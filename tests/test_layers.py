@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from backends import BACKENDS
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minisr import ESPCN, kernels, models
@@ -77,7 +78,7 @@ def test_layers_refuse_what_they_cannot_be():
         PixelShuffle(3, cpu)(np.zeros((1, 8, 2, 2), np.float32))
 
 
-@pytest.mark.parametrize("backend", kernels.BACKENDS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("R", [2, 3, 4])
 def test_bicubic_is_matlabs(backend, dtype, R, rng):
@@ -90,7 +91,7 @@ def test_bicubic_is_matlabs(backend, dtype, R, rng):
             np.testing.assert_allclose(layer(x)[n, c], expected, rtol=0, atol=closeness)
 
 
-@pytest.mark.parametrize("backend", kernels.BACKENDS)
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_bicubics_backward_is_its_transpose(backend, rng):
     """<dout, forward(x)> = <backward(dout), x>, to the last bits of float64."""
     layer = Bicubic(3, kernels.load(backend))

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from backends import BACKENDS, ON_CPU
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from test_gradients import numeric_gradient
-from test_kernels import DTYPES, FAST, close
+from test_kernels import DTYPES, QUICK, close
 from test_reference_kernels import array
 
 from minisr import kernels
@@ -122,10 +123,8 @@ def transposed_convolutions(draw):
     return N, C, H, W, F, K, s, tuple(padding)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@given(shape=transposed_convolutions(), seed=st.integers(0, 99))
-@drawn
-def test_transposed_convolution_and_its_gradients(dtype, shape, seed):
+def check_transposed_convolution(modules, dtype, shape, seed):
+    """Compare a transposed convolution and its gradients with the reference's."""
     N, C, H, W, F, K, s, padding = shape
     rng = np.random.default_rng(seed)
     top, bottom, left, right = padding
@@ -135,7 +134,7 @@ def test_transposed_convolution_and_its_gradients(dtype, shape, seed):
     )
     start, bias_start = rng.standard_normal(weight.shape), rng.standard_normal(F)
     results = []
-    for module in (reference, *map(kernels.load, FAST)):
+    for module in (reference, *modules):
         out, dx = np.full(out_shape, np.nan, dtype), np.full(x.shape, np.nan, dtype)
         module.conv_transpose2d_forward(x, weight, bias, s, padding, out)
         module.conv_transpose2d_backward_input(dout, weight, s, padding, dx)
@@ -150,13 +149,15 @@ def test_transposed_convolution_and_its_gradients(dtype, shape, seed):
             close(result, expected, dtype, terms)
 
 
-@given(
-    shape=st.tuples(*(st.integers(1, n) for n in (2, 3, 6, 7))),
-    R=st.integers(1, 4),
-    seed=st.integers(0, 99),
-)
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(shape=transposed_convolutions(), seed=st.integers(0, 99))
 @drawn
-def test_repetition_pooling_and_unpooling(shape, R, seed):
+def test_transposed_convolution_and_its_gradients(dtype, shape, seed):
+    check_transposed_convolution(QUICK, dtype, shape, seed)
+
+
+def check_repetition_and_pooling(modules, shape, R, seed):
+    """Compare repetition, pooling, unpooling and their gradients with the reference's."""
     N, C, H, W = shape
     rng = np.random.default_rng(seed)
     x = rng.standard_normal(shape).astype(np.float32)
@@ -164,7 +165,7 @@ def test_repetition_pooling_and_unpooling(shape, R, seed):
     large[rng.random(large.shape) < 0.1] = np.nan
     whole = np.ascontiguousarray(large[:, :, : H * R, : W * R])
     results = []
-    for module in (reference, *map(kernels.load, FAST)):
+    for module in (reference, *modules):
         out = [np.full(whole.shape, -9, np.float32), *np.full((3, *shape), -9, np.float32)]
         indices, unpooled = np.empty(shape, np.int64), np.empty_like(large)
         module.nearest_upsample(x, R, out[0])
@@ -179,7 +180,17 @@ def test_repetition_pooling_and_unpooling(shape, R, seed):
             assert_array_equal(result, expected)
 
 
-@pytest.mark.parametrize("backend", kernels.BACKENDS)
+@given(
+    shape=st.tuples(*(st.integers(1, n) for n in (2, 3, 6, 7))),
+    R=st.integers(1, 4),
+    seed=st.integers(0, 99),
+)
+@drawn
+def test_repetition_pooling_and_unpooling(shape, R, seed):
+    check_repetition_and_pooling(QUICK, shape, R, seed)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize(("K", "stride"), [(6, 3), (5, 3), (2, 3)])
 def test_a_pixel_that_is_no_number_reaches_its_stamp_and_nothing_else(backend, bad, K, stride):
@@ -194,7 +205,7 @@ def test_a_pixel_that_is_no_number_reaches_its_stamp_and_nothing_else(backend, b
         assert_array_equal(~np.isfinite(plane), touched)
 
 
-@pytest.mark.parametrize("backend", kernels.BACKENDS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("K", "stride"), [(6, 3), (5, 3)])
 def test_a_gradient_that_is_no_number_reaches_those_it_came_from(backend, K, stride):
     layer = transposed(1, 1, K, stride, 0, 0, backend, np.float32)
@@ -211,7 +222,7 @@ def test_a_gradient_that_is_no_number_reaches_those_it_came_from(backend, K, str
 SETTINGS = [(2, 3, 6, 3, 0, 0), (2, 1, 4, 2, 1, 0), (1, 2, 5, 3, 2, 2), (1, 1, 2, 4, 0, 3)]
 
 
-@pytest.mark.parametrize("backend", kernels.BACKENDS)
+@pytest.mark.parametrize("backend", ON_CPU)
 @pytest.mark.parametrize("options", SETTINGS, ids=str)
 def test_a_transposed_convolution_matches_central_differences(backend, options, rng):
     layer = transposed(*options, backend)
@@ -233,7 +244,7 @@ def test_a_transposed_convolution_matches_central_differences(backend, options, 
         assert_allclose(parameter.grad, 2 * grad, rtol=1e-13)
 
 
-@pytest.mark.parametrize("backend", kernels.BACKENDS)
+@pytest.mark.parametrize("backend", ON_CPU)
 def test_repetition_and_pooling_match_central_differences(backend, rng):
     module = kernels.load(backend)
     for layer in (NearestUpsample(3, module), MaxPool2d(2, module)):
@@ -244,7 +255,7 @@ def test_repetition_and_pooling_match_central_differences(backend, rng):
         assert_allclose(layer.backward(probe, cache), expected, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("backend", kernels.BACKENDS)
+@pytest.mark.parametrize("backend", ON_CPU)
 def test_unpooling_matches_central_differences(backend, rng):
     module = kernels.load(backend)
     x, (indices, shape) = MaxPool2d(3, module).forward(rng.standard_normal((2, 2, 7, 10)))
@@ -258,7 +269,7 @@ def test_unpooling_matches_central_differences(backend, rng):
 # Ring three: PyTorch, live.
 
 
-@pytest.mark.parametrize("backend", kernels.BACKENDS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("options", [*SETTINGS, (5, 4, 9, 3, 3, 0), (3, 2, 7, 4, 2, 1)], ids=str)
 def test_a_transposed_convolution_is_pytorchs(backend, dtype, options, rng):
@@ -281,7 +292,7 @@ def test_a_transposed_convolution_is_pytorchs(backend, dtype, options, rng):
         assert_allclose(got, tensor.grad.numpy(), rtol=tolerance, atol=10 * tolerance)
 
 
-@pytest.mark.parametrize("backend", kernels.BACKENDS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("K", [1, 2, 3])
 def test_repetition_pooling_and_unpooling_are_pytorchs(backend, K, rng):
     torch = pytest.importorskip("torch")

@@ -56,6 +56,7 @@ adam_step(value, grad, first_moment, second_moment,      updates value and both 
 learning_rate, beta1, beta2, epsilon, step)
 lerp(average, value, fraction)                           average += fraction * (value - average)
 add(total, part)                                         total += part
+fill_zero(out)                                           zeros where the array lies
 stack(stages, upscale_factor, skip, offset)              a stack that is run as one, see below
 =======================================================  =======================================
 
@@ -96,9 +97,13 @@ The convolutions see ``x - offset``, so that their padding, zero, means a pixel 
 ``skip``, ``x`` itself, each pixel repeated R x R times, is added to what comes out of the shuffle.
 Both see the parameters' values as they are when called, and give the same bits whatever the number
 of threads (a `minisr.threads.Threads`).
+A backend also says, in ``WHOLE_BATCHES``, whether `minisr.layers.Layer.learn` is to hand its
+functions a batch as a whole, or sample after sample from several threads. Either way the gradient
+is the batch's; the rounding is not the same.
 """
 
 import importlib
+import importlib.util
 from typing import Any, NamedTuple
 
 from minisr.errors import SettingsError
@@ -106,6 +111,7 @@ from minisr.errors import SettingsError
 BACKENDS = {
     "reference": "minisr.kernels.reference",
     "cpu": "minisr.kernels.cpu",
+    "cuda": "minisr.kernels.cuda",
 }
 
 
@@ -138,7 +144,7 @@ def load(name):
     Parameters
     ----------
     name : str
-        ``"cpu"`` or ``"reference"``.
+        ``"cpu"``, ``"cuda"`` or ``"reference"``.
 
     Returns
     -------
@@ -148,8 +154,23 @@ def load(name):
     Raises
     ------
     SettingsError
-        If there is no such backend.
+        If there is no such backend, or nothing here that it could compute with.
     """
     if name not in BACKENDS:
         raise SettingsError(f"backend must be one of {', '.join(BACKENDS)}, got {name!r}")
+    if name == "cuda":
+        _require_cuda()
     return importlib.import_module(BACKENDS[name])
+
+
+def _require_cuda():
+    """Raise SettingsError unless numba-cuda and a GPU, or Numba's simulator of one, are there."""
+    if importlib.util.find_spec("numba_cuda") is None:
+        raise SettingsError('backend cuda needs numba-cuda: pip install "minisr[cuda]"')
+    from numba import cuda
+
+    if not cuda.is_available():
+        raise SettingsError(
+            "backend cuda needs an NVIDIA GPU and its driver, which were not found here; "
+            "backend cpu needs neither"
+        )

@@ -1,4 +1,4 @@
-"""Arrays that lie one after the other, seen as one: what changes each can then change all at once."""
+"""Arrays that lie one after the other, seen as one: what changes each can change all at once."""
 
 import numpy as np
 

@@ -11,6 +11,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 # 8-bit level and absolute above it. (Charbonnier et al., ICIP 1994; 1e-3 as in LapSRN, CVPR 2017.)
 CHARBONNIER_EPSILON = 1e-3
 
+WHOLE_BATCHES = False
+
 
 def empty(shape, dtype):
     """Allocate an array with whatever is in it."""
@@ -253,6 +255,11 @@ def lerp(average, value, fraction):
 def add(total, part):
     """Add ``part`` to ``total`` in place."""
     total += part
+
+
+def fill_zero(out):
+    """Set every number to zero, in place."""
+    out[...] = 0
 
 
 def resample_forward(x, index, weight, axis, out):

@@ -99,8 +99,9 @@ class Layer:
 
     def zero_grad(self):
         """Set every gradient to zero."""
-        for parameter in self.parameters:
-            parameter.grad[...] = 0
+        for layer in self.leaves():
+            for parameter in layer.parameters:
+                layer.kernels.fill_zero(parameter.grad)
 
     def replica(self):
         """Return a layer that shares the values of this one and has gradients of its own.
@@ -133,7 +134,8 @@ class Layer:
         threads : minisr.threads.Threads
             Samples are worked on side by side, and added in their order: the same bits for any
             number of threads. Where batch statistics are used, a batch is worked on as a whole,
-            and samples lie side by side in the convolutions alone.
+            and samples lie side by side in the convolutions alone. A backend with ``WHOLE_BATCHES``
+            takes all of it as a whole, and no threads.
 
         Returns
         -------
@@ -148,6 +150,8 @@ class Layer:
             model.backward(dprediction, cache)
             return share
 
+        if self.kernels.WHOLE_BATCHES:
+            return learn_part(self, low, high)
         if self.uses_batch_statistics:
             spread = Spread(self.kernels, threads)
             return learn_part(self.twin(lambda leaf: setattr(leaf, "kernels", spread)), low, high)

@@ -74,6 +74,7 @@ class SOAP:
         widest=1536,
     ):
         self.parameters = parameters
+        self.kernels = kernels
         self.learning_rate = learning_rate
         self.betas = betas
         self.epsilon = epsilon
@@ -105,7 +106,7 @@ class SOAP:
     def zero_grad(self):
         """Set every gradient to zero."""
         for parameter in self.parameters:
-            parameter.grad[...] = 0
+            self.kernels.fill_zero(parameter.grad)
 
     def state_dict(self):
         """Return moments, factors and bases as ``{name: ndarray}``; the trainer keeps the steps."""

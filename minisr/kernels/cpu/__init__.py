@@ -38,9 +38,10 @@ from minisr.kernels.cpu.transposed_convolution import (
     conv_transpose2d_forward,
 )
 from minisr.kernels.cpu.updates import adam_step, add, lerp
-from minisr.kernels.reference import empty, zeros
+from minisr.kernels.reference import empty, fill_zero, zeros
 
 __all__ = [
+    "WHOLE_BATCHES",
     "adam_step",
     "add",
     "batch_norm_backward",
@@ -54,6 +55,7 @@ __all__ = [
     "conv_transpose2d_backward_params",
     "conv_transpose2d_forward",
     "empty",
+    "fill_zero",
     "l1_loss",
     "lerp",
     "max_pool2d",
@@ -80,3 +82,5 @@ __all__ = [
     "tanh_forward",
     "zeros",
 ]
+
+WHOLE_BATCHES = False  # a sample's layers stay in the cache, and threads each take a sample

@@ -4,7 +4,82 @@ Each function has finished when it returns. See `memory` for what arrays are, an
 a kernel is.
 """
 
+from minisr.kernels.cuda.activations import (
+    relu_backward,
+    relu_forward,
+    sigmoid_backward,
+    sigmoid_forward,
+    tanh_backward,
+    tanh_forward,
+)
+from minisr.kernels.cuda.batch_norm import (
+    batch_norm_backward,
+    batch_norm_forward,
+    batch_statistics,
+)
+from minisr.kernels.cuda.convolution import (
+    conv2d_backward_input,
+    conv2d_backward_params,
+    conv2d_forward,
+)
+from minisr.kernels.cuda.levels import subtract_by_level
+from minisr.kernels.cuda.losses import charbonnier_loss, l1_loss, mse_loss
 from minisr.kernels.cuda.memory import empty, zeros
-from minisr.kernels.cuda.updates import add
+from minisr.kernels.cuda.nearest import nearest_upsample, nearest_upsample_backward
+from minisr.kernels.cuda.pooling import max_pool2d, max_unpool2d, max_unpool2d_backward
+from minisr.kernels.cuda.prelu import prelu_backward, prelu_forward
+from minisr.kernels.cuda.resample import resample_backward, resample_forward
+from minisr.kernels.cuda.residual import residual_backward, residual_forward
+from minisr.kernels.cuda.shuffle import pixel_shuffle, pixel_unshuffle
+from minisr.kernels.cuda.transposed_convolution import (
+    conv_transpose2d_backward_input,
+    conv_transpose2d_backward_params,
+    conv_transpose2d_forward,
+)
+from minisr.kernels.cuda.updates import adam_step, add, fill_zero, lerp
+from minisr.kernels.reference import stack
 
-__all__ = ["add", "empty", "zeros"]
+__all__ = [
+    "WHOLE_BATCHES",
+    "adam_step",
+    "add",
+    "batch_norm_backward",
+    "batch_norm_forward",
+    "batch_statistics",
+    "charbonnier_loss",
+    "conv2d_backward_input",
+    "conv2d_backward_params",
+    "conv2d_forward",
+    "conv_transpose2d_backward_input",
+    "conv_transpose2d_backward_params",
+    "conv_transpose2d_forward",
+    "empty",
+    "fill_zero",
+    "l1_loss",
+    "lerp",
+    "max_pool2d",
+    "max_unpool2d",
+    "max_unpool2d_backward",
+    "mse_loss",
+    "nearest_upsample",
+    "nearest_upsample_backward",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "prelu_backward",
+    "prelu_forward",
+    "relu_backward",
+    "relu_forward",
+    "resample_backward",
+    "resample_forward",
+    "residual_backward",
+    "residual_forward",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "stack",
+    "subtract_by_level",
+    "tanh_backward",
+    "tanh_forward",
+    "zeros",
+]
+
+WHOLE_BATCHES = True  # samples one after the other would leave most of a GPU idle

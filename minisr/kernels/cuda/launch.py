@@ -2,13 +2,30 @@
 
 The types are written beside each kernel, so that it can be compiled, and its registers counted,
 where there is no GPU: `tests/test_cuda_ptx.py` does that to all of them.
+
+Most kernels are of two kinds. In the one each thread makes results of its own, `Kernel.each`; in
+the other a block makes a result together, a sum, `Kernel.each_block`. Both go on to another result,
+as far away as there are threads or blocks, until all are made. On a GPU there are enough of them
+for a single round; in Numba's simulator, where each thread is one of Python's, there are few, and
+the loop does the work.
 """
 
+import threading
+import warnings
 from functools import cached_property
 
 from numba import cuda
+from numba.cuda.core import config
 
-from minisr.kernels.cuda.memory import SIMULATED, on_device
+from minisr.kernels.cuda.memory import SIMULATED, bring_back, on_device
+
+THREADS = 4 if SIMULATED else 256  # of a block, where a kernel does not say otherwise
+MOST_BLOCKS = 2 if SIMULATED else 2**31 - 1
+
+# Numba warns of launches too small to fill a GPU: a bias has 16 numbers, whatever one does.
+config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+
+_one_at_a_time = threading.Lock()  # which the simulator asks for
 
 
 class Kernel:
@@ -25,13 +42,16 @@ class Kernel:
         The most threads that a block of it has. The compiler gives out registers accordingly.
     at_once : int
         How many such blocks are to fit into a multiprocessor's registers.
+    double : bool
+        Whether it computes in float64 although its arrays are float32: long sums do.
     """
 
-    def __init__(self, function, arguments, threads, at_once=1):
+    def __init__(self, function, arguments, threads, at_once=1, double=False):
         self.function = function
         self.arguments = arguments
         self.threads = threads
         self.at_once = at_once
+        self.double = double
 
     @cached_property
     def compiled(self):
@@ -47,16 +67,34 @@ class Kernel:
         grid, block : int or tuple of int
             How many blocks, and threads in each.
         *arguments
-            Arrays of NumPy's that are not in managed memory are copied there and back.
+            Arrays of NumPy's that are not in managed memory are copied there and back. Numbers are
+            compiled for as what they are: an `int` is an int64, a `float` a float64.
         stream : optional
             By default the one in which everything is in order.
         """
-        self.compiled[grid, block, stream](*map(on_device, arguments))
+        given = [on_device(argument) for argument in arguments]
+        if SIMULATED:
+            with _one_at_a_time, warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # a GPU makes NaN without a word
+                self.compiled[grid, block, stream](*given)
+        else:
+            self.compiled[grid, block, stream](*given)
+        for argument, array in zip(arguments, given, strict=True):
+            bring_back(argument, array)
+
+    def each(self, count, *arguments):
+        """Launch it with a thread for each of ``count`` results."""
+        self.each_block(blocks(count, THREADS), *arguments)
+
+    def each_block(self, count, *arguments):
+        """Launch it with a block of ``THREADS`` threads for each of ``count`` results."""
+        if count:  # the driver launches no nothing
+            self(min(count, MOST_BLOCKS), THREADS, *arguments)
 
 
-def kernel(*arguments, threads=256, at_once=1):
+def kernel(*arguments, threads=256, at_once=1, double=False):
     """Make a function a `Kernel`; a decorator."""
-    return lambda function: Kernel(function, arguments, threads, at_once)
+    return lambda function: Kernel(function, arguments, threads, at_once, double)
 
 
 def finish():

@@ -13,7 +13,6 @@ The launches depend on no number that the GPU computes. The host waits once, for
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numba import cuda
@@ -176,9 +175,9 @@ class Learning:
         batch = self._batch
         batch.take(low, high)
         batch.launch(loss_end.LOSSES[loss])
-        return float(batch.losses.copy_to_host(stream=self.stream).sum(dtype=np.float64)) / (
-            batch.high_size
-        )
+        losses = batch.losses.copy_to_host(stream=self.stream)
+        self.stream.synchronize()
+        return float(losses.sum(dtype=np.float64)) / batch.high_size
 
 
 class Batch:
@@ -241,6 +240,10 @@ class Batch:
             if k and positions[k - 1][2] is not None:
                 step.slopes_at = reserve(positions[k - 1][2], self.pieces)
         self.partial = cuda.device_array(size, np.float32)
+        self.slopes = [
+            self.partial[step.slopes_at :] if step.slopes_at else self.nothing
+            for step in self.learning.steps
+        ]
         lists = [np.concatenate(targets), *map(np.concatenate, zip(*groups, strict=True))]
         self.lists = [cuda.to_device(each.astype(np.int32)) for each in lists]
 
@@ -302,7 +305,7 @@ class Batch:
                     (self.pieces, layout.filter_blocks), layout.threads,
                     dout, learning.numbers, np.uint32(step.backward_at),
                     self.kept[k - 1] if is_prelu else self.out[k - 1], dx,
-                    self.partial[step.slopes_at :], *sizes, stream=stream,
+                    self.slopes[k], *sizes, stream=stream,
                 )  # fmt: skip
                 dout = dx
         parameter_lists.add_parts(

@@ -6,16 +6,27 @@ files use them like any other array, and kernels find them where they are. All o
 pictures above all, are copied to the GPU and back at each call.
 """
 
+import functools
 import math
 
 import numpy as np
-from numba import config, cuda
+from numba import config, cuda, types
+from numba.np.numpy_support import from_dtype
 
 SIMULATED = bool(config.ENABLE_CUDASIM)  # Numba's simulator computes in NumPy's arrays
 
 
+@functools.cache
+def _type(dtype, axes, contiguous):
+    return types.Array(from_dtype(dtype), axes, "C" if contiguous else "A")
+
+
 class _OnDevice:
-    """An array by its address, as kernels take it."""
+    """An array by its address, as kernels take it.
+
+    It tells its own type: numba-cuda 0.30 would take strides that it reads here for bits, and so
+    every eighth number of a row for a row.
+    """
 
     def __init__(self, array):
         self.array = array  # which keeps the memory
@@ -27,6 +38,7 @@ class _OnDevice:
             "strides": interface["strides"],
             "version": 3,
         }
+        self._numba_type_ = _type(array.dtype, array.ndim, array.flags.c_contiguous)
 
 
 def empty(shape, dtype):
@@ -46,10 +58,24 @@ def zeros(shape, dtype):
 
 
 def on_device(argument):
-    """Return what a kernel is given for an argument: arrays in managed memory by their address."""
-    if SIMULATED or not isinstance(argument, np.ndarray):
+    """Return what a kernel is given for an argument.
+
+    Arrays in managed memory are given by their address, other arrays of NumPy's are copied, those
+    that are views of parts as if they were whole. All else is given as it is.
+    """
+    if not isinstance(argument, np.ndarray):
         return argument
     owner = argument
     while isinstance(owner, np.ndarray):
         owner = owner.base
-    return _OnDevice(argument) if getattr(owner, "__cuda_memory__", False) else argument
+    if getattr(owner, "__cuda_memory__", False):
+        return _OnDevice(argument)
+    return cuda.to_device(np.asarray(argument, order="C"))
+
+
+def bring_back(argument, given):
+    """Copy what a kernel may have written to the copy that it was given."""
+    if not isinstance(argument, np.ndarray) or isinstance(given, _OnDevice):
+        return
+    if argument.flags.writeable and argument.size:
+        argument[...] = given.copy_to_host()

@@ -7,11 +7,11 @@ different. Forward that is the bias and the activation, backward the activation'
 A block makes one piece of `patches` for some filters. It copies some channels of the piece, and
 its surroundings, and their weights into shared memory and goes on to the next channels. A warp
 covers the piece: a thread has a column of four pixels and up to eleven filters, that is, up to 44
-sums in registers. For one channel and one column of taps it loads K + 3 pixels, neighbours of which
-other threads load at the same time, and for each tap a weight a filter, the same for the
-whole warp: 12 loads for 96 multiply-adds where K is 3 and there are 8 filters. Warps differ in their
-filters, and where these are few in their channels, too; the sums of the latter are then added in
-shared memory.
+sums in registers. For one channel and one column of taps it loads K + 3 pixels, while its
+neighbours load those beside them, and for each tap a weight a filter, the same for the whole warp
+and four at a time: 12 loads for 96 multiply-adds where K is 3 and there are 8 filters. Warps differ
+in their filters, and where these are few in their channels, too; the sums of the latter are then
+added in shared memory.
 """
 
 import math

@@ -1,17 +1,17 @@
 """Gradient by weight and by bias: sums over all pixels of a batch.
 
-dweight[f, c, i, j] sums dout[f, y, x] * source[c, y + i - K // 2, x + j - K // 2]. A thread has some
-filters, one channel and its taps (for K above 3 a row of them), that is, up to 72 sums in registers.
-It walks along rows four pixels at a time: loads what the taps see, then for each filter four
-gradients, and makes 288 multiply-adds of 14 loads where K is 3 and there are 8 filters. Neighbouring
-threads have neighbouring channels, whose planes lie so that they come from different banks, and the
-same filters, whose gradients come once for all.
+dweight[f, c, i, j] sums dout[f, y, x] * source[c, y + i - K // 2, x + j - K // 2]. A thread has
+some filters, one channel and its taps (for K above 3 one row of them): up to 72 sums in registers.
+It walks along rows four pixels at a time, loads what the taps see, then four gradients for each
+filter, and makes 288 multiply-adds of 14 loads where K is 3 and there are 8 filters. Neighbouring
+threads have neighbouring channels, whose planes lie so that they come from different banks, and
+the same filters, whose gradients come once for all.
 
 A block copies piece after piece of `patches` into shared memory, gradients and source; the same
 block always takes the same pieces. Where there are few filters and channels, several threads have
 the same ones and other rows, and their sums are added at the end. Each block leaves what it has
-summed in ``partial``; `partial_sums` adds that up. So everything is added in an order that follows
-from the arrays' shapes alone, and the same bits come out on every GPU.
+summed in ``partial``, for `parameter_lists.add_parts`. So everything is added in an order that
+follows from the arrays' shapes alone, and the same bits come out on every GPU.
 """
 
 import math
@@ -167,7 +167,7 @@ def weight_gradient(C, F, K, offset):
     FILTERS, GROUPS, CHANNELS, TALL, SLICES = (
         plan.filters, plan.groups, plan.channels, plan.tall, plan.slices,
     )  # fmt: skip
-    BANDS, SUMS, UNITS, SLOTS = K // TALL, plan.sums, plan.units, plan.slots
+    SUMS, UNITS, SLOTS = plan.sums, plan.units, plan.slots
     FILTER_BLOCKS, BLOCKS_OF_LAYER = plan.filter_blocks, plan.blocks
     ALL_FILTERS = GROUPS * FILTERS  # of a block
     ACTIVE = UNITS * SLICES
