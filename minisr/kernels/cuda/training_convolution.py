@@ -28,7 +28,7 @@ from minisr.kernels.cuda.patches import HEIGHT, WIDTH, row_length, unsigned
 NONE, TANH, RELU, SIGMOID, PRELU = range(5)
 COLUMN = 4  # pixels of a thread
 WARPS = 8
-STAGED = 7168  # floats of shared memory that channels and their weights may take: 28 KB
+STAGED = 8192  # floats of shared memory that channels and their weights may take: 32 KB
 SHARES = 16  # threads that add up the slope's gradient of one channel
 
 
@@ -125,6 +125,11 @@ class Layout(NamedTuple):
         return np.concatenate([packed.reshape(-1), *ends])
 
 
+def evenly(count, most):
+    """Return which number from above ``most / 2`` to ``most`` goes into a count with least rest."""
+    return min(range(most, most // 2, -1), key=lambda n: -(-count // n) * n)
+
+
 @cache
 def layout(C, F, K):
     """Return the `Layout` for a convolution."""
@@ -133,13 +138,12 @@ def layout(C, F, K):
     groups = math.ceil(F / filters)
     filter_blocks = math.ceil(groups / WARPS)
     groups = math.ceil(groups / filter_blocks)
-    parts = min(WARPS // groups, C)
+    parts = evenly(C, min(WARPS // groups, C))
     row = row_length(WIDTH + K - 1, 8, 4)
     channel = (HEIGHT + K - 1) * row + K * K * groups * row_length(filters, 4, 0)
-    most = max(1, STAGED // (parts * channel))
     share = math.ceil(C / parts)
-    rounds = math.ceil(share / most)
-    share = math.ceil(share / rounds)
+    share = evenly(share, min(share, max(1, STAGED // (parts * channel))))
+    rounds = math.ceil(C / (parts * share))
     return Layout(C, F, K, filters, groups, filter_blocks, parts, share, rounds)
 
 
@@ -298,7 +302,9 @@ def training_convolution(C, F, K, activation, backward, offset):
 
     array, number = "float32[::1]", "uint32"
     arguments = (array, array, number, array, array, array, number, number, number, number)
-    return Kernel(convolve, arguments, THREADS, at_once=2)
+    # In later rounds loads wait while sums do, and take registers: fewer threads then have more.
+    together = 512 if ROUNDS > 1 else 768
+    return Kernel(convolve, arguments, THREADS, at_once=together // THREADS)
 
 
 def typical_kernels():

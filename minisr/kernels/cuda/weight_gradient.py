@@ -31,6 +31,7 @@ FLOATS = 12032  # of shared memory: 47 KB
 # Blocks of a layer, if there are pieces for them: about four for each multiprocessor of the largest
 # GPUs. More would fill others more evenly, but each leaves partial sums of all its weights.
 BLOCKS = 512
+AHEAD = 8  # loads on their way from far memory before the first is waited for
 GRADIENTS = PIXELS + 4  # from one filter's plane of gradients to the next: other banks
 
 
@@ -191,6 +192,7 @@ def weight_gradient(C, F, K, offset):
         total = cuda.local.array(SUMS, float32)
         seen = cuda.local.array(WINDOW, float32)
         back = cuda.local.array(4, float32)
+        ahead = cuda.local.array(AHEAD, float32)
         thread = unsigned(cuda.threadIdx.x)
         unit, share = thread % unsigned(UNITS), thread // unsigned(UNITS)
         c, group = unit % unsigned(CHANNELS), unit // unsigned(CHANNELS) % unsigned(GROUPS)
@@ -216,12 +218,16 @@ def weight_gradient(C, F, K, offset):
                 inside = row >= 0 and row < H and column >= 0 and column < W
                 where = unsigned(row) * unsigned(W) + unsigned(column) if inside else unsigned(0)
                 where += (sample * unsigned(C) + first_channel) * plane
-                for k in range(channels):
-                    value = source[where]
-                    where += plane
-                    if SHIFTED:
-                        value -= OFFSET
-                    shared[unsigned(k) * unsigned(PLANE) + place] = value if inside else ZERO
+                for k in range(unsigned(0), channels, unsigned(AHEAD)):
+                    for m in range(AHEAD):
+                        channel = min(unsigned(k) + unsigned(m), channels - unsigned(1))
+                        ahead[m] = source[where + channel * plane]
+                    for m in range(AHEAD):
+                        channel = unsigned(k) + unsigned(m)
+                        if channel < channels:
+                            value = ahead[m] - OFFSET if SHIFTED else ahead[m]
+                            value = value if inside else ZERO
+                            shared[channel * unsigned(PLANE) + place] = value
             for job in range(thread, unsigned(PIXELS * SHARES), unsigned(TEAM)):
                 place = job % unsigned(PIXELS)
                 row = top + place // unsigned(WIDTH)
@@ -229,10 +235,16 @@ def weight_gradient(C, F, K, offset):
                 inside = row < unsigned(H) and column < unsigned(W)
                 where = row * unsigned(W) + column if inside else unsigned(0)
                 where += (sample * unsigned(F) + first_filter) * plane
-                for f in range(job // unsigned(PIXELS), filters, unsigned(SHARES)):
-                    value = dout[where + unsigned(f) * plane]
-                    place_of = unsigned(DOUT) + unsigned(f) * unsigned(GRADIENTS) + place
-                    shared[place_of] = value if inside else ZERO
+                first = job // unsigned(PIXELS)
+                for k in range(first, filters, unsigned(AHEAD * SHARES)):
+                    for m in range(AHEAD):
+                        f = min(unsigned(k) + unsigned(m * SHARES), filters - unsigned(1))
+                        ahead[m] = dout[where + f * plane]
+                    for m in range(AHEAD):
+                        f = unsigned(k) + unsigned(m * SHARES)
+                        if f < filters:
+                            value = ahead[m] if inside else ZERO
+                            shared[unsigned(DOUT) + f * unsigned(GRADIENTS) + place] = value
             cuda.syncthreads()
             if thread < unsigned(ACTIVE):
                 for y in range(ROWS):
