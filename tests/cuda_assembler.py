@@ -9,6 +9,8 @@ the place of its compiler.
 import argparse
 import json
 import re
+from types import SimpleNamespace
+from unittest import mock
 
 from cuda.core import Linker, LinkerOptions, ObjectCode
 from numba import cuda, types
@@ -24,12 +26,15 @@ def resources(kernel, architecture):
     arguments = ", ".join(kernel.arguments)
     signature, _ = sigutils.normalize_signature(f"void({arguments})")
     major, minor = divmod(architecture, 10)
-    ptx, _ = cuda.compile_ptx(
-        kernel.function,
-        types.void(*signature),
-        cc=(major, minor),
-        launch_bounds=kernel.threads,
-    )
+    # A device function that a kernel calls is compiled for the GPU that is there, without asking.
+    device = SimpleNamespace(compute_capability=(major, minor))
+    with mock.patch("numba.cuda.dispatcher.get_current_device", return_value=device):
+        ptx, _ = cuda.compile_ptx(
+            kernel.function,
+            types.void(*signature),
+            cc=(major, minor),
+            launch_bounds=(kernel.threads, kernel.at_once),
+        )
     options = LinkerOptions(arch=f"sm_{architecture}", ptxas_options=["-v"], verbose=True)
     linker = Linker(ObjectCode.from_ptx(ptx.encode()), options=options)
     linker.link("cubin")

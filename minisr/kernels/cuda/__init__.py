@@ -5,6 +5,7 @@ a kernel is.
 """
 
 from minisr.kernels.cuda.memory import empty, zeros
+from minisr.kernels.cuda.stack import stack
 from minisr.kernels.cuda.updates import add
 
-__all__ = ["add", "empty", "zeros"]
+__all__ = ["add", "empty", "stack", "zeros"]

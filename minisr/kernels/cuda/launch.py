@@ -8,7 +8,7 @@ from functools import cached_property
 
 from numba import cuda
 
-from minisr.kernels.cuda.memory import on_device
+from minisr.kernels.cuda.memory import SIMULATED, on_device
 
 
 class Kernel:
@@ -23,17 +23,21 @@ class Kernel:
         may come instead of float32.
     threads : int
         The most threads that a block of it has. The compiler gives out registers accordingly.
+    at_once : int
+        How many such blocks are to fit into a multiprocessor's registers.
     """
 
-    def __init__(self, function, arguments, threads):
+    def __init__(self, function, arguments, threads, at_once=1):
         self.function = function
         self.arguments = arguments
         self.threads = threads
+        self.at_once = at_once
 
     @cached_property
     def compiled(self):
         """What Numba makes of it; compiled for an argument's types when they first come."""
-        return cuda.jit(self.function, launch_bounds=self.threads)
+        options = {} if SIMULATED else {"launch_bounds": (self.threads, self.at_once)}
+        return cuda.jit(self.function, **options)
 
     def __call__(self, grid, block, *arguments, stream=0):
         """Launch it.
@@ -50,9 +54,9 @@ class Kernel:
         self.compiled[grid, block, stream](*map(on_device, arguments))
 
 
-def kernel(*arguments, threads=256):
+def kernel(*arguments, threads=256, at_once=1):
     """Make a function a `Kernel`; a decorator."""
-    return lambda function: Kernel(function, arguments, threads)
+    return lambda function: Kernel(function, arguments, threads, at_once)
 
 
 def finish():
