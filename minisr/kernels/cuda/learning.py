@@ -92,12 +92,16 @@ class Learning:
         self.upscale_factor, self.skip = upscale_factor, bool(skip)
         self.parameters = [p for stage in stages for p in stage.parameters]
         self.values, self.grads = place_together(self.parameters)
+        self.offset = float(offset)
+        self.steps = self._batch = None
+
+    def _prepare(self):
+        """Make what only those need who learn."""
         self.stream = cuda.stream()
-        self.steps = self._make_steps(float(offset))
+        self.steps = self._make_steps(self.offset)
         order = self._make_order()
         self.order = cuda.to_device(order.astype(np.int32))
         self.numbers = cuda.device_array(order.size, np.float32)
-        self._batch = None
 
     def _make_steps(self, offset):
         """Choose the kernels."""
@@ -155,6 +159,8 @@ class Learning:
 
         ``low`` and ``high`` may also be float32 arrays on the GPU. ``threads`` are not needed.
         """
+        if self.steps is None:
+            self._prepare()
         if self._batch is None or self._batch.shape != low.shape:
             self._batch = None  # its memory is given back before more is asked for
             self._batch = Batch(self, low.shape)

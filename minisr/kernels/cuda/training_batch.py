@@ -98,7 +98,7 @@ class Batch:
         self._replays[key](stream)
 
     def _taken(self, array, room):
-        """Bring an array to the GPU; if it is there already, leave it and return its address, too."""
+        """Bring an array to the GPU; if it is there, leave it, and return its address, too."""
         if hasattr(array, "__cuda_array_interface__"):
             address = array.__cuda_array_interface__["data"][0]
             return cuda.as_cuda_array(array).reshape(-1), address
