@@ -36,7 +36,7 @@ def resources(kernel, architecture):
             kernel.function,
             types.void(*signature),
             cc=(major, minor),
-            launch_bounds=kernel.threads,
+            launch_bounds=(kernel.threads, kernel.at_once),
         )
     options = LinkerOptions(arch=f"sm_{architecture}", ptxas_options=["-v"], verbose=True)
     linker = Linker(ObjectCode.from_ptx(ptx.encode()), options=options)

@@ -122,6 +122,6 @@ class ConvStack(Sequential):
 
     def learn(self, low, high, loss, threads):
         """See `Layer.learn`."""
-        if self.stack is None:
+        if getattr(self.stack, "learn", None) is None:  # some backends' stacks only run forwards
             return super().learn(low, high, loss, threads)
         return self.stack.learn(self._prepared(low), high, loss, threads)

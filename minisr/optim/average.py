@@ -1,5 +1,7 @@
 """The moving average of the weights."""
 
+from minisr.kernels.neighbours import joined
+
 
 class MovingAverage:
     """The exponential moving average of a network's weights, kept as a network of its own.
@@ -21,12 +23,13 @@ class MovingAverage:
     """
 
     def __init__(self, model, averaged, decay):
-        self.pairs = [
-            (average, value)
-            for (_, average), (_, value) in zip(
-                averaged.named_arrays(), model.named_arrays(), strict=True
-            )
-        ]
+        averages, values = (
+            [array for _, array in network.named_arrays()] for network in (averaged, model)
+        )
+        self.pairs = list(zip(averages, values, strict=True))
+        whole = joined(averages), joined(values)
+        if all(array is not None for array in whole):  # a backend has put them together
+            self.pairs = [whole]
         self.kernels = model.kernels
         self.decay = decay
 

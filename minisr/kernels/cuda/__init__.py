@@ -31,13 +31,13 @@ from minisr.kernels.cuda.prelu import prelu_backward, prelu_forward
 from minisr.kernels.cuda.resample import resample_backward, resample_forward
 from minisr.kernels.cuda.residual import residual_backward, residual_forward
 from minisr.kernels.cuda.shuffle import pixel_shuffle, pixel_unshuffle
+from minisr.kernels.cuda.stack import stack
 from minisr.kernels.cuda.transposed_convolution import (
     conv_transpose2d_backward_input,
     conv_transpose2d_backward_params,
     conv_transpose2d_forward,
 )
 from minisr.kernels.cuda.updates import adam_step, add, fill_zero, lerp
-from minisr.kernels.reference import stack
 
 __all__ = [
     "WHOLE_BATCHES",

@@ -40,20 +40,23 @@ class Kernel:
         may come instead of float32.
     threads : int
         The most threads that a block of it has. The compiler gives out registers accordingly.
+    at_once : int
+        How many such blocks are to fit into a multiprocessor's registers.
     double : bool
         Whether it computes in float64 although its arrays are float32: long sums do.
     """
 
-    def __init__(self, function, arguments, threads, double=False):
+    def __init__(self, function, arguments, threads, at_once=1, double=False):
         self.function = function
         self.arguments = arguments
         self.threads = threads
+        self.at_once = at_once
         self.double = double
 
     @cached_property
     def compiled(self):
         """What Numba makes of it; compiled for an argument's types when they first come."""
-        options = {} if SIMULATED else {"launch_bounds": self.threads}
+        options = {} if SIMULATED else {"launch_bounds": (self.threads, self.at_once)}
         return cuda.jit(self.function, **options)
 
     def __call__(self, grid, block, *arguments, stream=0):
@@ -89,9 +92,9 @@ class Kernel:
             self(min(count, MOST_BLOCKS), THREADS, *arguments)
 
 
-def kernel(*arguments, threads=256, double=False):
+def kernel(*arguments, threads=256, at_once=1, double=False):
     """Make a function a `Kernel`; a decorator."""
-    return lambda function: Kernel(function, arguments, threads, double)
+    return lambda function: Kernel(function, arguments, threads, at_once, double)
 
 
 def finish():

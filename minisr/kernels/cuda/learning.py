@@ -1,0 +1,171 @@
+"""``learn`` of a stack: which kernels its layers need, and where its parameters lie.
+
+The parameters' values, and their gradients, lie in two arrays one after the other, in managed
+memory. Each `Parameter` has views of them, so nobody else need know, but optimizers notice
+neighbours and change all at once. Kernels read them in another order, which `parameter_lists`
+makes before each batch. The rest is `training_batch`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import cuda
+
+from minisr.kernels.cuda import loss_end, memory, training_convolution, weight_gradient
+from minisr.kernels.cuda.training_batch import Batch
+from minisr.kernels.neighbours import joined
+
+KINDS = {
+    None: training_convolution.NONE,
+    "tanh": training_convolution.TANH,
+    "relu": training_convolution.RELU,
+    "sigmoid": training_convolution.SIGMOID,
+    "prelu": training_convolution.PRELU,
+}
+
+
+def place_together(parameters):
+    """Move parameters' values, and gradients, one after the other; return both as flat arrays.
+
+    Where they are already, they stay.
+    """
+    flat = []
+    for name in ("value", "grad"):
+        arrays = [getattr(parameter, name) for parameter in parameters]
+        whole = joined(arrays)
+        if whole is not None:
+            flat.append(whole)
+            continue
+        whole = memory.empty(sum(array.size for array in arrays), arrays[0].dtype)
+        start = 0
+        for parameter, array in zip(parameters, arrays, strict=True):
+            view = whole[start : start + array.size].reshape(array.shape)
+            view[...] = array
+            setattr(parameter, name, view)
+            start += array.size
+        flat.append(whole)
+    return flat
+
+
+@dataclass
+class Step:
+    """What one layer launches.
+
+    Attributes
+    ----------
+    C, F, K, kind : int
+    forward, backward, by_weight : (Kernel, Layout)
+        ``backward`` is None for the first layer.
+    forward_at, backward_at : int
+        Where their numbers begin.
+    partial_at, slopes_at : int
+        Where partial sums begin; ``slopes_at`` is where backward leaves those of the layer below.
+    """
+
+    C: int
+    F: int
+    K: int
+    kind: int
+    forward: tuple
+    backward: tuple | None
+    by_weight: tuple
+    forward_at: int = 0
+    backward_at: int = 0
+    partial_at: int = 0
+    slopes_at: int = 0
+
+
+class Learning:
+    """Training of a stack of convolutions.
+
+    Parameters
+    ----------
+    stages : list of minisr.kernels.Stage
+        Their parameters are moved, see `place_together`.
+    upscale_factor : int
+    skip : bool
+    offset : float
+    """
+
+    def __init__(self, stages, upscale_factor, skip=False, offset=0.0):
+        self.stages = stages
+        self.upscale_factor, self.skip = upscale_factor, bool(skip)
+        self.parameters = [p for stage in stages for p in stage.parameters]
+        self.values, self.grads = place_together(self.parameters)
+        self.offset = float(offset)
+        self.steps = self._batch = None
+
+    def _prepare(self):
+        """Make what only those need who learn."""
+        self.stream = cuda.stream()
+        self.steps = self._make_steps(self.offset)
+        order = self._make_order()
+        self.order = cuda.to_device(order.astype(np.int32))
+        self.numbers = cuda.device_array(order.size, np.float32)
+
+    def _make_steps(self, offset):
+        """Choose the kernels."""
+        steps, below = [], training_convolution.NONE
+        for k, stage in enumerate(self.stages):
+            F, C, K, _ = stage.weight.value.shape
+            kind, shift = KINDS[stage.activation], 0.0 if k else offset
+            forward = training_convolution.training_convolution(C, F, K, kind, False, shift)
+            backward = None
+            if k:
+                backward = (
+                    training_convolution.training_convolution(F, C, K, below, True, 0.0),
+                    training_convolution.layout(F, C, K),
+                )
+            by_weight = weight_gradient.weight_gradient(C, F, K, shift)
+            steps.append(
+                Step(
+                    C, F, K, kind,
+                    (forward, training_convolution.layout(C, F, K)),
+                    backward,
+                    (by_weight, weight_gradient.layout(C, F, K)),
+                )
+            )  # fmt: skip
+            below = kind
+        return steps
+
+    def positions(self):
+        """Return, for each stage, where its parameters are among all: weight, bias, slope."""
+        start, positions = 0, []
+        for stage in self.stages:
+            own = []
+            for parameter in stage.parameters:
+                shape = parameter.value.shape
+                own.append(start + np.arange(parameter.value.size).reshape(shape))
+                start += parameter.value.size
+            positions.append([*own, None][:3])
+        return positions
+
+    def _make_order(self):
+        """Return where each number that the convolutions read comes from."""
+        parts, size, positions = [], 0, self.positions()
+        for k, step in enumerate(self.steps):
+            weight, bias, slope = positions[k]
+            step.forward_at = size
+            parts.append(step.forward[1].order(weight, bias, slope, False))
+            size += parts[-1].size
+            if k:
+                step.backward_at = size
+                parts.append(step.backward[1].order(weight, None, positions[k - 1][2], True))
+                size += parts[-1].size
+        return np.concatenate(parts)
+
+    def learn(self, low, high, loss, threads=None):
+        """See ``minisr.kernels``. One call at a time: it adds to gradients that all share.
+
+        ``low`` and ``high`` may also be float32 arrays on the GPU. ``threads`` are not needed.
+        """
+        if self.steps is None:
+            self._prepare()
+        if self._batch is None or self._batch.shape != low.shape:
+            self._batch = None  # its memory is given back before more is asked for
+            self._batch = Batch(self, low.shape)
+        batch = self._batch
+        batch.learn(low, high, loss_end.LOSSES[loss])
+        losses = batch.losses.copy_to_host(stream=self.stream)
+        self.stream.synchronize()
+        return float(losses.sum(dtype=np.float64)) / batch.high_size

@@ -1,0 +1,113 @@
+"""Pictures in device memory, as the kernels of a stack read them: planes with a margin.
+
+Around each plane lie `PAD` pixels, and to the right and below as many more as make whole tiles.
+They are filled once, when the memory is taken, and never written again: so a convolution finds its
+padding there, and no kernel asks where the picture ends when it reads.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import cuda, float32
+
+from minisr.kernels.cuda.blocking import PAD as _PAD
+from minisr.kernels.cuda.blocking import round_up
+from minisr.kernels.cuda.launch import blocks, kernel
+from minisr.kernels.cuda.memory import SIMULATED
+
+THREADS = 8 if SIMULATED else 128
+TILE = 8 if SIMULATED else 32  # no tile is higher or wider
+PAD = _PAD
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where a picture's pixels lie in its planes.
+
+    Attributes
+    ----------
+    height, width : int
+        Of the picture.
+    """
+
+    height: int
+    width: int
+
+    @property
+    def row(self):
+        """From a row to the next: pixels."""
+        return round_up(self.width, TILE) + 2 * PAD
+
+    @property
+    def plane(self):
+        """From a plane to the next: pixels."""
+        return (round_up(self.height, TILE) + 2 * PAD) * self.row
+
+    def size(self, count):
+        """Return how many pixels ``count`` planes take, and what is read past their end."""
+        return count * self.plane + 4 * PAD
+
+    @property
+    def numbers(self):
+        """Height, width, row and plane, as kernels take them."""
+        return tuple(map(np.int32, (self.height, self.width, self.row, self.plane)))
+
+    def planes(self, count, margin, stream):
+        """Return new planes, all filled with what is to be in their margin."""
+        array = cuda.device_array(self.size(count), np.float32)
+        _fill(
+            min(1024, blocks(array.size, THREADS)),
+            THREADS,
+            array,
+            np.float32(margin),
+            stream=stream,
+        )
+        return array
+
+
+@kernel("float32[::1]", "float32", threads=THREADS)
+def _fill(target, value):
+    for i in range(cuda.grid(1), target.size, cuda.gridsize(1)):
+        target[i] = value
+
+
+def _make_take_in(codes):
+    """Return the kernel that puts pictures into planes: codes, or intensities as they are."""
+    CODES = codes
+
+    @kernel(
+        "uint8[::1]" if codes else "float32[::1]", "float32[::1]", *4 * ["int32"], *2 * ["float32"],
+        threads=THREADS,
+    )  # fmt: skip
+    def take(source, target, height, width, row, plane, factor, shift):
+        x, y, number = cuda.grid(1), cuda.blockIdx.y, cuda.blockIdx.z
+        if x < width:
+            value = source[(number * height + y) * width + x]
+            if CODES:
+                value = float32(value) * factor + shift
+            target[number * plane + (y + PAD) * row + x + PAD] = value
+
+    return take
+
+
+_take_intensities, _take_codes = _make_take_in(False), _make_take_in(True)
+
+
+def take_in(source, target, geometry, factor, shift, stream):
+    """Put pictures into planes.
+
+    Parameters
+    ----------
+    source : device array, shape (N, C, H, W), float32 or uint8
+        Intensities, or codes of which ``factor * code + shift`` is an intensity.
+    target : device array
+        Of `Geometry.planes`.
+    geometry : Geometry
+    factor, shift : float
+        Of codes alone.
+    stream : cuda.stream
+    """
+    take = _take_codes if source.dtype == np.uint8 else _take_intensities
+    grid = blocks(geometry.width, THREADS), geometry.height, source.shape[0] * source.shape[1]
+    scale = np.float32(factor), np.float32(shift)
+    take(grid, THREADS, source.reshape(-1), target, *geometry.numbers, *scale, stream=stream)

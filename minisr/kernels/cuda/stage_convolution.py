@@ -1,0 +1,114 @@
+"""One convolution of a stack, its activation, and at the end of a stack the pixel shuffle.
+
+A block makes a tile of all its filters, see `blocking`. Input channels come by eights into shared
+memory, with their halo, and so do their weights. Planes in device memory have a margin of `PAD`
+pixels that is never written, so nothing here asks where the picture ends but the last step.
+"""
+
+from functools import cache
+
+from numba import cuda, float32
+
+from minisr.kernels.cuda.blocking import PAD as _PAD
+from minisr.kernels.cuda.finishing import make_to_picture, make_to_planes
+from minisr.kernels.cuda.launch import Kernel
+from minisr.kernels.cuda.products import make_begin, make_copy, make_fill, make_multiply
+from minisr.kernels.cuda.quads import ALIGNMENT
+
+REGISTERS = 65536  # of a multiprocessor
+
+
+def arguments_of(codes):
+    """Return the argument types of all kernels of a stack."""
+    target = "uint32[::1]" if codes else "float32[::1]"
+    # source, weights, target, picture; height, width, row, plane; offset, factor, shift
+    return (
+        "float32[::1]",
+        "float32[::1]",
+        target,
+        "float32[::1]",
+        *4 * ["int32"],
+        *3 * ["float32"],
+    )
+
+
+def make_finish(blocking, activation, upscale_factor, skip, codes):
+    """Return what ends a convolution; ``upscale_factor`` is None within a stack."""
+    if upscale_factor is None:
+        return make_to_planes(blocking, activation)
+    return make_to_picture(blocking, activation, upscale_factor, skip, codes)
+
+
+def blocks_at_once(threads, sums, registers=128):
+    """Return how many blocks are to share a multiprocessor, if a thread takes so many registers.
+
+    More sums than 72 take more registers in any case.
+    """
+    registers = registers if sums <= 72 else 168
+    return max(1, min(16, REGISTERS // (registers * threads)))
+
+
+@cache
+def convolution(blocking, activation, upscale_factor=None, skip=False, codes=False, shifted=False):
+    """Return the kernel of a convolution.
+
+    Parameters
+    ----------
+    blocking : Blocking
+    activation : {"tanh", "relu", "sigmoid", "prelu", None}
+    upscale_factor : int, optional
+        Of the last convolution: its results are shuffled into a picture.
+    skip, codes : bool, optional
+        Of the last one, see `finishing.make_to_picture`.
+    shifted : bool, optional
+        Whether ``offset`` is subtracted from what it reads.
+
+    Returns
+    -------
+    Kernel
+        Of a grid of (tiles across, tiles down, samples * slices) blocks.
+    """
+    K, CHANNELS, CHUNK = blocking.kernel_size, blocking.channels, blocking.chunk
+    ROWS, EACH, PACKED = blocking.rows, blocking.per_thread, blocking.packed
+    ACROSS, DOWN, GROUPS, SLICES = blocking.across, blocking.down, blocking.groups, blocking.slices
+    HIGH, PITCH, TAPS, BIAS = blocking.high, blocking.pitch, blocking.taps, blocking.bias
+    WIDTH = blocking.width
+    TILE_HEIGHT, TILE_WIDTH = blocking.tile
+    CORNER = _PAD - K // 2
+    TILE_SIZE, TAPS_SIZE, SUMS = CHUNK * HIGH * PITCH, CHUNK * TAPS, ROWS * EACH * 4
+    begin = make_begin(ROWS, EACH)
+    fill = make_fill(HIGH, PITCH, blocking.threads, shifted)
+    copy = make_copy(blocking.threads)
+    multiply = make_multiply(K, ROWS, EACH, WIDTH, PITCH)
+    finish = make_finish(blocking, activation, upscale_factor, skip, codes)
+
+    def convolve(
+        source, weights, target, picture, height, width, row, plane, offset, factor, shift
+    ):
+        tile = cuda.shared.array(TILE_SIZE, float32, alignment=ALIGNMENT)
+        taps = cuda.shared.array(TAPS_SIZE, float32, alignment=ALIGNMENT)
+        sums = cuda.local.array(SUMS, float32)
+        thread = cuda.threadIdx.x
+        across, down = thread % ACROSS, thread // ACROSS % DOWN
+        group = thread // (ACROSS * DOWN)
+        n, part = cuda.blockIdx.z // SLICES, cuda.blockIdx.z % SLICES
+        y0, x0 = cuda.blockIdx.y * TILE_HEIGHT, cuda.blockIdx.x * TILE_WIDTH
+        place = part * WIDTH + group * PACKED
+        begin(weights, BIAS + place, sums)
+        corner = n * CHANNELS * plane + (y0 + CORNER) * row + x0 + CORNER
+        for c0 in range(0, CHANNELS, CHUNK):
+            count = min(CHUNK, CHANNELS - c0)
+            fill(source, corner + c0 * plane, row, plane, tile, count, thread, offset)
+            copy(weights, (part * CHANNELS + c0) * TAPS, taps, count * TAPS, thread)
+            cuda.syncthreads()
+            for c in range(count):
+                start = (c * HIGH + down * ROWS) * PITCH + 4 * across
+                multiply(tile, start, taps, c * TAPS + group * PACKED, sums)
+            cuda.syncthreads()
+        finish(
+            sums, weights, place, (part * GROUPS + group) * EACH, n, y0 + down * ROWS,
+            x0 + 4 * across, height, width, row, plane, target, picture, factor, shift,
+        )  # fmt: skip
+
+    at_once = blocks_at_once(blocking.threads, SUMS)
+    return Kernel(convolve, arguments_of(codes), blocking.threads, at_once)
