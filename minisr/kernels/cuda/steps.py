@@ -18,11 +18,9 @@ from minisr.kernels.cuda.fused import Pair, fused
 from minisr.kernels.cuda.launch import Kernel
 from minisr.kernels.cuda.memory import SIMULATED
 from minisr.kernels.cuda.planes import TILE
-from minisr.kernels.cuda.stage_convolution import convolution
+from minisr.kernels.cuda.stage_convolution import SCHEDULERS, WARP, convolution
 
 MOST_SUMS = 72  # of a thread: registers
-WARP = 32
-SCHEDULERS = 4  # of a multiprocessor: each gives out one instruction of a warp at a time
 FILL = 9  # instructions by which a thread brings four pixels into shared memory
 
 
