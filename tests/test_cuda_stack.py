@@ -22,6 +22,7 @@ from minisr.kernels.cuda.stage_convolution import convolution
 from minisr.kernels.cuda.steps import plan
 from minisr.layers.base import Parameter
 from minisr.models import ESPCN, ThinSR
+from minisr.threads import Threads
 from minisr.video.planes import to_codes
 
 APPLY = {None: lambda x, out: np.copyto(out, x), "tanh": reference.tanh_forward,
@@ -299,3 +300,17 @@ def test_who_stops_early_may_begin_again(rng):
     first.close()
     for frame, large in zip(frames, stream(frames), strict=True):
         assert_allclose(large, model(frame[None])[0], rtol=1e-5, atol=1e-5)
+
+
+def test_a_stack_that_only_runs_forwards_leaves_learning_to_the_layers(rng):
+    model = ESPCN(2, channels=(3, 2), rng=rng)
+    twin = model.replica()
+    model.stack = stack_of(model)
+    if hasattr(model.stack, "learn"):
+        pytest.skip("this one learns, too")
+    low, high = rng.random((2, 1, 3, 4), np.float32), rng.random((2, 1, 6, 8), np.float32)
+    with Threads(1) as threads:
+        losses = [m.learn(low, high, "mse", threads) for m in (model, twin)]
+    assert losses[0] == losses[1]
+    for ours, theirs in zip(model.parameters, twin.parameters, strict=True):
+        assert_array_equal(ours.grad, theirs.grad)

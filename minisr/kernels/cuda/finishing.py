@@ -10,7 +10,7 @@ from numba import cuda, float32, int32, uint32
 from minisr.kernels.cuda.blocking import PAD as _PAD
 from minisr.kernels.cuda.epilogue import ACTIVATIONS
 from minisr.kernels.cuda.inline import inline
-from minisr.kernels.cuda.quads import load4, store4
+from minisr.kernels.cuda.quads import load, load4, store4
 
 ZERO, MOST, HALF = np.float32(0), np.float32(255), np.float32(0.5)
 
@@ -28,7 +28,7 @@ def make_to_planes(blocking, activation):
     ):  # fmt: skip
         for f in range(EACH):
             if first + f < FILTERS:
-                slope = weights[SLOPE + place + f]
+                slope = load(weights, SLOPE + place + f)
                 for k in range(ROWS):
                     if y + k < height and x < width:
                         at = (k * EACH + f) * 4
@@ -93,7 +93,7 @@ def make_to_picture(blocking, activation, upscale_factor, skip, codes):
                 for k in range(ROWS):
                     if y + k < height and x < width:
                         for j in range(R):
-                            slope = weights[SLOPE + place + run * R + j]
+                            slope = load(weights, SLOPE + place + run * R + j)
                             for p in range(4):
                                 value = sums[(k * EACH + run * R + j) * 4 + p]
                                 values[p * R + j] = activate(value, slope)

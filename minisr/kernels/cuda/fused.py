@@ -19,7 +19,7 @@ from minisr.kernels.cuda.epilogue import ACTIVATIONS
 from minisr.kernels.cuda.inline import inline
 from minisr.kernels.cuda.launch import Kernel
 from minisr.kernels.cuda.products import make_begin, make_copy, make_fill, make_multiply
-from minisr.kernels.cuda.quads import ALIGNMENT, load4, store4
+from minisr.kernels.cuda.quads import ALIGNMENT, load, load4, store4
 from minisr.kernels.cuda.stage_convolution import arguments_of, blocks_at_once, make_finish
 
 ONE, ZERO = np.float32(1), np.float32(0)
@@ -136,7 +136,7 @@ def make_first(pair, activation):
                 multiply(low, start, head, chunk * TAPS + c * (K * K * CHUNK) + f0, sums)
             in_a, in_b, in_c, in_d = load4(inside, 4 * rest)
             for f in range(4):
-                slope = head[BIAS + MADE + chunk * CHUNK + f0 + f]
+                slope = load(head, BIAS + MADE + chunk * CHUNK + f0 + f)
                 a, b = activate(sums[4 * f], slope), activate(sums[4 * f + 1], slope)
                 c, d = activate(sums[4 * f + 2], slope), activate(sums[4 * f + 3], slope)
                 store4(
@@ -226,6 +226,5 @@ def fused(pair, activations, upscale_factor=None, skip=False, codes=False):
             x0 + 4 * across, height, width, row, plane, target, picture, factor, shift,
         )  # fmt: skip
 
-    # The slopes of PReLU take registers, too.
-    at_once = blocks_at_once(second.threads, SUMS, 144 if "prelu" in activations else 128)
-    return Kernel(convolve_twice, arguments_of(codes), second.threads, at_once)
+    at_once = blocks_at_once(second.threads, SUMS, activations)
+    return Kernel(convolve_twice, arguments_of(codes), second.threads, at_once=at_once)

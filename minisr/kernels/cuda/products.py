@@ -78,7 +78,7 @@ def make_begin(rows, filters):
         for f in range(FILTERS):
             for row in range(ROWS):
                 for p in range(4):
-                    sums[(row * FILTERS + f) * 4 + p] = biases[first + f]
+                    sums[(row * FILTERS + f) * 4 + p] = load(biases, first + f)
 
     return begin
 

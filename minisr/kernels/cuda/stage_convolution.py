@@ -15,7 +15,8 @@ from minisr.kernels.cuda.launch import Kernel
 from minisr.kernels.cuda.products import make_begin, make_copy, make_fill, make_multiply
 from minisr.kernels.cuda.quads import ALIGNMENT
 
-REGISTERS = 65536  # of a multiprocessor
+WARP, SCHEDULERS = 32, 4  # threads in step; and of a multiprocessor, those that run warps
+REGISTERS = 16384  # of a scheduler
 
 
 def arguments_of(codes):
@@ -39,13 +40,14 @@ def make_finish(blocking, activation, upscale_factor, skip, codes):
     return make_to_picture(blocking, activation, upscale_factor, skip, codes)
 
 
-def blocks_at_once(threads, sums, registers=128):
-    """Return how many blocks are to share a multiprocessor, if a thread takes so many registers.
+def blocks_at_once(threads, sums, activations):
+    """Return how many blocks are to share a multiprocessor, so that nothing leaves the registers.
 
-    More sums than 72 take more registers in any case.
+    Each scheduler has registers of its own. The slopes of PReLU take some, too.
     """
-    registers = registers if sums <= 72 else 168
-    return max(1, min(16, REGISTERS // (registers * threads)))
+    registers = 168 if sums > 72 else 144 if "prelu" in activations and sums > 48 else 128
+    warps = SCHEDULERS * (REGISTERS // (WARP * registers))
+    return max(1, min(16, warps * WARP // threads))
 
 
 @cache
@@ -110,5 +112,5 @@ def convolution(blocking, activation, upscale_factor=None, skip=False, codes=Fal
             x0 + 4 * across, height, width, row, plane, target, picture, factor, shift,
         )  # fmt: skip
 
-    at_once = blocks_at_once(blocking.threads, SUMS)
-    return Kernel(convolve, arguments_of(codes), blocking.threads, at_once)
+    at_once = blocks_at_once(blocking.threads, SUMS, [activation])
+    return Kernel(convolve, arguments_of(codes), blocking.threads, at_once=at_once)

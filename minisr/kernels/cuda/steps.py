@@ -18,11 +18,9 @@ from minisr.kernels.cuda.fused import Pair, fused
 from minisr.kernels.cuda.launch import Kernel
 from minisr.kernels.cuda.memory import SIMULATED
 from minisr.kernels.cuda.planes import TILE
-from minisr.kernels.cuda.stage_convolution import convolution
+from minisr.kernels.cuda.stage_convolution import SCHEDULERS, WARP, convolution
 
 MOST_SUMS = 72  # of a thread: registers
-WARP = 32
-SCHEDULERS = 4  # of a multiprocessor: each gives out one instruction of a warp at a time
 FILL = 9  # instructions by which a thread brings four pixels into shared memory
 
 
@@ -127,11 +125,12 @@ def candidates(C, F, K, factor):
     each = filters_per_thread(F, factor)
     if SIMULATED:
         return [Blocking(C, F, K, each, across=2, down=2)]
+    # A larger kernel's loop over its taps is not unrolled if there is more than a row.
     found = [
         Blocking(C, F, K, each, rows=rows, down=down)
         for rows in (1, 2, 4)
         for down in (4, 8, 16)
-        if (rows * each * 4 <= MOST_SUMS or rows == 1) and down * rows <= TILE
+        if (rows == 1 or (rows * each * 4 <= MOST_SUMS and K <= 5)) and down * rows <= TILE
     ]
     return [b for b in found if b.threads <= 256 and b.shared <= SHARED]
 
