@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gpu import has_gpu
+from find_gpu import has_gpu
 
 if not has_gpu():
     # Before Numba is imported, which reads it once: CUDA kernels then run in its simulator.

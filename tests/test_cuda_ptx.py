@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from gpu import has_gpu
+from find_gpu import has_gpu
 
 pytest.importorskip("numba_cuda", reason='needs numba-cuda: pip install "minisr[cuda]"')
 

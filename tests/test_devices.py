@@ -178,8 +178,9 @@ def test_without_the_extra(monkeypatch):
         cuda_driver.require_extra()
     monkeypatch.setattr(sys, "platform", "darwin")
     assert why_not("cuda") == f"{line}, on Linux"
-    monkeypatch.setenv("NUMBA_ENABLE_CUDASIM", "1")
-    cuda_driver.require_extra()
+    monkeypatch.setenv("NUMBA_ENABLE_CUDASIM", "1")  # the simulator is numba-cuda's, too
+    with pytest.raises(DeviceError, match="numba-cuda"):
+        cuda_driver.require_extra()
 
 
 def test_cuda_switched_off(monkeypatch):

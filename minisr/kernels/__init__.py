@@ -103,7 +103,6 @@ is the batch's; the rounding is not the same.
 """
 
 import importlib
-import importlib.util
 from typing import Any, NamedTuple
 
 from minisr.errors import SettingsError
@@ -154,23 +153,15 @@ def load(name):
     Raises
     ------
     SettingsError
-        If there is no such backend, or nothing here that it could compute with.
+        If there is no such backend.
+    DeviceError
+        If it computes on a GPU, and none can be used; in one line, why.
     """
     if name not in BACKENDS:
         raise SettingsError(f"backend must be one of {', '.join(BACKENDS)}, got {name!r}")
     if name == "cuda":
-        _require_cuda()
+        from minisr.kernels import cuda_driver, cuda_process  # which may ask a driver
+
+        cuda_driver.require_extra()
+        cuda_process.enter()
     return importlib.import_module(BACKENDS[name])
-
-
-def _require_cuda():
-    """Raise SettingsError unless numba-cuda and a GPU, or Numba's simulator of one, are there."""
-    if importlib.util.find_spec("numba_cuda") is None:
-        raise SettingsError('backend cuda needs numba-cuda: pip install "minisr[cuda]"')
-    from numba import cuda
-
-    if not cuda.is_available():
-        raise SettingsError(
-            "backend cuda needs an NVIDIA GPU and its driver, which were not found here; "
-            "backend cpu needs neither"
-        )

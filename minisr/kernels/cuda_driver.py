@@ -87,20 +87,26 @@ def bindings():
     """Return NVIDIA's own module of the driver's functions; raise DeviceError without the extra."""
     if _is_set("NUMBA_DISABLE_CUDA"):
         raise DeviceError("CUDA is switched off: NUMBA_DISABLE_CUDA is set")
+    require_extra()
     try:
-        if importlib.util.find_spec("numba_cuda") is None:
-            raise ImportError("numba_cuda")
         from cuda.bindings import driver
     except ImportError as error:
-        where = EXTRA if sys.platform == "linux" else f"{EXTRA}, on Linux"
-        raise DeviceError(f"CUDA needs numba-cuda, which is not installed: {where}") from error
+        raise _without_extra() from error
     return driver
 
 
+def _without_extra():
+    where = EXTRA if sys.platform == "linux" else f"{EXTRA}, on Linux"
+    return DeviceError(f"CUDA needs numba-cuda, which is not installed: {where}")
+
+
 def require_extra():
-    """Raise DeviceError unless what minisr.kernels.cuda imports is there; no driver is asked."""
-    if not is_simulated():
-        bindings()
+    """Raise DeviceError unless what minisr.kernels.cuda imports is there; no driver is asked.
+
+    Numba has a simulator of its own, which is older than numba-cuda's and lacks parts.
+    """
+    if importlib.util.find_spec("numba_cuda") is None:
+        raise _without_extra()
 
 
 def _toolkit(driver):

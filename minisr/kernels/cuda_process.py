@@ -116,6 +116,14 @@ def driver_errors(asked=None):
         raise DeviceError(f"GPU {chosen()}: {meaning(found[0])}") from error
 
 
+@contextlib.contextmanager
+def working(asked=None):
+    """Do both, `enter` and `driver_errors`: what a ``with`` block of GPU work begins with."""
+    enter()
+    with driver_errors(asked):
+        yield
+
+
 def memory():
     """Return the bytes of this thread's GPU that are free, and all of them; None if unknown."""
     try:

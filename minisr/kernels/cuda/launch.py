@@ -18,6 +18,7 @@ from numba import cuda
 from numba.cuda.core import config
 
 from minisr.kernels.cuda.memory import SIMULATED, bring_back, on_device
+from minisr.kernels.cuda_process import working
 
 THREADS = 4 if SIMULATED else 256  # of a block, where a kernel does not say otherwise
 MOST_BLOCKS = 2 if SIMULATED else 2**31 - 1
@@ -72,15 +73,16 @@ class Kernel:
         stream : optional
             By default the one in which everything is in order.
         """
-        given = [on_device(argument) for argument in arguments]
-        if SIMULATED:
-            with _one_at_a_time, warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)  # a GPU makes NaN without a word
+        with working():
+            given = [on_device(argument) for argument in arguments]
+            if SIMULATED:
+                with _one_at_a_time, warnings.catch_warnings():
+                    warnings.simplefilter("ignore", RuntimeWarning)  # a GPU makes NaN in silence
+                    self.compiled[grid, block, stream](*given)
+            else:
                 self.compiled[grid, block, stream](*given)
-        else:
-            self.compiled[grid, block, stream](*given)
-        for argument, array in zip(arguments, given, strict=True):
-            bring_back(argument, array)
+            for argument, array in zip(arguments, given, strict=True):
+                bring_back(argument, array)
 
     def each(self, count, *arguments):
         """Launch it with a thread for each of ``count`` results."""
@@ -99,7 +101,8 @@ def kernel(*arguments, threads=256, at_once=1, double=False):
 
 def finish():
     """Wait for all kernels: what they wrote may be read now."""
-    cuda.synchronize()
+    with working():
+        cuda.synchronize()
 
 
 def blocks(count, threads):

@@ -9,10 +9,10 @@ makes before each batch. The rest is `training_batch`.
 from dataclasses import dataclass
 
 import numpy as np
-from numba import cuda
 
 from minisr.kernels.cuda import loss_end, memory, training_convolution, weight_gradient
 from minisr.kernels.cuda.training_batch import Batch
+from minisr.kernels.cuda_process import working
 from minisr.kernels.neighbours import joined
 
 KINDS = {
@@ -97,11 +97,11 @@ class Learning:
 
     def _prepare(self):
         """Make what only those need who learn."""
-        self.stream = cuda.stream()
+        self.stream = memory.new_stream()
         self.steps = self._make_steps(self.offset)
         order = self._make_order()
-        self.order = cuda.to_device(order.astype(np.int32))
-        self.numbers = cuda.device_array(order.size, np.float32)
+        self.order = memory.to_device(order.astype(np.int32))
+        self.numbers = memory.device_array(order.size)
 
     def _make_steps(self, offset):
         """Choose the kernels."""
@@ -159,6 +159,10 @@ class Learning:
 
         ``low`` and ``high`` may also be float32 arrays on the GPU. ``threads`` are not needed.
         """
+        with working():
+            return self._learn(low, high, loss)
+
+    def _learn(self, low, high, loss):
         if self.steps is None:
             self._prepare()
         if self._batch is None or self._batch.shape != low.shape:

@@ -3,7 +3,11 @@
 `empty` and `zeros` make NumPy's own arrays, in managed memory: an address means the same to the
 CPU and to the GPU, and the driver moves a page to whoever touches it. So networks, optimizers and
 files use them like any other array, and kernels find them where they are. All other arrays,
-pictures above all, are copied to the GPU and back at each call.
+pictures above all, are copied to the GPU and back at each call; so are large ones of `empty`, for
+managed memory may be promised beyond what a GPU has.
+
+The rest is memory of the GPU alone, for stacks that are run as one. What the driver cannot give is
+a DeviceMemoryError.
 """
 
 import functools
@@ -13,6 +17,9 @@ import numpy as np
 from numba import config, cuda, types
 from numba.np.numpy_support import from_dtype
 
+from minisr.kernels.cuda_process import working
+
+MOST_MANAGED = 1 << 24  # bytes of an array
 SIMULATED = bool(config.ENABLE_CUDASIM)  # Numba's simulator computes in NumPy's arrays
 
 
@@ -44,9 +51,11 @@ class _OnDevice:
 def empty(shape, dtype):
     """See ``minisr.kernels``."""
     shape = tuple(shape) if np.iterable(shape) else (shape,)
-    if SIMULATED or 0 in shape:  # the driver gives out no nothing
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if SIMULATED or not 0 < size <= MOST_MANAGED:
         return np.empty(shape, dtype)
-    managed = cuda.managed_array(math.prod(shape), dtype)
+    with working(size):
+        managed = cuda.managed_array(math.prod(shape), dtype)
     return np.ndarray(shape, dtype, buffer=managed.gpu_data)
 
 
@@ -55,6 +64,32 @@ def zeros(shape, dtype):
     out = empty(shape, dtype)
     out[...] = 0
     return out
+
+
+def device_array(shape, dtype=np.float32):
+    """Return a new array on the GPU alone."""
+    with working(math.prod(np.atleast_1d(shape).tolist()) * np.dtype(dtype).itemsize):
+        return cuda.device_array(shape, dtype)
+
+
+def to_device(array):
+    """Return a copy on the GPU alone."""
+    with working(array.nbytes):
+        return cuda.to_device(array)
+
+
+def page_locked(shape, dtype):
+    """Return a new array here, from and to which the GPU copies by itself."""
+    if SIMULATED:
+        return np.empty(shape, dtype)
+    with working():
+        return cuda.pinned_array(shape, dtype)
+
+
+def new_stream():
+    """Return a stream: launches in it are done in order, beside those of others."""
+    with working():
+        return cuda.stream()
 
 
 def on_device(argument):
@@ -70,7 +105,7 @@ def on_device(argument):
         owner = owner.base
     if getattr(owner, "__cuda_memory__", False):
         return _OnDevice(argument)
-    return cuda.to_device(np.asarray(argument, order="C"))
+    return to_device(np.asarray(argument, order="C"))
 
 
 def bring_back(argument, given):

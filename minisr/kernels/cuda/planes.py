@@ -13,7 +13,7 @@ from numba import cuda, float32
 from minisr.kernels.cuda.blocking import PAD as _PAD
 from minisr.kernels.cuda.blocking import round_up
 from minisr.kernels.cuda.launch import blocks, kernel
-from minisr.kernels.cuda.memory import SIMULATED
+from minisr.kernels.cuda.memory import SIMULATED, device_array
 
 THREADS = 8 if SIMULATED else 128
 TILE = 8 if SIMULATED else 32  # no tile is higher or wider
@@ -54,7 +54,7 @@ class Geometry:
 
     def planes(self, count, margin, stream):
         """Return new planes, all filled with what is to be in their margin."""
-        array = cuda.device_array(self.size(count), np.float32)
+        array = device_array(self.size(count))
         _fill(
             min(1024, blocks(array.size, THREADS)),
             THREADS,

@@ -7,12 +7,12 @@ is bounded. `forward_device` works on arrays that are there already. See `steps`
 import threading
 
 import numpy as np
-from numba import cuda
 
 from minisr.kernels.cuda.learning import Learning
-from minisr.kernels.cuda.memory import SIMULATED
+from minisr.kernels.cuda.memory import device_array, new_stream, page_locked
 from minisr.kernels.cuda.steps import possible
 from minisr.kernels.cuda.workspace import Workspace, row_length
+from minisr.kernels.cuda_process import working
 
 MOST_BYTES = 1 << 29  # of device memory for the planes of a batch
 MOST_WORKSPACES = 4  # that are kept, of different shapes
@@ -49,7 +49,7 @@ class Stack:
 
     def forward(self, x, out, threads=None):
         """See ``minisr.kernels``. Several threads may call it; their calls are done in turn."""
-        with self._lock:
+        with self._lock, working():
             self._forward(x, out, MOST_BYTES)
 
     def _forward(self, x, out, most_bytes):
@@ -84,7 +84,7 @@ class Stack:
             if len(self._workspaces) == MOST_WORKSPACES:
                 self._workspaces.pop(next(iter(self._workspaces)))
             if self._stream is None:
-                self._stream = cuda.stream()
+                self._stream = new_stream()
             N, _, H, W = shape
             space = Workspace(self, N, H, W, self._stream)
             self._workspaces[shape] = space, Staged(shape, np.float32, space)
@@ -92,7 +92,7 @@ class Stack:
 
     def workspace(self, samples, height, width, **options):
         """Return a `Workspace` of one's own, with a stream of its own, for `forward_device`."""
-        return Workspace(self, samples, height, width, cuda.stream(), **options)
+        return Workspace(self, samples, height, width, new_stream(), **options)
 
     def forward_device(self, x, out, space):
         """Put into the workspace's stream what makes ``out`` of ``x``, without any copies.
@@ -122,10 +122,9 @@ class Staged:
     """
 
     def __init__(self, shape, dtype, space):
-        take = np.empty if SIMULATED else cuda.pinned_array
-        self.low, self.high = take(shape, dtype), take(*space.words)
-        self.x = cuda.device_array(shape, dtype)
-        self.out = cuda.device_array(*space.words)
+        self.low, self.high = page_locked(shape, dtype), page_locked(*space.words)
+        self.x = device_array(shape, dtype)
+        self.out = device_array(*space.words)
 
 
 __all__ = ["Stack", "Staged", "row_length", "stack"]

@@ -8,7 +8,7 @@ partial sums of gradients by parameters. The launches depend on no number that t
 import numpy as np
 from numba import cuda
 
-from minisr.kernels.cuda import loss_end, parameter_lists, training_convolution
+from minisr.kernels.cuda import loss_end, memory, parameter_lists, training_convolution
 from minisr.kernels.cuda.graphs import Replay
 from minisr.kernels.cuda.launch import blocks
 from minisr.kernels.cuda.parameter_lists import TOGETHER
@@ -37,7 +37,7 @@ class Batch:
         self.high_size = pixels * R**2 * self.colours
 
         def room(size):
-            return cuda.device_array(size, np.float32)
+            return memory.device_array(size)
 
         self.low_room, self.high_room = room(N * C * H * W), room(self.high_size)
         self.nothing = room(1)  # for arguments that a kernel does not use
@@ -77,13 +77,13 @@ class Batch:
             step.partial_at = reserve(own, layout.splits(self.pieces))
             if k and positions[k - 1][2] is not None:
                 step.slopes_at = reserve(positions[k - 1][2], self.pieces)
-        self.partial = cuda.device_array(size, np.float32)
+        self.partial = memory.device_array(size)
         self.slopes = [
             self.partial[step.slopes_at :] if step.slopes_at else self.nothing
             for step in self.learning.steps
         ]
         lists = [np.concatenate(targets), *map(np.concatenate, zip(*groups, strict=True))]
-        self.lists = [cuda.to_device(each.astype(np.int32)) for each in lists]
+        self.lists = [memory.to_device(each.astype(np.int32)) for each in lists]
 
     def learn(self, low, high, loss):
         """Launch everything for a batch: the second time, and from then on, as a CUDA graph."""

@@ -6,7 +6,7 @@ import numpy as np
 from numba import cuda
 
 from minisr.kernels.cuda.graphs import Replay
-from minisr.kernels.cuda.memory import SIMULATED
+from minisr.kernels.cuda.memory import SIMULATED, device_array
 from minisr.kernels.cuda.planes import Geometry, take_in
 from minisr.kernels.cuda.steps import plan
 
@@ -76,7 +76,7 @@ class Workspace:
         if version != self._version:
             packed = [step.packed() for step in self.steps]
             if self._weights is None:
-                self._weights = [cuda.device_array(p.shape, np.float32) for p in packed]
+                self._weights = [device_array(p.shape) for p in packed]
             for array, values in zip(self._weights, packed, strict=True):
                 array.copy_to_device(values, stream=self.stream)
             self.stream.synchronize()  # the host's arrays are about to go

@@ -1,0 +1,116 @@
+"""Pictures and frames enlarged on a GPU, beside PyTorch: part of `gpu.py`."""
+
+import numpy as np
+from cuda_timing import NumbaClock, WallClock, row_of, turns
+from measure import OURS
+from peers import multiply_adds
+
+from minisr import from_pretrained
+from minisr.kernels.cuda.frames import FrameStream
+from minisr.kernels.cuda.memory import SIMULATED
+
+LARGE = {"1080p": (1080, 1920), "4K": (2160, 3840)}  # height and width of what comes out
+BATCHES = (1, 16)
+COLUMNS = ["peer", "ms", "frames/s", "to minisr", "TFLOP/s", "% of FLOPs", "max difference"]
+END_COLUMNS = ["peer", "ms", "frames/s", "to minisr"]
+TOLERANCE = 1e-5
+
+
+class OnDevice:
+    """minisr from an array on the GPU to an array on the GPU."""
+
+    def __init__(self, model, low):
+        from numba import cuda
+
+        self.space = model.stack.workspace(*(low.shape[k] for k in (0, 2, 3)))
+        self.x = cuda.to_device(low)
+        self.out = cuda.device_array(*self.space.words)
+        self.model, self.width = model, low.shape[3] * model.upscale_factor
+        # Numba's simulator has no times of events.
+        self.clock = WallClock(self) if SIMULATED else NumbaClock(self, self.space.stream)
+
+    def __call__(self):
+        """Enlarge the batch."""
+        self.model.stack.forward_device(self.x, self.out, self.space)
+
+    def result(self):
+        """Return what came out, as NumPy has it."""
+        self()
+        self.space.stream.synchronize()
+        whole = self.out.copy_to_host().view(self.space.dtype).reshape(self.space.shape)
+        return whole[..., : self.width]
+
+
+class Frames:
+    """minisr from 8 bits here to 8 bits here, a few frames on their way at once."""
+
+    COUNT = 50  # a call
+
+    def __init__(self, model, low):
+        self.frame = np.round(low[0] * 255).astype(np.uint8)
+        self.stream = FrameStream(model.stack, *self.frame.shape[1:])
+
+    def clock(self, count):
+        """Return the seconds of a frame."""
+        return WallClock(self)(count) / self.COUNT
+
+    def __call__(self):
+        """Enlarge so many frames."""
+        for _ in self.stream(self.frame for _ in range(self.COUNT)):
+            pass
+
+
+def network(name, scale):
+    """Return a network that comes along, on the GPU."""
+    return from_pretrained(name, scale, backend="cuda")
+
+
+def picture(shape):
+    """Return a batch of noise of (N, 1, H, W)."""
+    return np.random.default_rng(0).random(shape, np.float32)
+
+
+def compare(model, low, peers, skipped, seconds, ceiling):
+    """Return the rows of one table: the GPU's own time, from array to array there.
+
+    Parameters
+    ----------
+    model : Network
+    low : ndarray, shape (N, 1, H, W)
+    peers : dict of str to (callable, result)
+        A clock, and what the peer makes of ``low``; None if it is less exact and not compared.
+    skipped : dict of str to str
+    seconds : float
+    ceiling : float
+        Operations a second at most.
+    """
+    ours = OnDevice(model, low)
+    expected = ours.result()
+    differences = {OURS: None}
+    for name, (_, result) in peers.items():
+        differences[name] = None if result is None else float(np.abs(result - expected).max())
+        if result is not None and differences[name] > TOLERANCE:
+            raise SystemExit(f"{name} and minisr differ by {differences[name]}: nothing is timed")
+    clocks = {OURS: ours.clock} | {name: clock for name, (clock, _) in peers.items()}
+    times = turns(clocks, seconds)
+    for name, reason in skipped.items():
+        print(f"  skipped: {name}: {reason}")
+    N, _, H, W = low.shape
+    operations = 2 * multiply_adds(model) * N * H * W
+    rows = [row_of(name, values) for name, values in times.items()]
+    return finished(rows, N, operations, ceiling, differences)
+
+
+def finished(rows, frames, operations=None, ceiling=None, differences=None):
+    """Add to rows what follows from their times."""
+    ours = next(row["ms"] for row in rows if row["peer"] == OURS)
+    for row in rows:
+        row["frames/s"] = round(1e3 * frames / row["ms"], 1)
+        row["to minisr"] = round(row["ms"] / ours, 3)
+        if operations is not None:
+            speed = operations / row["ms"] * 1e3
+            row["TFLOP/s"] = round(speed / 1e12, 2)
+            row["% of FLOPs"] = round(100 * speed / ceiling, 1)
+            difference = differences[row["peer"]]
+            row["max difference"] = None if difference is None else float(f"{difference:.1e}")
+    return rows
