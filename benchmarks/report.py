@@ -26,7 +26,7 @@ from measure import markdown
 FOLDER = Path(__file__).parent
 NAMES = (
     *("inference", "inference_thinsr", "training", "layers", "startup", "scaling", "upsamplers"),
-    *("time_to_quality", "quality", "peers_quality", "video"),
+    *("time_to_quality", "quality", "peers_quality", "video", "gpu"),
 )
 
 
@@ -77,6 +77,19 @@ def tables(name, report):
         yield f"**{report['title']}**"
         yield markdown(report["rows"], video.COLUMNS)
         yield f"In words: {'; '.join(report['summary'])}."
+    elif name == "gpu":
+        found = report["hardware"]
+        yield (
+            f"{found['gpu']}, compute capability {found['capability']}, driver {found['driver']}; "
+            f"ceilings measured in the same run: {found['flops'] / 1e12:.1f} TFLOP/s in float32, "
+            f"{found['bytes'] / 1e12:.2f} TB/s."
+        )
+        for part in [*report["pictures"], *report["frames"], *report["steps"]]:
+            yield f"**{part['title']}**"
+            hidden = ("quartiles_ms", "rounds")
+            yield markdown(part["peers"], [key for key in part["peers"][0] if key not in hidden])
+            for peer, reason in part["skipped"].items():
+                yield f"Skipped: {peer}: {reason}"
     elif name == "peers_quality":
         for scale in (2, 3, 4):
             yield f"**x{scale}**"

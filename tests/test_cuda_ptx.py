@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from find_gpu import has_gpu
 pytest.importorskip("numba_cuda", reason='needs numba-cuda: pip install "minisr[cuda]"')
 
 SCRIPT = Path(__file__).parent / "cuda_assembler.py"
+ARCHITECTURES = (75, 80, 90)
 REGISTERS = 65536  # of a multiprocessor, in every architecture from 7.5 on
 SHARED = 48 * 1024  # what a block has without asking for more, and 1 KB from 8.0 on is the driver's
 
@@ -32,13 +34,15 @@ def run(*arguments):
 @pytest.fixture(scope="module")
 def compiled():
     """Return one dict of facts for each kernel and architecture."""
-    return [json.loads(line) for line in run(SCRIPT)]
+    with ThreadPoolExecutor() as pool:  # a process each
+        outputs = pool.map(lambda arch: run(SCRIPT, "--arch", str(arch)), ARCHITECTURES)
+        return [json.loads(line) for lines in outputs for line in lines]
 
 
 def test_every_kernel_was_compiled_for_every_architecture(compiled):
     pairs = {(facts["kernel"], facts["arch"]) for facts in compiled}
     assert len(pairs) == len(compiled) > 0
-    assert len(pairs) == 3 * len({kernel for kernel, _ in pairs})
+    assert len(pairs) == len(ARCHITECTURES) * len({kernel for kernel, _ in pairs})
 
 
 def test_no_kernel_spills(compiled):
@@ -97,5 +101,4 @@ except errors.MinisrError as error:
 @pytest.mark.skipif(has_gpu(), reason="there is a GPU here")
 def test_the_backend_without_a_gpu_says_so_in_one_line():
     (line,) = run("-c", MISSING)
-    assert "GPU" in line
-    assert "driver" in line
+    assert "NVIDIA driver" in line
