@@ -12,7 +12,13 @@ from minisr.atomic import atomic_path
 from minisr.errors import PictureError
 from minisr.images import memory
 from minisr.images.animation import encode_animation, frames_of, read_animation
-from minisr.images.bands import enlarged_bands, row_reader, row_writer, takes_rows
+from minisr.images.bands import (
+    enlarged_bands,
+    picture_reader,
+    row_reader,
+    row_writer,
+    takes_rows,
+)
 from minisr.images.fitting import check_alpha, fitted
 from minisr.images.formats import FORMATS, Format, format_of
 from minisr.images.metadata import fitting, resized, stamped
@@ -22,7 +28,7 @@ from minisr.images.sources import explained, name_of, naming, opened
 from minisr.images.writing import check_quality, check_sides, encode_picture, write_bytes
 
 LARGEST_WHOLE = 64_000_000  # pixels; what has more goes through in bands, where it can
-_BAND = 1 << 21  # pixels at a time
+_BAND = 1 << 19  # pixels at a time
 _SMALL = 1 << 24  # bytes of pixels; nobody need ask whether there is memory for these
 _TRIAL = 16  # pixels a side, to learn what `enlarge` does
 
@@ -85,9 +91,10 @@ def upscale_file(
         Read also what is larger than 179 megapixels.
     halo : int, optional
         How many rows of the source, above and below a row, its enlargement depends on. With it, a
-        TIFF or PNM of more than 64 megapixels that becomes one is enlarged band by band, in little
-        memory; the result is the same, bit for bit, if ``enlarge`` makes the same of the same rows
-        wherever in a picture they are. None: always as a whole.
+        TIFF, PNM or PNG of more than 64 megapixels is made band by band, and never whole in memory;
+        nor is its source if that is a TIFF or PNM. The result is the same, bit for bit, if
+        ``enlarge`` makes the same of the same rows wherever in a picture they are. None: always as
+        a whole.
 
     Returns
     -------
@@ -112,18 +119,20 @@ def upscale_file(
         work = _Work(enlarge, form, quality, stamp or {})
         with explained(source):
             found = probe(file, kind, allow_large=allow_large)
-            reader = None
-            if halo is not None and found.width * found.height > LARGEST_WHOLE:
-                reader = row_reader(file, kind)
         with naming(name_of(source)):
             sizes = found.results(enlarge.size_of) if hasattr(enlarge, "size_of") else []
         with naming(goal):  # before the work, not after it
             check_sides(*min(sizes, key=max, default=(0, 0))[::-1], form)
-        scale = _scale(found, enlarge, sizes) if reader or found.nbytes >= _SMALL else None
-        if reader and takes_rows(form, reader.shape) and scale == int(scale):
-            return _through_bands(reader, work, target, int(scale), halo)
+        is_large = max(found.width * found.height, *map(math.prod, sizes), 0) > LARGEST_WHOLE
+        scale = _scale(found, enlarge, sizes) if is_large or found.nbytes >= _SMALL else None
+        in_bands = is_large and halo is not None and scale == int(scale)
         with explained(source):
-            _check_memory(found, scale)
+            reader = row_reader(file, kind) if in_bands else None
+        if reader and takes_rows(form, reader.shape):
+            return _through_bands(reader, work, target, int(scale), halo)
+        in_bands = in_bands and takes_rows(form, (found.height, found.width, found.channels))
+        with explained(source):
+            _check_memory(found, 0 if in_bands else scale)
             animation = read_animation(file, kind, allow_large=allow_large)
             if animation:
                 many = len(animation.durations)
@@ -131,6 +140,8 @@ def upscale_file(
                     scale = _scale(found, enlarge, sizes)
                 _check_memory(found, scale, many)
             picture = animation.first if animation else read_picture(file, allow_large=allow_large)
+        if in_bands and not animation and takes_rows(form, picture.pixels.shape):
+            return _through_bands(picture_reader(picture), work, target, int(scale), halo)
         with naming(goal):
             if animation:
                 content, done = work.animation(animation, frames_of(file, kind, animation))

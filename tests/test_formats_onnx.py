@@ -172,15 +172,18 @@ def test_dnn_superres_makes_the_same_of_our_onnx_as_of_its_own_file(scale, share
 
 
 def test_luma_of_studio_range_is_converted_for_opencv(tmp_path):
+    """Nearly black and nearly white squares: in between, a network hardly minds the range."""
     cv2 = opencv()
     y, x = np.mgrid[:20, :26]
-    picture = np.uint8(128 + 90 * np.sin(x / 5)[..., None] * np.cos(y[..., None] / [4, 6, 9]))
+    grey = np.uint8(128 + 120 * np.sign(np.sin(x / 2) * np.cos(y / 2)))
+    picture = np.dstack([grey] * 3)
     model = minisr.from_pretrained("espcn", 3)
     write(model, tmp_path / "w.onnx", layout="nhwc")
-    high = dnn_superres(cv2, tmp_path / "w.onnx", picture[..., ::-1].copy(), 3)[..., ::-1]
+    high = dnn_superres(cv2, tmp_path / "w.onnx", picture, 3)
     luma = rgb_to_ycbcr(high / 255)[..., 0]
     expected = rgb_to_ycbcr(minisr.upscale(picture, model=model) / 255)[..., 0]
-    assert np.abs(luma - expected).max() < 2 / 255
+    # 0.13 levels by OpenCV's rounding; 1.8 if luma is not converted.
+    assert np.abs(luma - expected).mean() < 0.5 / 255
 
 
 def test_what_cannot_be_written_is_refused(tmp_path, monkeypatch):

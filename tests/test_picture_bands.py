@@ -15,7 +15,9 @@ from PIL.TiffImagePlugin import IFDRational
 from minisr import ESPCN, imresize, upscale_file
 from minisr.errors import PictureError
 from minisr.images import encode_picture, read_picture
+from minisr.images.animation import encode_animation
 from minisr.images.bands import row_reader
+from minisr.images.formats import format_of
 from minisr.images.sources import sniff
 from minisr.upscale import upscale
 
@@ -189,8 +191,8 @@ def test_too_small_a_halo_shows(small_limit, rng):
 def test_what_cannot_go_in_bands_goes_whole(small_limit, rng):
     pixels = random_pixels(3, np.uint8, rng)
     for source, suffix, scale, halo in (
-        (".png", ".tif", 2, 3),
-        (".tif", ".png", 2, 3),
+        (".png", ".bmp", 2, 3),
+        (".tif", ".bmp", 2, 3),
         (".tif", ".tif", 1.5, 3),
         (".tif", ".tif", 2, None),
     ):
@@ -200,6 +202,52 @@ def test_what_cannot_go_in_bands_goes_whole(small_limit, rng):
         assert heights[-1] == HEIGHT
         assert len(heights) == 2  # the first was a trial
         np.testing.assert_array_equal(read_picture(done.content).pixels, imresize(pixels, scale))
+
+
+@pytest.mark.parametrize(
+    ("source", "suffix", "channels", "dtype"),
+    [
+        (".png", ".png", 1, np.uint8),
+        (".png", ".png", 2, np.uint16),
+        (".png", ".png", 3, np.uint8),
+        (".png", ".png", 4, np.uint8),
+        (".png", ".png", 4, np.uint16),
+        (".tif", ".png", 3, np.uint16),
+        (".png", ".tif", 3, np.uint8),
+        (".bmp", ".png", 3, np.uint8),
+        (".ppm", ".png", 3, np.uint8),
+    ],
+)
+def test_a_png_is_made_in_bands(source, suffix, channels, dtype, small_limit, rng):
+    """Also of what must be read whole; it is packed otherwise, and holds the same."""
+    pixels = random_pixels(channels, dtype, rng)
+    pixels[: HEIGHT // 2] = pixels[0, 0]  # rows that each filter suits
+    metadata = {"dpi": (300.0, 300.0)}
+    if source != ".bmp" and channels > 2:
+        metadata["icc_profile"] = wide_profile()
+    content, _ = encode_picture(pixels, source, metadata)
+    whole, banded = both_ways(
+        *(content, lambda part: imresize(part, 2), suffix, 3), stamp={"Software": "minisr"}
+    )
+    one, other = map(read_picture, (whole, banded))
+    assert one.pixels.dtype == other.pixels.dtype
+    np.testing.assert_array_equal(one.pixels, other.pixels)
+    assert (one.metadata, one.notes) == (other.metadata, other.notes)
+    if suffix == ".png":
+        with Image.open(io.BytesIO(banded)) as image:  # another reader's eyes
+            image.load()
+            assert image.size == (2 * WIDTH, 2 * HEIGHT)
+
+
+def test_an_animation_never_goes_in_bands(small_limit, rng):
+    frames = rng.integers(0, 256, (3, HEIGHT, WIDTH, 3), dtype=np.uint8)
+    content, _ = encode_animation(
+        iter(frames), [100, 200, 300], 0, format_of(".png"), {}, quality=None
+    )
+    done = upscale_file.upscale_file(
+        content, None, lambda part: imresize(part, 2), suffix=".png", halo=3
+    )
+    assert done.frames == 3
 
 
 def test_rows_are_those_of_the_picture():

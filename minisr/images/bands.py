@@ -1,6 +1,7 @@
 """Pictures larger than memory: rows out of a file, and rows into one, a band at a time.
 
-TIFF and PNM alone: their samples lie in rows, or in tiles, that can be found without the others.
+Out of TIFF and PNM alone: their samples lie in rows, or in tiles, that can be found without the
+others. Into these and PNG.
 """
 
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minisr.images import pnm
+from minisr.images.png.rows import PngWriter
 from minisr.images.reading import finished
 from minisr.images.sources import explained
 from minisr.images.tiff import rows as tiff_rows
@@ -94,6 +96,18 @@ def row_reader(file, form):
     )
 
 
+def picture_reader(picture):
+    """Return a `RowReader` of a `Picture` that is in memory already."""
+
+    def read(pixels, _, start, stop):
+        return pixels[start:stop]
+
+    pixels = picture.pixels
+    return RowReader(
+        *(pixels, pixels.shape, pixels.dtype, read, None, picture.metadata, picture.notes)
+    )
+
+
 class _PnmWriter:
     """Write the rows of a PGM or PPM in order."""
 
@@ -110,7 +124,7 @@ class _PnmWriter:
         pass
 
 
-_WRITERS = {"TIFF": TiffWriter, "PNM": _PnmWriter}
+_WRITERS = {"TIFF": TiffWriter, "PNM": _PnmWriter, "PNG": PngWriter}
 
 
 def takes_rows(form, shape):

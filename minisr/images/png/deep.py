@@ -13,9 +13,10 @@ import zlib
 import numpy as np
 
 from minisr.images.png.chunks import SIGNATURE, chunk
+from minisr.images.png.filtering import filtered
 
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type
-_COLOUR_TYPE = {channels: kind for kind, channels in CHANNELS.items()}
+COLOUR_TYPE = {channels: kind for kind, channels in CHANNELS.items()}
 # Adam7: first column and row, and steps between columns and rows, of each pass.
 _PASSES = (
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
@@ -117,7 +118,7 @@ def encode(pixels):
     """
     height, width = pixels.shape[:2]
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-    header = struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPE[channels], 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 16, COLOUR_TYPE[channels], 0, 0, 0)
     starts = range(0, height, _ROWS)
     strategy = _strategy(pixels, starts)
     packer = zlib.compressobj(*strategy)
@@ -153,26 +154,4 @@ def _filtered_band(pixels, start):
     rows = pixels[max(start - 1, 0) : start + _ROWS].astype(">u2").reshape(-1, pixels[0].size)
     lines = rows.view(np.uint8)
     above, lines = (lines[0], lines[1:]) if start else (np.zeros_like(lines[0]), lines)
-    return _filtered(lines, above, 2 * pixels[0, 0].size)
-
-
-def _filtered(lines, above, pixel):
-    """Filter lines of bytes, each by the filter that leaves the smallest numbers.
-
-    The usual rule of thumb: PNG (third edition), section 12.7.
-    """
-    up = np.vstack([above[None], lines[:-1]]).astype(np.int16)
-    here = lines.astype(np.int16)
-    left, corner = np.zeros_like(here), np.zeros_like(here)
-    left[:, pixel:] = here[:, :-pixel]
-    corner[:, pixel:] = up[:, :-pixel]
-    guess = left + up - corner
-    to_left, to_up, to_corner = abs(guess - left), abs(guess - up), abs(guess - corner)
-    nearest = np.where(to_up <= to_corner, up, corner)
-    paeth = np.where((to_left <= to_up) & (to_left <= to_corner), left, nearest)
-    predictions = (np.zeros_like(here), left, up, (left + up) >> 1, paeth)
-    candidates = np.stack([(here - prediction).astype(np.uint8) for prediction in predictions])
-    sizes = np.minimum(candidates, -candidates)  # of signed bytes, without a sign
-    best = sizes.sum(axis=2, dtype=np.int64).argmin(axis=0)
-    chosen = candidates[best, np.arange(len(lines))]
-    return np.hstack([best.astype(np.uint8)[:, None], chosen]).tobytes()
+    return filtered(lines, above, 2 * pixels[0, 0].size)

@@ -1,0 +1,64 @@
+"""A PNG written row by row: what has been packed is in the file, and nowhere else."""
+
+import struct
+import zlib
+
+import numpy as np
+
+from minisr.images.png.chunks import SIGNATURE, chunk
+from minisr.images.png.deep import COLOUR_TYPE
+from minisr.images.png.filtering import filtered
+from minisr.images.png.metadata import chunks_for
+
+# zlib's level, method, bits of window, memory and strategy. Nobody can be asked here which of two
+# suits a picture that is not there yet: these are fast, and good for photographs and text.
+_PACKING = (4, zlib.DEFLATED, 15, 8, zlib.Z_FILTERED)
+_AT_ONCE = 1 << 19  # bytes that are filtered, which takes some thirty times as many
+
+
+class PngWriter:
+    """Write the rows of a PNG in order.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for writing, at its beginning.
+    shape : tuple of int
+        (H, W) or (H, W, C), C from 2 to 4.
+    dtype : numpy.dtype
+        uint8 or uint16.
+    metadata : dict
+        As in `minisr.images.Picture`.
+    """
+
+    notes = ()
+
+    def __init__(self, file, shape, dtype, metadata):
+        height, width, channels = (*shape, 1)[:3]
+        self._file, self._dtype = file, dtype.newbyteorder(">")
+        self._pixel = channels * dtype.itemsize
+        self._above = np.zeros(width * self._pixel, np.uint8)
+        self._packer = zlib.compressobj(*_PACKING)
+        depth = 8 * dtype.itemsize
+        header = struct.pack(">IIBBBBB", width, height, depth, COLOUR_TYPE[channels], 0, 0, 0)
+        file.write(SIGNATURE + chunk(b"IHDR", header))
+        for kind, data in chunks_for(metadata):
+            file.write(chunk(kind, data))
+
+    def write(self, rows):
+        """Write some rows: ndarray, shape (rows, W) or (rows, W, C)."""
+        at_once = max(1, _AT_ONCE // self._above.size)
+        for start in range(0, len(rows), at_once):
+            part = np.ascontiguousarray(rows[start : start + at_once], self._dtype)
+            lines = part.reshape(len(part), -1).view(np.uint8)
+            self._put(self._packer.compress(filtered(lines, self._above, self._pixel)))
+            self._above = lines[-1]
+
+    def finish(self):
+        """Write what is left, and the end."""
+        self._put(self._packer.flush())
+        self._file.write(chunk(b"IEND", b""))
+
+    def _put(self, data):
+        if data:
+            self._file.write(chunk(b"IDAT", data))
