@@ -17,6 +17,7 @@ import numpy as np
 from numba import config, cuda, types
 from numba.np.numpy_support import from_dtype
 
+from minisr.kernels.cuda.capture_gate import default_stream
 from minisr.kernels.cuda_process import working
 
 MOST_MANAGED = 1 << 24  # bytes of an array
@@ -74,7 +75,7 @@ def device_array(shape, dtype=np.float32):
 
 def to_device(array):
     """Return a copy on the GPU alone."""
-    with working(array.nbytes):
+    with working(array.nbytes), default_stream():
         return cuda.to_device(array)
 
 
@@ -113,4 +114,5 @@ def bring_back(argument, given):
     if not isinstance(argument, np.ndarray) or isinstance(given, _OnDevice):
         return
     if argument.flags.writeable and argument.size:
-        argument[...] = given.copy_to_host()
+        with default_stream():
+            argument[...] = given.copy_to_host()
