@@ -5,7 +5,8 @@ import threading
 import pytest
 
 pytest.importorskip("numba_cuda", reason='needs numba-cuda: pip install "minisr[cuda]"')
-driver = pytest.importorskip("cuda.bindings.driver")
+
+from cuda.bindings import driver
 
 from minisr.errors import DeviceError
 from minisr.kernels.cuda import graphs
@@ -61,7 +62,7 @@ def test_what_cannot_be_noted_down_is_launched(calls):
 
     replay = graphs.Replay(launches)
     replay(STREAM)
-    with pytest.warns(RuntimeWarning, match="no CUDA graph.*not in a capture"):
+    with pytest.warns(RuntimeWarning, match=r"no CUDA graph.*not in a capture"):
         replay(STREAM)
     replay(STREAM)
     assert len(launched) == 4  # one of them in vain
@@ -83,7 +84,7 @@ def test_a_failed_replay_is_an_error_of_the_device(calls, monkeypatch):
     replay(STREAM)
     failed = driver.CUresult.CUDA_ERROR_ILLEGAL_ADDRESS
     monkeypatch.setattr(driver, "cuGraphLaunch", lambda *arguments: (failed,))
-    with pytest.raises(DeviceError, match="GPU 0, CUDA graph: .*ILLEGAL_ADDRESS"):
+    with pytest.raises(DeviceError, match=r"GPU 0, CUDA graph: .*ILLEGAL_ADDRESS"):
         replay(STREAM)
 
 

@@ -15,7 +15,7 @@ _capturing = []  # the thread that captures, or waits to
 
 @contextlib.contextmanager
 def default_stream():
-    """Use the default stream in a ``with`` block; several threads may, and a block may be nested."""
+    """Use the default stream in a ``with`` block; several threads may, and blocks may nest."""
     me = threading.get_ident()
     with _changed:
         # Who is inside already must not wait for one that waits for it.

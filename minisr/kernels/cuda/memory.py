@@ -53,11 +53,17 @@ def empty(shape, dtype):
     """See ``minisr.kernels``."""
     shape = tuple(shape) if np.iterable(shape) else (shape,)
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    if SIMULATED or not 0 < size <= MOST_MANAGED:
+    return managed(shape, dtype) if size <= MOST_MANAGED else np.empty(shape, dtype)
+
+
+def managed(shape, dtype):
+    """Return a new array in managed memory, however large."""
+    count = math.prod(shape)
+    if SIMULATED or not count:
         return np.empty(shape, dtype)
-    with working(size):
-        managed = cuda.managed_array(math.prod(shape), dtype)
-    return np.ndarray(shape, dtype, buffer=managed.gpu_data)
+    with working(count * np.dtype(dtype).itemsize):
+        buffer = cuda.managed_array(count, dtype).gpu_data
+    return np.ndarray(shape, dtype, buffer=buffer)
 
 
 def zeros(shape, dtype):
