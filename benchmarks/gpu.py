@@ -10,6 +10,8 @@ on pictures of a few pixels, to see that it works: its times then mean nothing, 
 results is written. (The file is not called cuda.py: that is the name of NVIDIA's own package.)
 """
 
+import sys
+
 import cuda_inference
 import cuda_training
 from cuda_inference import LARGE, Frames, network, picture
@@ -59,14 +61,33 @@ def pictures(arguments, ceiling):
                 low = picture((batch, 1, height // scale, width // scale))
                 title = f"x{scale} to {size}, batches of {batch}"
                 print(f"\n{title}")
-                peers, skipped = {}, {}
-                if not arguments.toy:
-                    peers, skipped = _rivals(model, low, not arguments.no_compile)
-                rows = cuda_inference.compare(
-                    model, low, peers, skipped, arguments.seconds, ceiling["flops"]
+
+                def make_peers(model=model, low=low):
+                    return _rivals(model, low, not arguments.no_compile)
+
+                if arguments.toy:
+                    make_peers = _nobody
+                else:
+                    _give_back()
+                rows, skipped = cuda_inference.compare(
+                    model, low, make_peers, arguments.seconds, ceiling["flops"]
                 )
                 print_table(rows, cuda_inference.COLUMNS)
                 yield {"title": title, "peers": rows, "skipped": skipped}
+
+
+def _nobody():
+    return {}, {}
+
+
+def _give_back():
+    """Let PyTorch give back the memory that it keeps: others ask the driver for theirs."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    torch.cuda.empty_cache()
 
 
 def _rivals(model, low, compiled):
@@ -150,11 +171,18 @@ def main():
     describe(about)
     ceiling = hardware(arguments.toy)
     report = {"environment": about, "hardware": ceiling, "network": arguments.network}
-    report["pictures"] = list(pictures(arguments, ceiling))
-    report["frames"] = list(frames(arguments))
-    report["steps"] = list(steps(arguments, ceiling))
-    if arguments.json and not arguments.toy:
-        write_json(arguments.json, report)
+    parts = {
+        "pictures": pictures(arguments, ceiling),
+        "frames": frames(arguments),
+        "steps": steps(arguments, ceiling),
+    }
+    for part, tables in parts.items():
+        report[part] = []
+        for table in tables:
+            report[part].append(table)
+            sys.stdout.flush()
+            if arguments.json and not arguments.toy:  # what there is, should time run out
+                write_json(arguments.json, report)
     if arguments.plot and not arguments.toy:
         tables = [report["pictures"][0], report["steps"][0]]
         groups = {

@@ -1,5 +1,6 @@
 """Stacks on the GPU, or in Numba's simulator of one, against the definition and the CPU's."""
 
+import importlib
 import itertools
 import threading
 
@@ -24,6 +25,8 @@ from minisr.layers.base import Parameter
 from minisr.models import ESPCN, ThinSR
 from minisr.threads import Threads
 from minisr.video.planes import to_codes
+
+stack_module = importlib.import_module("minisr.kernels.cuda.stack")  # not its function
 
 APPLY = {None: lambda x, out: np.copyto(out, x), "tanh": reference.tanh_forward,
          "relu": reference.relu_forward, "sigmoid": reference.sigmoid_forward}  # fmt: skip
@@ -314,3 +317,22 @@ def test_a_stack_that_only_runs_forwards_leaves_learning_to_the_layers(rng):
     assert losses[0] == losses[1]
     for ours, theirs in zip(model.parameters, twin.parameters, strict=True):
         assert_array_equal(ours.grad, theirs.grad)
+
+
+def test_no_band_has_more_rows_than_a_grid_takes(monkeypatch, rng):
+    # A tall picture may be small enough for memory, and have more rows than a grid has blocks.
+    model = ESPCN(2, channels=(4, 3), rng=rng)
+    x = rng.random((1, 1, 23, 3), np.float32)
+    whole = run(model, x)
+    heights = []
+    picture = stack_module.Stack._picture
+
+    def noted(self, x):
+        heights.append(x.shape[2])
+        return picture(self, x)
+
+    monkeypatch.setattr(stack_module.Stack, "_picture", noted)
+    monkeypatch.setattr(stack_module, "MOST_ROWS", 9)
+    assert_array_equal(run(model, x), whole)
+    assert len(heights) == 3
+    assert max(heights) <= 9 + 2 * stack_of(model).halo

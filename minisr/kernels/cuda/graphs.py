@@ -5,7 +5,13 @@ given between the beginning and the end of a capture is not done but noted down;
 launches all of it in one call.
 """
 
+import warnings
+
+from minisr.errors import DeviceError
+from minisr.kernels.cuda.capture_gate import capture
 from minisr.kernels.cuda.memory import SIMULATED
+from minisr.kernels.cuda_driver import meaning
+from minisr.kernels.cuda_process import chosen
 
 
 class Graph:
@@ -25,13 +31,18 @@ class Graph:
         handle = driver.CUstream(int(stream))
         mode = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED
         self._driver = driver
-        self._checked(driver.cuStreamBeginCapture(handle, mode))
-        try:
-            launches(stream)
-        finally:
+        with capture():
+            self._checked(driver.cuStreamBeginCapture(handle, mode))
+            try:
+                launches(stream)
+            except BaseException:
+                driver.cuStreamEndCapture(handle)  # the stream is to be used again
+                raise
             graph = self._checked(driver.cuStreamEndCapture(handle))
-        self._graph = self._checked(driver.cuGraphInstantiate(graph, 0))
-        self._checked(driver.cuGraphDestroy(graph))
+        try:
+            self._graph = self._checked(driver.cuGraphInstantiate(graph, 0))
+        finally:
+            driver.cuGraphDestroy(graph)
 
     def __call__(self, stream):
         """Do it all, in order, after what is in the stream."""
@@ -42,7 +53,7 @@ class Graph:
         error, *values = answer
         if error != self._driver.CUresult.CUDA_SUCCESS:
             _, name = self._driver.cuGetErrorName(error)
-            raise RuntimeError(f"CUDA graph: {name.decode()}")
+            raise DeviceError(f"GPU {chosen()}, CUDA graph: {meaning(name.decode())}")
         return values[0] if values else None
 
     def __del__(self):
@@ -53,6 +64,8 @@ class Graph:
 class Replay:
     """Launches that are noted down when they are asked for the second time.
 
+    What cannot be noted down is launched each time: that is slower, but as right.
+
     Parameters
     ----------
     launches : callable
@@ -60,11 +73,20 @@ class Replay:
     """
 
     def __init__(self, launches):
-        self._launches, self._graph, self._warm = launches, None, False
+        self._launches, self._graph = launches, None
+        self._times = 0
 
     def __call__(self, stream):
         """Launch it all."""
-        if self._graph is None and self._warm and not SIMULATED:
-            self._graph = Graph(self._launches, stream)
+        if self._times == 1 and not SIMULATED:
+            self._graph = self._noted_down(stream)
         (self._graph or self._launches)(stream)
-        self._warm = True
+        self._times += 1
+
+    def _noted_down(self, stream):
+        """Return the graph, or None and a warning if there can be none."""
+        try:
+            return Graph(self._launches, stream)
+        except Exception as error:  # what is wrong with the GPU itself, plain launches tell
+            warnings.warn(f"no CUDA graph, launches are slower: {error}", RuntimeWarning, 2)
+            return None

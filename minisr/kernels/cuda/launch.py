@@ -10,6 +10,7 @@ for a single round; in Numba's simulator, where each thread is one of Python's, 
 the loop does the work.
 """
 
+import contextlib
 import threading
 import warnings
 from functools import cached_property
@@ -17,6 +18,7 @@ from functools import cached_property
 from numba import cuda
 from numba.cuda.core import config
 
+from minisr.kernels.cuda.capture_gate import default_stream
 from minisr.kernels.cuda.memory import SIMULATED, bring_back, on_device
 from minisr.kernels.cuda_process import working
 
@@ -73,7 +75,7 @@ class Kernel:
         stream : optional
             By default the one in which everything is in order.
         """
-        with working():
+        with working(), contextlib.nullcontext() if stream else default_stream():
             given = [on_device(argument) for argument in arguments]
             if SIMULATED:
                 with _one_at_a_time, warnings.catch_warnings():
@@ -101,7 +103,7 @@ def kernel(*arguments, threads=256, at_once=1, double=False):
 
 def finish():
     """Wait for all kernels: what they wrote may be read now."""
-    with working():
+    with working(), default_stream():
         cuda.synchronize()
 
 

@@ -36,7 +36,8 @@ def place_together(parameters):
         if whole is not None:
             flat.append(whole)
             continue
-        whole = memory.empty(sum(array.size for array in arrays), arrays[0].dtype)
+        # A graph cannot copy: however many they are, they lie where kernels reach them.
+        whole = memory.managed((sum(array.size for array in arrays),), arrays[0].dtype)
         start = 0
         for parameter, array in zip(parameters, arrays, strict=True):
             view = whole[start : start + array.size].reshape(array.shape)

@@ -17,6 +17,7 @@ import numpy as np
 from numba import config, cuda, types
 from numba.np.numpy_support import from_dtype
 
+from minisr.kernels.cuda.capture_gate import default_stream
 from minisr.kernels.cuda_process import working
 
 MOST_MANAGED = 1 << 24  # bytes of an array
@@ -52,11 +53,17 @@ def empty(shape, dtype):
     """See ``minisr.kernels``."""
     shape = tuple(shape) if np.iterable(shape) else (shape,)
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    if SIMULATED or not 0 < size <= MOST_MANAGED:
+    return managed(shape, dtype) if size <= MOST_MANAGED else np.empty(shape, dtype)
+
+
+def managed(shape, dtype):
+    """Return a new array in managed memory, however large."""
+    count = math.prod(shape)
+    if SIMULATED or not count:
         return np.empty(shape, dtype)
-    with working(size):
-        managed = cuda.managed_array(math.prod(shape), dtype)
-    return np.ndarray(shape, dtype, buffer=managed.gpu_data)
+    with working(count * np.dtype(dtype).itemsize):
+        buffer = cuda.managed_array(count, dtype).gpu_data
+    return np.ndarray(shape, dtype, buffer=buffer)
 
 
 def zeros(shape, dtype):
@@ -74,7 +81,7 @@ def device_array(shape, dtype=np.float32):
 
 def to_device(array):
     """Return a copy on the GPU alone."""
-    with working(array.nbytes):
+    with working(array.nbytes), default_stream():
         return cuda.to_device(array)
 
 
@@ -113,4 +120,5 @@ def bring_back(argument, given):
     if not isinstance(argument, np.ndarray) or isinstance(given, _OnDevice):
         return
     if argument.flags.writeable and argument.size:
-        argument[...] = given.copy_to_host()
+        with default_stream():
+            argument[...] = given.copy_to_host()

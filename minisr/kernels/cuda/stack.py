@@ -15,6 +15,7 @@ from minisr.kernels.cuda.workspace import Workspace, row_length
 from minisr.kernels.cuda_process import working
 
 MOST_BYTES = 1 << 29  # of device memory for the planes of a batch
+MOST_ROWS = 1 << 15  # of a band: a grid has at most 65535 blocks in its second direction
 MOST_WORKSPACES = 4  # that are kept, of different shapes
 
 
@@ -59,6 +60,7 @@ class Stack:
         each = Workspace.bytes_of_a_sample(self.stages, R, H, W)
         samples = max(1, min(N, most_bytes // each))
         rows = H if each <= most_bytes else max(1, 2 * self.halo, H * most_bytes // each)
+        rows = min(rows, MOST_ROWS)
         for n in range(0, N, samples):
             for y in range(0, H, rows):
                 # A band is a picture of its own. What is wrong at its cuts is in the halo.

@@ -88,6 +88,7 @@ class Batch:
     def learn(self, low, high, loss):
         """Launch everything for a batch: the second time, and from then on, as a CUDA graph."""
         stream = self.learning.stream
+        self._taken_from = []  # copies are under way until the stream is waited for
         low, low_at = self._taken(low, self.low_room)
         high, high_at = self._taken(high, self.high_room)
         key = loss, low_at, high_at
@@ -102,7 +103,9 @@ class Batch:
         if hasattr(array, "__cuda_array_interface__"):
             address = array.__cuda_array_interface__["data"][0]
             return cuda.as_cuda_array(array).reshape(-1), address
-        room.copy_to_device(np.ascontiguousarray(array).reshape(-1), stream=self.learning.stream)
+        array = np.ascontiguousarray(array).reshape(-1)
+        self._taken_from.append(array)
+        room.copy_to_device(array, stream=self.learning.stream)
         return room, None
 
     def _launch(self, loss, low, high, stream):
