@@ -16,9 +16,9 @@ COPIED = 256 * 2**20  # bytes: more than any cache holds
 
 
 @cuda.jit
-def multiply_add(target, rounds):
+def multiply_add(factors, target, rounds):
     """Do CHAINS * rounds multiply-adds a thread; the sum is written, or all of it were dropped."""
-    factor = target[0]
+    factor = factors[0]
     sums = cuda.local.array(CHAINS, float32)
     for chain in range(CHAINS):
         sums[chain] = float32(chain)
@@ -46,12 +46,13 @@ class MultiplyAdds:
         self.blocks = 8 * cuda.get_current_device().MULTIPROCESSOR_COUNT
         self.operations = 2 * CHAINS * rounds * THREADS * self.blocks
         # At 0.5 a chain converges to 1: no overflow, no denormal numbers.
-        self.target = cuda.to_device(np.full(2**20, 0.5, np.float32))
+        self.factors = cuda.to_device(np.full(1, 0.5, np.float32))
+        self.target = cuda.device_array(2**20, np.float32)
         self.clock = NumbaClock(self)
 
     def __call__(self):
         """Multiply and add."""
-        multiply_add[self.blocks, THREADS](self.target, self.rounds)
+        multiply_add[self.blocks, THREADS](self.factors, self.target, self.rounds)
 
 
 class Copy:
