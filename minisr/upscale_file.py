@@ -91,8 +91,8 @@ def upscale_file(
         Read also what is larger than 179 megapixels.
     halo : int, optional
         How many rows of the source, above and below a row, its enlargement depends on. With it, a
-        TIFF, PNM or PNG of more than 64 megapixels is made band by band, and never whole in memory;
-        nor is its source if that is a TIFF or PNM. The result is the same, bit for bit, if
+        TIFF, PNM, PNG or JPEG of more than 64 megapixels is made band by band, and never whole in
+        memory; nor is its source if that is a TIFF or PNM. The pixels are the same, bit for bit, if
         ``enlarge`` makes the same of the same rows wherever in a picture they are. None: always as
         a whole.
 
@@ -141,7 +141,8 @@ def upscale_file(
                 _check_memory(found, scale, many)
             picture = animation.first if animation else read_picture(file, allow_large=allow_large)
         if in_bands and not animation and takes_rows(form, picture.pixels.shape):
-            return _through_bands(picture_reader(picture), work, target, int(scale), halo)
+            reader = picture_reader(picture)
+            return _through_bands(reader, work, target, int(scale), halo, picture)
         with naming(goal):
             if animation:
                 content, done = work.animation(animation, frames_of(file, kind, animation))
@@ -167,9 +168,7 @@ class _Work:
         check_alpha(picture.pixels, self.form)  # before the work, not after it
         large = self.enlarge(picture.pixels)
         fit, notes = fitted(large, self.form)
-        quality, subsampling = self.quality, None
-        if picture.format == self.form.name:
-            quality, subsampling = quality or picture.quality, picture.subsampling
+        quality, subsampling = self.packing(picture)
         content, lost = encode_picture(
             *(fit, self.form.suffixes[0], self.metadata(picture.metadata, large)),
             quality=quality,
@@ -198,14 +197,21 @@ class _Work:
         notes = (*first.notes, *lost)
         return content, (_size(first.pixels), _size(start), number, notes)
 
-    def bands(self, reader, file, scale, halo):
+    def packing(self, picture):
+        """Return the quality and the subsampling of a picture's result."""
+        if picture is not None and picture.format == self.form.name:
+            return self.quality or picture.quality, picture.subsampling
+        return self.quality, None
+
+    def bands(self, reader, file, scale, halo, picture):
         """Write a picture of many rows to an open file; return the other fields of `Upscaled`."""
         height, width = reader.shape[:2]
         shape = height * scale, width * scale, *reader.shape[2:]
         pixel, notes = fitted(np.zeros((1, 1, *reader.shape[2:]), reader.dtype), self.form)
         metadata = stamped(resized(reader.metadata, shape[1::-1]), self.stamp, self.form)
         metadata, lost = fitting(metadata, self.form, pixel)
-        writer = row_writer(file, self.form, shape, pixel.dtype, metadata)
+        packing = self.packing(picture)
+        writer = row_writer(file, self.form, shape, pixel.dtype, metadata, *packing)
         rows = max(_BAND // width, halo, 1)
         for band in enlarged_bands(reader, self.enlarge, scale, halo, rows):
             writer.write(fitted(band, self.form)[0])
@@ -251,15 +257,15 @@ def _check_memory(found, scale, frames=1):
         memory.check(size, found.channels, found.itemsize, scale, memory.available(), frames)
 
 
-def _through_bands(reader, work, target, scale, halo):
-    """Enlarge band by band, into a file or into bytes."""
+def _through_bands(reader, work, target, scale, halo, picture=None):
+    """Enlarge band by band, into a file or into bytes; ``picture`` is given if it is in memory."""
     if target is None:
         file = io.BytesIO()
-        done = work.bands(reader, file, scale, halo)
+        done = work.bands(reader, file, scale, halo, picture)
         return Upscaled(file.getvalue(), *done)
     try:
         with atomic_path(target) as temporary, open(temporary, "wb") as file:
-            done = work.bands(reader, file, scale, halo)
+            done = work.bands(reader, file, scale, halo, picture)
     except OSError as error:
         raise PictureError(f"{target}: cannot be written: {error.strerror or error}") from None
     return Upscaled(None, *done)

@@ -239,6 +239,31 @@ def test_a_png_is_made_in_bands(source, suffix, channels, dtype, small_limit, rn
             assert image.size == (2 * WIDTH, 2 * HEIGHT)
 
 
+@pytest.mark.parametrize("source", [".png", ".ppm", ".jpg"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+def test_a_jpeg_is_made_in_strips(source, channels, subsampling, small_limit, monkeypatch, rng):
+    """Restarts or not: the same pixels, and the same metadata."""
+    monkeypatch.setattr("minisr.images.jpeg.rows._AT_ONCE", 1)  # strips of 16 rows
+    pixels = random_pixels(channels, np.uint8, rng)
+    if channels == 1 and source == ".ppm":
+        source = ".pgm"
+    metadata = {"dpi": (300.0, 300.0)}
+    if channels == 3 and source != ".ppm":
+        metadata["icc_profile"] = wide_profile()
+    options = {"quality": 71, "subsampling": subsampling} if source == ".jpg" else {}
+    content, _ = encode_picture(pixels, source, metadata, **options)
+    whole, banded = both_ways(content, lambda part: imresize(part, 2), ".jpg", 3)
+    assert banded.count(b"\xff\xd0") >= 1  # a restart
+    one, other = map(read_picture, (whole, banded))
+    np.testing.assert_array_equal(one.pixels, other.pixels)
+    assert (one.metadata, one.notes) == (other.metadata, other.notes)
+    assert (one.quality, one.subsampling) == (other.quality, other.subsampling)
+    with Image.open(io.BytesIO(banded)) as image:
+        image.load()
+        assert image.size == (2 * WIDTH, 2 * HEIGHT)
+
+
 def test_an_animation_never_goes_in_bands(small_limit, rng):
     frames = rng.integers(0, 256, (3, HEIGHT, WIDTH, 3), dtype=np.uint8)
     content, _ = encode_animation(

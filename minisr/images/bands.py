@@ -1,7 +1,7 @@
 """Pictures larger than memory: rows out of a file, and rows into one, a band at a time.
 
 Out of TIFF and PNM alone: their samples lie in rows, or in tiles, that can be found without the
-others. Into these and PNG.
+others. Into these, PNG and JPEG.
 """
 
 from dataclasses import dataclass, field
@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minisr.images import pnm
+from minisr.images.encoders import encode_still
+from minisr.images.jpeg.rows import JpegWriter
 from minisr.images.png.rows import PngWriter
 from minisr.images.reading import finished
 from minisr.images.sources import explained
@@ -129,10 +131,10 @@ _WRITERS = {"TIFF": TiffWriter, "PNM": _PnmWriter, "PNG": PngWriter}
 
 def takes_rows(form, shape):
     """Return whether a format can be written row by row, and hold so many channels."""
-    return form.name in _WRITERS and (form.alpha or len(shape) == 2 or shape[2] == 3)
+    return form.name in (*_WRITERS, "JPEG") and (form.alpha or shape[2:] in ((), (1,), (3,)))
 
 
-def row_writer(file, form, shape, dtype, metadata):
+def row_writer(file, form, shape, dtype, metadata, quality=None, subsampling=None):
     """Return what writes the rows of a picture in order.
 
     It has methods `write` and, at last, `finish`, and ``notes`` of what could not be written.
@@ -148,7 +150,14 @@ def row_writer(file, form, shape, dtype, metadata):
     dtype : numpy.dtype
     metadata : dict
         As in `Picture`; what the format has no place for must be gone.
+    quality, subsampling
+        Of JPEG, as in `minisr.images.writing.encode_picture`.
     """
+    if form.name == "JPEG":
+        return JpegWriter(
+            *(file, shape, metadata),
+            lambda pixels, about: encode_still(form, pixels, about, quality, subsampling),
+        )
     return _WRITERS[form.name](file, shape, np.dtype(dtype), metadata)
 
 
