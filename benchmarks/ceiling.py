@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from minisr.kernels.cpu.vectors import LANES, REGISTERS, Emitter, splat
-from minisr.threads import Threads, available
+from minisr.system.threads import Threads, available
 
 CHAINS = 24 if REGISTERS == 32 else 12
 
@@ -52,7 +52,7 @@ class Ceiling:
 
     Parameters
     ----------
-    threads : minisr.threads.Threads
+    threads : minisr.system.threads.Threads
     rounds : int, optional
         Of CHAINS multiply-adds a thread; the default takes a few milliseconds.
     """

@@ -5,9 +5,9 @@ from cuda_timing import WallClock, row_of, turns
 from measure import OURS
 from peers import multiply_adds
 
-from minisr.data import Pair, Patches
-from minisr.threads import Threads
-from minisr.trainer import TrainConfig, Trainer
+from minisr.datasets.pairs import Pair, Patches
+from minisr.system.threads import Threads
+from minisr.training.trainer import TrainConfig, Trainer
 
 SCALE = 3
 WORKLOADS = [(16, 32), (256, 48)]  # patches, and low-resolution pixels a side

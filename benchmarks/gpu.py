@@ -17,7 +17,8 @@ import cuda_training
 from cuda_inference import LARGE, Frames, network, picture
 from measure import OURS, describe, environment, parser, plot_bars, print_table, write_json
 
-from minisr.kernels import cuda_driver, cuda_process
+from minisr.kernels.cuda import driver as cuda_driver
+from minisr.kernels.cuda import process as cuda_process
 
 SCALES = (3, 2, 4)
 PACKAGES = ["numpy", "numba", "numba-cuda", "torch"]

@@ -14,7 +14,7 @@ from measure import OURS, compare, describe, environment, parser, plot_bars, pri
 from peers import BF16, inference_peers, multiply_adds
 
 from minisr import from_pretrained
-from minisr.threads import Threads
+from minisr.system.threads import Threads
 
 PICTURES = {3: (360, 640), 2: (540, 960), 4: (270, 480)}  # height and width, by scale
 PACKAGES = ["numpy", "numba", "torch", "onnxruntime", "openvino", "opencv-contrib-python-headless"]

@@ -18,7 +18,7 @@ from minisr.kernels.cpu import bands
 from minisr.kernels.cpu.stack import COLUMN, Plan, Weights
 from minisr.kernels.cpu.vectors import HAS_VECTORS
 from minisr.layers import Parameter
-from minisr.threads import Threads
+from minisr.system.threads import Threads
 
 ROWS = 32
 REPEATS = 20

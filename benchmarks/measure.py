@@ -13,8 +13,9 @@ from statistics import median, quantiles
 
 from ceiling import Ceiling
 
-from minisr.machine import instructions, version
-from minisr.threads import available, processor
+from minisr.kernels.cpu.host import instructions
+from minisr.system.machine import version
+from minisr.system.threads import available, processor
 
 # Seconds of a peer's turn: nothing, for the pools of PyTorch and others spin on after their work;
 # untimed calls, for a virtual machine that has slept wakes its cores one by one; timed ones.
@@ -184,7 +185,7 @@ def compare(peers, operations, threads, seconds, rivals=(), least=5):
         One of them is called OURS.
     operations : float
         What a call does: two for a multiply-add, counted as a direct convolution does them.
-    threads : minisr.threads.Threads
+    threads : minisr.system.threads.Threads
         As many as the peers use. A peer whose name ends in "one thread" uses one.
     seconds : float
     rivals : collection of str, optional

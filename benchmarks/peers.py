@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from minisr.formats import onnx
+from minisr.weights.formats import onnx
 
 BF16 = "OpenVINO, bf16 (less exact)"
 

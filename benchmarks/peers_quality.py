@@ -16,14 +16,14 @@ import torch
 from measure import describe, environment, markdown, parser, write_json
 from peers import torch_network
 
-from minisr import models
+from minisr import models, weights
 from minisr.errors import MinisrError, PictureError
-from minisr.evaluation import Score, mean, predict_luma
+from minisr.evaluation.evaluate import Score, mean, predict_luma
+from minisr.evaluation.protocols import PROTOCOLS
 from minisr.images import find_pictures, read_picture, to_8_bits
-from minisr.protocols import PROTOCOLS
-from minisr.scales import Enlarger
-from minisr.threads import Threads
-from minisr.upscale import upscale
+from minisr.system.threads import Threads
+from minisr.upscaling.enlarger import Enlarger
+from minisr.upscaling.picture import upscale
 
 MEASURES = ("matlab", "tf-espcn", "opencv")
 PACKAGES = ["numpy", "torch", "opencv-contrib-python-headless"]
@@ -94,7 +94,7 @@ def methods_at(scale, files, threads):
         reason = " ".join(str(error).split())[:100]
         print(f"OpenCV does not read {path.name}: {type(error).__name__}: {reason}")
     try:
-        methods["OpenCV's ESPCN in minisr"] = Ours(models.load(path), threads)
+        methods["OpenCV's ESPCN in minisr"] = Ours(weights.load(path), threads)
     except MinisrError as error:
         print(f"minisr does not read {path.name}: {error}")
     return methods

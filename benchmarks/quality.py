@@ -11,13 +11,14 @@ from measure import describe, environment, markdown, parser, write_json
 from published import FIGURES, PAPER, SETS
 from tqdm import tqdm
 
-from minisr import checkpoint, models
+from minisr import models
 from minisr.errors import PictureError
-from minisr.evaluation import evaluate_picture, mean
+from minisr.evaluation.evaluate import evaluate_picture, mean
+from minisr.evaluation.protocols import PROTOCOLS
 from minisr.images import find_pictures
-from minisr.models.files import SHIPPED
-from minisr.protocols import PROTOCOLS
-from minisr.threads import Threads
+from minisr.models.bundled import FOLDER as BUNDLED
+from minisr.system import tensor_files
+from minisr.system.threads import Threads
 
 # Our name: the paper's name, and where the pictures may lie, {scale} being that. BSD100, as all the
 # field calls it, is BSDS300's test folder, and the same 100 pictures are BSDS500's val folder.
@@ -43,7 +44,7 @@ def folders_at(scale, data):
 
 def trained_on(name, scale):
     """Return what a shipped network says that it has learnt from."""
-    _, metadata = checkpoint.load(SHIPPED / f"{name}_x{scale}.safetensors")
+    _, metadata = tensor_files.load(BUNDLED / f"{name}_x{scale}.safetensors")
     return metadata["training"]["pictures"]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from measure import describe, environment, interleave, parser, print_table, write_json
 
 from minisr import ESPCN
-from minisr.threads import Threads
+from minisr.system.threads import Threads
 
 SCALE = 3
 SIZES = [  # height and width

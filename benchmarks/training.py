@@ -12,9 +12,9 @@ import torch
 from measure import OURS, compare, describe, environment, parser, plot_bars, print_table, write_json
 from peers import multiply_adds, torch_network
 
-from minisr.data import Pair, Patches
-from minisr.threads import Threads
-from minisr.trainer import TrainConfig, Trainer
+from minisr.datasets.pairs import Pair, Patches
+from minisr.system.threads import Threads
+from minisr.training.trainer import TrainConfig, Trainer
 
 SCALE = 3
 WORKLOADS = [(16, 32), (16, 17), (64, 48)]  # patches, and low-resolution pixels a side

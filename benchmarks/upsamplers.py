@@ -29,9 +29,10 @@ import numpy as np
 from measure import describe, environment, interleave, parser, plot_bars, print_table, write_json
 
 from minisr import kernels, optim
-from minisr.checkerboard import checkerboard
-from minisr.data import Patches, make_pair
+from minisr.datasets.pairs import Patches, make_pair
 from minisr.demo import HOLD_OUT, LEARN, pictures_folder
+from minisr.evaluation.checkerboard import checkerboard
+from minisr.evaluation.protocols import PROTOCOLS
 from minisr.images import read_picture
 from minisr.layers import (
     Bicubic,
@@ -47,8 +48,7 @@ from minisr.layers import (
 )
 from minisr.models import initialization
 from minisr.models.equivalence import transposed_from_sub_pixel
-from minisr.protocols import PROTOCOLS
-from minisr.threads import Threads
+from minisr.system.threads import Threads
 
 SCALE = 3
 BATCH, PATCH = 8, 32  # patches, and low-resolution pixels a side

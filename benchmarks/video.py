@@ -15,13 +15,13 @@ from statistics import median
 import numpy as np
 from measure import describe, environment, interleave, parser, plot_bars, print_table, write_json
 
-from minisr.scales import Enlarger
-from minisr.threads import Threads
-from minisr.video import upscale_video
-from minisr.video.picture import FrameEnlarger
-from minisr.video.pipeline import ahead, in_order
-from minisr.video.plan import make_plan
-from minisr.video.source import Source
+from minisr.system.threads import Threads
+from minisr.upscaling.enlarger import Enlarger
+from minisr.upscaling.video import upscale_video
+from minisr.upscaling.video.picture import FrameEnlarger
+from minisr.upscaling.video.pipeline import ahead, in_order
+from minisr.upscaling.video.plan import make_plan
+from minisr.upscaling.video.source import Source
 
 HEIGHT, WIDTH, SCALE = 360, 640, 3
 CRF = 18

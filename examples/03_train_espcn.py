@@ -7,9 +7,9 @@ train --help`; what it does beyond this is in minisr/trainer.py and minisr/runs.
 import numpy as np
 
 from minisr import ESPCN, optim
-from minisr.data import Patches, make_pair
+from minisr.datasets.pairs import Patches, make_pair
+from minisr.evaluation.protocols import PROTOCOLS
 from minisr.models import initialization
-from minisr.protocols import PROTOCOLS
 
 SCALE, STEPS = 2, 800
 

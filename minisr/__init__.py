@@ -1,25 +1,44 @@
-"""ESPCN super-resolution written by hand: kernels, gradients, optimizer and trainer."""
+"""ESPCN super-resolution written by hand: kernels, gradients, optimizer and trainer.
 
-from minisr.convert import convert
+What this page offers is imported when it is first used, so that ``import minisr`` costs nothing.
+"""
+
+import importlib
+
 from minisr.errors import MinisrError
-from minisr.images import imresize
-from minisr.metrics import psnr, ssim
-from minisr.models import ESPCN, from_pretrained, load, pretrained_names
-from minisr.upscale import upscale
-from minisr.upscale_video import upscale_video
 from minisr.version import __version__
 
-__all__ = [
-    "ESPCN",
-    "MinisrError",
-    "__version__",
-    "convert",
-    "from_pretrained",
-    "imresize",
-    "load",
-    "pretrained_names",
-    "psnr",
-    "ssim",
-    "upscale",
-    "upscale_video",
-]
+# Where each public name is defined.
+_HOMES = {
+    "ESPCN": "minisr.models",
+    "convert": "minisr.weights",
+    "from_pretrained": "minisr.models",
+    "imresize": "minisr.images",
+    "load": "minisr.weights",
+    "pretrained_names": "minisr.models",
+    "psnr": "minisr.evaluation.metrics",
+    "ssim": "minisr.evaluation.metrics",
+    "upscale": "minisr.upscaling.picture",
+    "upscale_video": "minisr.upscaling.video_file",
+}
+
+_ROOMS = (
+    *("datasets", "engine", "evaluation", "images", "kernels", "layers", "models", "optim"),
+    *("system", "training", "upscaling", "weights"),
+)
+
+__all__ = ["MinisrError", "__version__", *_HOMES]
+
+
+def __getattr__(name):
+    if name in _ROOMS:
+        return importlib.import_module(f"minisr.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *_HOMES, *_ROOMS})

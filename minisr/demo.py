@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from minisr import models, runs
-from minisr.comparison import WHITE, error_map, write_comparison
+from minisr import models
 from minisr.errors import MinisrError, SettingsError
-from minisr.evaluation import evaluate_picture
+from minisr.evaluation.comparison import WHITE, error_map, write_comparison
+from minisr.evaluation.evaluate import evaluate_picture
+from minisr.evaluation.protocols import PROTOCOLS
 from minisr.images import imresize, read_picture, write_picture
-from minisr.protocols import PROTOCOLS
-from minisr.upscale import upscale
+from minisr.training import runs
+from minisr.upscaling.picture import upscale
 
 # Photographs that come inside scikit-image's wheel; its diagrams and scans are left out.
 LEARN = (
@@ -54,7 +55,7 @@ def run(folder, seconds=90, threads=None, should_stop=lambda: False):
         Of training.
     threads : int, optional
     should_stop : callable, optional
-        See `minisr.runs.train`.
+        See `minisr.training.runs.train`.
 
     Returns
     -------

@@ -16,18 +16,20 @@ import sys
 from pathlib import Path
 from string import Template
 
-from minisr import checkpoint, models, runs
-from minisr.atomic import atomic_path
+import minisr
 from minisr.datasets import DATASETS
 from minisr.errors import CheckpointError, MinisrError
-from minisr.evaluation import evaluate_picture, mean
+from minisr.evaluation.evaluate import evaluate_picture, mean
+from minisr.evaluation.protocols import PROTOCOLS
 from minisr.images import find_pictures
-from minisr.models.files import SHIPPED
-from minisr.plots import plot_curves
-from minisr.protocols import PROTOCOLS
-from minisr.recipes import read_recipe
-from minisr.threads import Threads
-from minisr.trainer import TrainConfig
+from minisr.models.bundled import FOLDER as BUNDLED
+from minisr.system import tensor_files
+from minisr.system.atomic import atomic_path
+from minisr.system.threads import Threads
+from minisr.training import runs
+from minisr.training.plots import plot_curves
+from minisr.training.recipes import read_recipe
+from minisr.training.trainer import TrainConfig
 
 HERE = Path(__file__).parent
 TESTS = ("Set5", "Set14")
@@ -97,8 +99,8 @@ def make_card(weights, recipes, logs, output, data=None):
         If something is missing or does not fit.
     """
     name = weights.stem
-    model = models.load(weights)
-    about = checkpoint.load(weights)[1]
+    model = minisr.load(weights)
+    about = tensor_files.load(weights)[1]
     training = about["training"]
     if not training.get("recipe"):
         raise CheckpointError(f"{weights} was not made by a recipe")
@@ -280,7 +282,7 @@ def main(argv=None):
     arguments = options.parse_args(argv)
     arguments.output.mkdir(parents=True, exist_ok=True)
     failed = 0
-    for weights in arguments.weights or sorted(SHIPPED.glob("*.safetensors")):
+    for weights in arguments.weights or sorted(BUNDLED.glob("*.safetensors")):
         try:
             make_card(weights, arguments.recipes, arguments.logs, arguments.output, arguments.data)
             print(arguments.output / f"{weights.stem}.md")

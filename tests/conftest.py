@@ -13,7 +13,8 @@ if not has_gpu():
     # Its threads wait for each other by asking again and again, each for as long as it may.
     sys.setswitchinterval(1e-4)
 
-from minisr import ESPCN, models
+import minisr
+from minisr import ESPCN
 from minisr.images import write_picture
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -51,5 +52,5 @@ def folder(tmp_path_factory):
 def weights(tmp_path_factory):
     """Return a file of weights of a small untrained ESPCN x2."""
     path = tmp_path_factory.mktemp("weights") / "w.safetensors"
-    models.save(ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0)), path)
+    minisr.weights.save(ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0)), path)
     return path

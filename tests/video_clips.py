@@ -34,8 +34,8 @@ def picture_frame(number, height=HEIGHT, width=WIDTH, format="yuv420p", full=Fal
     """Return a frame of waves as codes of its range."""
     import av
 
-    from minisr.video.layout import layout_of
-    from minisr.video.picture import plane_arrays
+    from minisr.upscaling.video.layout import layout_of
+    from minisr.upscaling.video.picture import plane_arrays
 
     frame = av.VideoFrame(width, height, format)
     layout = layout_of(frame.format)
@@ -166,8 +166,8 @@ def luma_of(path, format=None):
     """Return the luma of all frames as codes, shape (N, H, W)."""
     import av
 
-    from minisr.video.layout import layout_of
-    from minisr.video.picture import plane_arrays
+    from minisr.upscaling.video.layout import layout_of
+    from minisr.upscaling.video.picture import plane_arrays
 
     with av.open(str(path)) as container:
         frames = [

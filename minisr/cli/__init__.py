@@ -4,8 +4,9 @@ import logging
 import sys
 import warnings
 
-from minisr.cli import convert, data, demo, evaluate, info, train, upscale
+from minisr.cli import convert, data, demo, evaluate, info, train
 from minisr.cli.common import INTERRUPTED, Parser, one_line
+from minisr.cli.upscale import options as upscale
 from minisr.errors import MinisrError
 from minisr.version import __version__
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from minisr import devices, models
+from minisr import models, weights
+from minisr.engine import devices
 from minisr.errors import PictureError, SettingsError
 from minisr.images.sources import ALLOWED_BY
-from minisr.threads import Threads
+from minisr.system.threads import Threads
 
 INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended
 
@@ -81,7 +82,7 @@ def _device(text):
 
 
 def choose_device(name, quiet=False):
-    """Return the `minisr.devices.Device` that ``--device`` asks for; say what "auto" has come to.
+    """Return the `minisr.engine.devices.Device` that ``--device`` asks for; say what "auto" has come to.
 
     Parameters
     ----------
@@ -153,7 +154,7 @@ def load_model(name, scale, backend):
         raise SettingsError(
             f"{name}: no such file of weights; networks that come along: {', '.join(_shipped())}"
         )
-    model = models.load(name, backend)
+    model = weights.load(name, backend)
     if scale not in (None, model.upscale_factor):
         raise SettingsError(f"{name} enlarges x{model.upscale_factor}, not x{scale}")
     return model

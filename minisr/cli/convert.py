@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from minisr.cli.common import add_command
-from minisr.convert import KEY_STYLES, SUFFIXES, convert
 from minisr.errors import short
-from minisr.formats import LAYOUTS, OPTIONS
+from minisr.weights.convert import KEY_STYLES, SUFFIXES, convert
+from minisr.weights.formats import LAYOUTS, OPTIONS
 
 ABOUT = """\
 Read weights of ESPCN from one kind of file and write another.

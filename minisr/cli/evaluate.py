@@ -24,14 +24,14 @@ from minisr.cli.common import (
 )
 from minisr.cli.reports import check_reports, page, table
 from minisr.errors import DeviceMemoryError, PictureError
-from minisr.evaluation import pictures_of, score_methods
-from minisr.figures import Figures, short_names
+from minisr.evaluation.evaluate import pictures_of, score_methods
+from minisr.evaluation.protocols import DIFFERENCES, PROTOCOLS
+from minisr.evaluation.report import make_section
+from minisr.evaluation.tables import Figures, short_names
 from minisr.images import find_pictures, read_picture
 from minisr.images.formats import READ_SUFFIXES
 from minisr.images.profiles import profile_for
-from minisr.protocols import DIFFERENCES, PROTOCOLS
-from minisr.report import make_section
-from minisr.threads import Threads
+from minisr.system.threads import Threads
 
 
 def evaluate_command(arguments):

@@ -4,12 +4,12 @@ import itertools
 import shlex
 from pathlib import Path
 
-from minisr import runs
 from minisr.cli.common import note
 from minisr.errors import CheckpointError
-from minisr.figures import short_names
+from minisr.evaluation.report import Curve, Method, write_report
+from minisr.evaluation.tables import short_names
 from minisr.layers import Conv2d, PixelShuffle
-from minisr.report import Curve, Method, write_report
+from minisr.training import runs
 from minisr.version import __version__
 
 
@@ -20,11 +20,11 @@ def write_page(arguments, figures, methods, sections, notes):
     ----------
     arguments : argparse.Namespace
         Of the command that is running.
-    figures : minisr.figures.Figures
+    figures : minisr.evaluation.tables.Figures
         The page shows those of the first protocol.
     methods : dict of str to Network or None
         None is bicubic.
-    sections : list of minisr.report.Section
+    sections : list of minisr.evaluation.report.Section
         A picture each.
     notes : list of str
         What was skipped, and why.

@@ -1,19 +1,179 @@
-"""``minisr info``."""
+"""``minisr info``: what this machine is, and what of minisr and of what it needs is installed.
+
+Nothing here imports Numba or makes a GPU's context if that can be avoided, and whatever is broken
+is told as such: who asks wants to know just that.
+"""
 
 import json
+import os
+import platform
+from typing import Any, NamedTuple
 
-from minisr import machine
+from minisr import models
 from minisr.cli.common import add_command, one_line
+from minisr.errors import DeviceError
+from minisr.kernels.cpu import host
+from minisr.kernels.cuda import driver as cuda_driver
+from minisr.kernels.cuda.driver import readable
+from minisr.system import machine, memory
+from minisr.system.threads import available, processor
+from minisr.version import __version__
+
+NEEDED = ("numpy", "numba", "llvmlite", "scipy", "pillow", "tqdm", "safetensors")
+OPTIONAL = {  # and the extra that brings it
+    "numba-cuda": "cuda",
+    "cuda-bindings": "cuda",
+    "av": "video",
+    "pooch": "data",
+    "onnx": "onnx",
+    "matplotlib": "demo",
+    "scikit-image": "demo",
+}
+
+
+class Fact(NamedTuple):
+    """One thing that is to be known.
+
+    Attributes
+    ----------
+    name : str
+    value : object
+        All of which JSON can hold; sizes are in bytes. None where it is unknown.
+    text : str or None
+        For people; None where there is nothing to say. Lines beyond the first are of equal rank.
+    """
+
+    name: str
+    value: Any
+    text: str | None
+
+
+def facts():
+    """Find out all that there is to know.
+
+    Returns
+    -------
+    list of Fact
+        Always the same names, whatever is broken.
+    """
+    found = [
+        Fact("minisr", __version__, __version__),
+        _fact("python", platform.python_version),
+        _fact("system", platform.platform),
+        _fact("processor", processor),
+        _fact("vector width", _vector_width, _vector_text),
+        _fact("threads", available),
+        _fact("memory", memory.total, readable),
+        _fact("free memory", memory.available, readable),
+        *_gpu_facts(),
+    ]
+    found += [
+        _fact(name, lambda name=name: machine.version(name), _version_text) for name in NEEDED
+    ]
+    for name, extra in OPTIONAL.items():
+        missing = f'not installed: pip install "minisr[{extra}]"'
+        found.append(
+            _fact(
+                name,
+                lambda name=name: machine.version(name),
+                lambda v, missing=missing: v or missing,
+            )
+        )
+    found.append(_fact("numba cache", machine.cache, _cache_text))
+    found.append(_fact("weights", _weights, _weights_text))
+    return found
+
+
+def _fact(name, find, text=str):
+    try:
+        value = find()
+        return Fact(name, value, "unknown" if value is None and text is readable else text(value))
+    except Exception as error:  # whatever it is: the other facts are still worth knowing
+        words = " ".join(str(error).split())
+        return Fact(name, None, f"unknown: {type(error).__name__}: {words}")
+
+
+def _version_text(found):
+    return found or "NOT INSTALLED, and minisr needs it"
+
+
+def _vector_width():
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return {"floats": 0, "instructions": []}
+    names = host.features(os.environ.get("NUMBA_CPU_FEATURES"))
+    return {"floats": host.lanes(names), "instructions": host.wide(names)}
+
+
+def _vector_text(width):
+    if not width["floats"]:
+        return "none: plain loops, slower"
+    names = f" ({', '.join(width['instructions'])})" if width["instructions"] else ""
+    return f"{width['floats']} floats{names}"
+
+
+def _gpu_facts():
+    """Return what there is to know about GPUs, and why there is none."""
+    names = ("GPUs", "CUDA driver", "why no GPU")
+    try:
+        if cuda_driver.is_simulated():
+            raise DeviceError(f"{cuda_driver.SIMULATOR} stands in for one: --device cuda")
+        answer = cuda_driver.ask()
+        gpus = [_described(gpu) for gpu in answer.gpus]
+        known = {"CUDA": "{}.{}".format(*answer.version), "version": cuda_driver.release()}
+    except Exception as error:
+        why = " ".join(str(error).split())
+        why = why if isinstance(error, DeviceError) else f"{type(error).__name__}: {why}"
+        return [Fact(names[0], [], "none"), Fact(names[1], None, None), Fact(names[2], why, why)]
+    release = known["version"] or "of unknown version"
+    return [
+        Fact(names[0], gpus, "\n".join(map(_gpu_text, gpus))),
+        Fact(names[1], known, f"{release}, for CUDA {known['CUDA']}"),
+        Fact(names[2], None, None),
+    ]
+
+
+def _described(gpu):
+    return {
+        "device": f"cuda:{gpu.number}",
+        "name": gpu.name,
+        "compute capability": "{}.{}".format(*gpu.capability),
+        "memory": gpu.memory,
+        "fault": cuda_driver.fault_of(gpu),
+    }
+
+
+def _gpu_text(gpu):
+    text = (
+        f"{gpu['device']} {gpu['name']}, compute capability {gpu['compute capability']}, "
+        f"{readable(gpu['memory'])}"
+    )
+    return text if gpu["fault"] is None else f"{text}; cannot be used: {gpu['fault']}"
+
+
+def _cache_text(found):
+    can = "writable" if found["writable"] else "NOT WRITABLE: every run compiles anew"
+    return f"{found['folder']} ({can}, {readable(found['size'])})"
+
+
+def _weights():
+    return [f"{name} x{factor}" for name, factor in models.pretrained_names()]
+
+
+def _weights_text(names):
+    by_name = {}
+    for name in names:
+        by_name.setdefault(name.rpartition(" ")[0], []).append(name.rpartition(" ")[2])
+    return ", ".join(f"{name} {' '.join(factors)}" for name, factors in by_name.items()) or "none"
 
 
 def info_command(arguments):
     """Say what this machine is and what is installed."""
-    facts = machine.facts()
+    found = facts()
     if arguments.json:
-        print(json.dumps({fact.name: fact.value for fact in facts}, indent=1))
+        print(json.dumps({fact.name: fact.value for fact in found}, indent=1))
         return 0
-    width = max(len(fact.name) for fact in facts) + 2
-    for fact in facts:
+    width = max(len(fact.name) for fact in found) + 2
+    for fact in found:
         name = fact.name
         for line in (fact.text or "").splitlines():
             print(f"{name:<{width}}{one_line(line)}")

@@ -5,7 +5,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from minisr import models, optim, runs, trainer
+from minisr import models, optim
 from minisr.cli.common import (
     INTERRUPTED,
     Interruptible,
@@ -19,7 +19,8 @@ from minisr.cli.common import (
 from minisr.errors import DeviceError, SettingsError
 from minisr.images.colour import LUMA_RANGES
 from minisr.models.initialization import METHODS
-from minisr.recipes import read_recipe
+from minisr.training import runs, trainer
+from minisr.training.recipes import read_recipe
 
 
 def train_command(arguments):

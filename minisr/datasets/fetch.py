@@ -10,12 +10,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from minisr.atomic import atomic_path
 from minisr.datasets import hashes
 from minisr.datasets.catalogue import select
 from minisr.datasets.hashes import Expected
 from minisr.datasets.origins import find, origins_of
 from minisr.errors import DatasetError, PictureError
+from minisr.system.atomic import atomic_path
 
 
 @dataclass(frozen=True)

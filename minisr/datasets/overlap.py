@@ -27,7 +27,7 @@ from minisr.datasets.catalogue import BSD100_NAMES
 from minisr.datasets.hashes import digest
 from minisr.images import find_pictures, imresize, luma, read_picture
 from minisr.images.colour import without_alpha
-from minisr.threads import Threads
+from minisr.system.threads import Threads
 
 SIDE = 64
 LIMIT = 0.9

@@ -168,7 +168,7 @@ def enlarged_bands(reader, enlarge, scale, halo, rows):
     ----------
     reader : RowReader
     enlarge : callable
-        As in `minisr.upscale_file.upscale_file`; a row of its result must depend on no row of its
+        As in `minisr.upscaling.file.upscale_file`; a row of its result must depend on no row of its
         input further away than ``halo``.
     scale : int
     halo, rows : int

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from minisr.atomic import atomic_path
 from minisr.errors import PictureError
 from minisr.images.encoders import encode_still
 from minisr.images.formats import format_of
 from minisr.images.metadata import fitting
 from minisr.images.sources import naming, one_line
+from minisr.system.atomic import atomic_path
 
 
 def write_picture(path, pixels, metadata=None, *, quality=None, subsampling=None):

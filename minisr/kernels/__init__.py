@@ -96,7 +96,7 @@ shuffle at their end, with two methods:
 The convolutions see ``x - offset``, so that their padding, zero, means a pixel of ``offset``. With
 ``skip``, ``x`` itself, each pixel repeated R x R times, is added to what comes out of the shuffle.
 Both see the parameters' values as they are when called, and give the same bits whatever the number
-of threads (a `minisr.threads.Threads`).
+of threads (a `minisr.system.threads.Threads`).
 A backend also says, in ``WHOLE_BATCHES``, whether `minisr.layers.Layer.learn` is to hand its
 functions a batch as a whole, or sample after sample from several threads. Either way the gradient
 is the batch's; the rounding is not the same.
@@ -109,8 +109,8 @@ from minisr.errors import SettingsError
 
 BACKENDS = {
     "reference": "minisr.kernels.reference",
-    "cpu": "minisr.kernels.cpu",
-    "cuda": "minisr.kernels.cuda",
+    "cpu": "minisr.kernels.cpu.backend",
+    "cuda": "minisr.kernels.cuda.backend",
 }
 
 
@@ -160,7 +160,8 @@ def load(name):
     if name not in BACKENDS:
         raise SettingsError(f"backend must be one of {', '.join(BACKENDS)}, got {name!r}")
     if name == "cuda":
-        from minisr.kernels import cuda_driver, cuda_process  # which may ask a driver
+        from minisr.kernels.cuda import driver as cuda_driver
+        from minisr.kernels.cuda import process as cuda_process
 
         cuda_driver.require_extra()
         cuda_process.enter()

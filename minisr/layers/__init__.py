@@ -3,6 +3,7 @@
 Read `base` first: the protocol that all of them follow.
 """
 
+from minisr.engine.plan import ConvStack
 from minisr.layers.activations import PReLU, ReLU, Sigmoid, Tanh
 from minisr.layers.base import Layer, Parameter, Sequential
 from minisr.layers.bicubic import Bicubic
@@ -12,7 +13,6 @@ from minisr.layers.normalization import BatchNorm2d
 from minisr.layers.pooling import MaxPool2d, MaxUnpool2d
 from minisr.layers.residual import Residual
 from minisr.layers.shuffle import PixelShuffle
-from minisr.layers.stack import ConvStack
 from minisr.layers.transposed_convolution import ConvTranspose2d
 
 __all__ = [

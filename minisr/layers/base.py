@@ -9,8 +9,8 @@ Arrays are (N, C, H, W). ``backward`` adds to every parameter's ``grad`` and ret
 
 import copy
 
+from minisr.engine.sample_parallel import Spread
 from minisr.errors import CheckpointError
-from minisr.kernels.spread import Spread
 
 
 class Parameter:
@@ -131,7 +131,7 @@ class Layer:
         high : ndarray, shape of ``forward``'s result
             What should have come out.
         loss : {"mse", "l1", "charbonnier"}
-        threads : minisr.threads.Threads
+        threads : minisr.system.threads.Threads
             Samples are worked on side by side, and added in their order: the same bits for any
             number of threads. Where batch statistics are used, a batch is worked on as a whole,
             and samples lie side by side in the convolutions alone. A backend with ``WHOLE_BATCHES``

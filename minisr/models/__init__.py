@@ -1,21 +1,11 @@
-"""Networks: each a list of layers, its first weights, and its options."""
+"""Networks: each a list of layers, its options and its first weights. Read `espcn` first."""
 
+from minisr.models.bundled import DEFAULT, pretrained_names
 from minisr.models.edsr import EDSR
 from minisr.models.espcn import ESPCN
-from minisr.models.files import (
-    DEFAULT,
-    MODELS,
-    build,
-    describe,
-    from_pretrained,
-    load,
-    load_with_origin,
-    pretrained_names,
-    save,
-)
 from minisr.models.network import Network
+from minisr.models.registry import MODELS, build, from_pretrained
 from minisr.models.srcnn import SRCNN
-from minisr.models.start import Start, read_start
 from minisr.models.subpixelcnn import SubPixelCNN
 from minisr.models.thinsr import ThinSR
 
@@ -26,15 +16,9 @@ __all__ = [
     "MODELS",
     "SRCNN",
     "Network",
-    "Start",
     "SubPixelCNN",
     "ThinSR",
     "build",
-    "describe",
     "from_pretrained",
-    "load",
-    "load_with_origin",
     "pretrained_names",
-    "read_start",
-    "save",
 ]

@@ -6,9 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from minisr import kernels
+from minisr.engine.bands import run_in_bands
 from minisr.errors import SettingsError
 from minisr.layers import BatchNorm2d, Conv2d, PixelShuffle, ReLU, Residual, Sequential
-from minisr.models.bands import run_in_bands
 from minisr.models.network import Network, is_count, require, require_size
 
 
@@ -137,12 +137,12 @@ class EDSR(Network, Sequential):
         self._initialize(rng)
 
     def __call__(self, x, threads=None):
-        """Enlarge a batch of pictures, in bands of rows; see `minisr.models.bands`.
+        """Enlarge a batch of pictures, in bands of rows; see `minisr.engine.bands`.
 
         Parameters
         ----------
         x : ndarray, shape (N, in_channels, H, W)
-        threads : minisr.threads.Threads, optional
+        threads : minisr.system.threads.Threads, optional
             By default one a processor.
 
         Returns

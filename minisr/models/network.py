@@ -8,7 +8,7 @@ import numpy as np
 
 from minisr.errors import SettingsError
 from minisr.images.colour import LUMA_RANGES
-from minisr.models import initialization
+from minisr.models import bundled, initialization
 
 BLANK = "blank"  # instead of a generator: no first weights, since others are about to come
 
@@ -25,7 +25,7 @@ class Network:
     initialization : str
         The method of `minisr.models.initialization` by which it is made; of the class.
     training_defaults : dict
-        What `minisr.trainer.TrainConfig` takes where it is not told: ``in_channels``,
+        What `minisr.training.trainer.TrainConfig` takes where it is not told: ``in_channels``,
         ``initialization`` and ``icnr``; of the class.
     upscale_factor : int
     in_channels : int
@@ -91,9 +91,10 @@ class Network:
         SettingsError
             If minisr has no weights for this factor.
         """
-        from minisr.models.files import from_pretrained  # that file builds networks: a circle
-
-        return from_pretrained(cls.name, upscale_factor, backend)
+        _, settings, state = bundled.read(cls.name, upscale_factor)
+        model = cls(**settings, backend=backend, rng=BLANK)
+        model.load_state_dict(state)
+        return model
 
 
 def is_count(value):

@@ -1,7 +1,7 @@
 """Adam."""
 
 from minisr.errors import CheckpointError
-from minisr.kernels.neighbours import joined
+from minisr.kernels.contiguous import joined
 
 
 class Adam:

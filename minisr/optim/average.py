@@ -1,6 +1,6 @@
 """The moving average of the weights."""
 
-from minisr.kernels.neighbours import joined
+from minisr.kernels.contiguous import joined
 
 
 class MovingAverage:

@@ -9,7 +9,7 @@ a host with none of them (or without compilation): the plain loops run there.
 from llvmlite import ir
 from numba.core import cgutils, config
 
-from minisr.kernels import host
+from minisr.kernels.cpu import host
 
 HOST_LANES = host.lanes(host.features(config.CPU_FEATURES))
 HAS_VECTORS = HOST_LANES > 0 and not config.DISABLE_JIT

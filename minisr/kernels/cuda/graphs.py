@@ -9,9 +9,9 @@ import warnings
 
 from minisr.errors import DeviceError
 from minisr.kernels.cuda.capture_gate import capture
+from minisr.kernels.cuda.driver import meaning
 from minisr.kernels.cuda.memory import SIMULATED
-from minisr.kernels.cuda_driver import meaning
-from minisr.kernels.cuda_process import chosen
+from minisr.kernels.cuda.process import chosen
 
 
 class Graph:

@@ -20,7 +20,7 @@ from numba.cuda.core import config
 
 from minisr.kernels.cuda.capture_gate import default_stream
 from minisr.kernels.cuda.memory import SIMULATED, bring_back, on_device
-from minisr.kernels.cuda_process import working
+from minisr.kernels.cuda.process import working
 
 THREADS = 4 if SIMULATED else 256  # of a block, where a kernel does not say otherwise
 MOST_BLOCKS = 2 if SIMULATED else 2**31 - 1

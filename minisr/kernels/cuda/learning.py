@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minisr.kernels.contiguous import joined
 from minisr.kernels.cuda import loss_end, memory, training_convolution, weight_gradient
+from minisr.kernels.cuda.process import working
 from minisr.kernels.cuda.training_batch import Batch
-from minisr.kernels.cuda_process import working
-from minisr.kernels.neighbours import joined
 
 KINDS = {
     None: training_convolution.NONE,

@@ -18,7 +18,7 @@ from numba import config, cuda, types
 from numba.np.numpy_support import from_dtype
 
 from minisr.kernels.cuda.capture_gate import default_stream
-from minisr.kernels.cuda_process import working
+from minisr.kernels.cuda.process import working
 
 MOST_MANAGED = 1 << 24  # bytes of an array
 SIMULATED = bool(config.ENABLE_CUDASIM)  # Numba's simulator computes in NumPy's arrays

@@ -10,9 +10,9 @@ import numpy as np
 
 from minisr.kernels.cuda.learning import Learning
 from minisr.kernels.cuda.memory import device_array, new_stream, page_locked
+from minisr.kernels.cuda.process import working
 from minisr.kernels.cuda.steps import possible
 from minisr.kernels.cuda.workspace import Workspace, row_length
-from minisr.kernels.cuda_process import working
 
 MOST_BYTES = 1 << 29  # of device memory for the planes of a batch
 MOST_ROWS = 1 << 15  # of a band: a grid has at most 65535 blocks in its second direction

@@ -1,0 +1,60 @@
+"""What the results of ``minisr upscale`` are called, and of which format they are."""
+
+from minisr.cli.upscale.video import is_video, video_suffix
+from minisr.errors import PictureError, SettingsError
+from minisr.upscaling.batch import targets
+
+
+def naming(arguments, enlarger):
+    """Return how results are called.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    enlarger : minisr.upscaling.enlarger.Enlarger
+
+    Returns
+    -------
+    minisr.upscaling.batch.targets.Naming
+    """
+    number = enlarger.label.removeprefix("x")
+    ending = f"_{enlarger.label}"
+    if arguments.suffix is not None:
+        ending = arguments.suffix.replace("{scale}", number)
+    return targets.Naming(
+        ending,
+        arguments.extension,
+        lambda path: video_suffix(path, arguments.video_extension) if is_video(path) else None,
+    )
+
+
+def check_extensions(arguments, jobs):
+    """Check what follows ``--ext``, and the names of results that a person has chosen.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    jobs : list of minisr.upscaling.batch.targets.Job
+
+    Raises
+    ------
+    SettingsError
+        No result would have that format: it was meant for other files.
+    PictureError
+        A name says nothing of its format, or says another one.
+    """
+    kinds = {is_video(job.source) for job in jobs}
+    for extension, of_videos in ((arguments.extension, False), (arguments.video_extension, True)):
+        if extension is not None and kinds == {not of_videos}:
+            kind, others = ("video", "pictures") if of_videos else ("picture", "videos")
+            raise SettingsError(
+                f"--ext {extension[1:]} is a {kind}'s, and all that is given are {others}"
+            )
+    for job in jobs:
+        if not is_video(job.source):
+            targets.check_extension(job.target, arguments.extension)
+        elif arguments.video_extension not in (None, job.target.suffix.lower()):
+            raise PictureError(
+                f"{job.target}: is no name for a {arguments.video_extension}; leave out --ext, "
+                "or change -o"
+            )

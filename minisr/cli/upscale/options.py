@@ -1,0 +1,187 @@
+"""``minisr upscale``: its options. The work is in `upscale_batch` and `upscale_pipe`."""
+
+import argparse
+import math
+
+from minisr import models
+from minisr.cli.common import (
+    add_allow_large,
+    add_command,
+    add_device,
+    add_threads,
+    choose_device,
+)
+from minisr.cli.reports import page
+from minisr.cli.upscale.batch import upscale_files
+from minisr.cli.upscale.pipe import is_piped, upscale_pipe
+from minisr.cli.upscale.video import WRITABLE, add_video_options
+from minisr.errors import SettingsError
+from minisr.images.formats import WRITE_SUFFIXES
+from minisr.upscaling.enlarger import LARGEST, Enlarger
+from minisr.upscaling.picture import COLOURS
+from minisr.version import __version__
+
+
+def upscale_command(arguments):
+    """Enlarge pictures and videos."""
+    if arguments.suffix is not None and any(letter in arguments.suffix for letter in "/\\\0"):
+        raise SettingsError(f"--suffix is a part of a name, got {arguments.suffix!r}")
+    if arguments.output == "":  # what a shell makes of a variable that is not set
+        raise SettingsError("-o is a file, a folder or -, got ''")
+    size = (arguments.height, arguments.width)
+    if size != (None, None) and arguments.scale is not None:
+        raise SettingsError("-s says how much larger, -W and -H how large; give one of the two")
+    enlarger = Enlarger(
+        arguments.model,
+        arguments.scale,
+        None if size == (None, None) else size,
+        choose_device(arguments.device, quiet=arguments.dry_run),
+    )
+    stamp = (
+        {} if arguments.no_stamp else {"Software": f"minisr {__version__}, {enlarger.description}"}
+    )
+    return (upscale_pipe if is_piped(arguments) else upscale_files)(arguments, enlarger, stamp)
+
+
+def add_parser(commands):
+    """Describe the command to argparse."""
+    sub = add_command(commands, "upscale", upscale_command, "Enlarge pictures and videos.")
+    sub.add_argument(
+        "pictures",
+        nargs="+",
+        metavar="IN",
+        help="files, folders, patterns such as 'shots/*.png', or - for standard input",
+    )
+    sub.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="a file, a folder, or - for standard output (default: NAME_xS.EXT beside each file, "
+        "unless that is there already). A folder remembers what its results were made of; the same "
+        "command, given again, makes only what is missing or whose source has changed",
+    )
+    sub.add_argument("-r", "--recursive", action="store_true", help="enter folders in folders")
+    how_large = sub.add_argument_group("how large")
+    how_large.add_argument(
+        "-s",
+        "--scale",
+        type=scale,
+        metavar="S",
+        help=f"any number above 1, at most {LARGEST} (default: 3, or that of the file of weights)",
+    )
+    how_large.add_argument(
+        "-W", "--width", type=side, metavar="N", help="pixels of the result; the height follows"
+    )
+    how_large.add_argument(
+        "-H", "--height", type=side, metavar="N", help="the same of its height; or give both"
+    )
+    how = sub.add_argument_group("how")
+    how.add_argument(
+        "-m",
+        "--model",
+        default=models.DEFAULT,
+        help="a network that comes along, or a file of weights (default: %(default)s)",
+    )
+    how.add_argument(
+        "--colour",
+        "--color",
+        choices=COLOURS,
+        default="luma",
+        help="what goes through the network: luma, or R, G and B each by itself, which takes three "
+        "times as long (default: luma)",
+    )
+    add_threads(how)
+    add_device(how)
+    files = sub.add_argument_group("files")
+    files.add_argument(
+        "--suffix",
+        metavar="TEXT",
+        help="what the names of results end in, with {scale} for the scale (default: _x{scale})",
+    )
+    files.add_argument(
+        "--ext",
+        "-f",
+        "--format",
+        action=Extension,
+        type=extension,
+        metavar="EXT",
+        help="the format of results, such as png, or of videos, such as mkv; may be given for both "
+        "(default: that of OUT or of the source)",
+    )
+    files.add_argument(
+        "--quality",
+        type=quality,
+        metavar="Q",
+        help="of JPEG and WebP, 1 to 100 (default: as the source, or 95)",
+    )
+    files.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="make again what is done, and replace what is there",
+    )
+    files.add_argument(
+        "--no-stamp",
+        action="store_true",
+        help="do not write version, network and scale into the metadata",
+    )
+    add_allow_large(files)
+    files.add_argument(
+        "--html",
+        type=page,
+        metavar="FILE",
+        help="also write a page to wipe between bicubic and the network on",
+    )
+    files.add_argument(
+        "--dry-run", action="store_true", help="print what would be done, and do nothing"
+    )
+    add_video_options(sub)
+    sub.set_defaults(video_extension=None)
+
+
+def scale(text):
+    """Turn what follows ``-s`` into a number; argparse prints the error."""
+    try:
+        value = float(text.removeprefix("x"))
+    except ValueError:
+        value = math.nan
+    if not 1 < value <= LARGEST:
+        raise argparse.ArgumentTypeError(
+            f"expected a number above 1, at most {LARGEST}, got {text}"
+        )
+    return value
+
+
+def side(text):
+    """Turn a width or height into a whole number."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"expected a whole number of pixels, got {text}")
+    return int(text)
+
+
+def quality(text):
+    """Turn what follows ``--quality`` into a whole number."""
+    if text not in map(str, range(1, 101)):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 100, got {text}")
+    return int(text)
+
+
+def extension(text):
+    """Turn what follows ``--ext`` into a suffix that can be written."""
+    suffix = f".{text.lower().removeprefix('.')}"
+    if suffix not in (*WRITE_SUFFIXES, *WRITABLE):
+        raise argparse.ArgumentTypeError(
+            f"cannot write pictures of kind '{text}': use {' '.join(WRITE_SUFFIXES)}, or "
+            f"{' '.join(WRITABLE)} for videos"
+        )
+    return suffix
+
+
+class Extension(argparse.Action):
+    """Stores what follows ``--ext`` as that of pictures, or as that of videos."""
+
+    def __init__(self, option_strings, dest, **options):
+        super().__init__(option_strings, "extension", **options)
+
+    def __call__(self, parser, namespace, value, option_string=None):
+        """Store it."""
+        setattr(namespace, "video_extension" if value in WRITABLE else "extension", value)

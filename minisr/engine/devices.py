@@ -1,0 +1,131 @@
+"""What computes: the processor or a GPU, by name, and whether it can be had.
+
+===========  =====================================================================================
+name         what computes
+===========  =====================================================================================
+cpu          the processor, by the kernels of `minisr.kernels.cpu`
+cuda         the first GPU of NVIDIA's; Numba's simulator where NUMBA_ENABLE_CUDASIM=1
+cuda:N       GPU number N
+auto         the first GPU that can be used, or the processor
+reference    the processor, by plain NumPy: slow, for comparison
+===========  =====================================================================================
+"""
+
+from typing import NamedTuple
+
+from minisr.errors import DeviceError, SettingsError
+from minisr.kernels.cuda import driver as cuda_driver
+from minisr.kernels.cuda import process as cuda_process
+from minisr.kernels.cuda.driver import require_cuda
+
+__all__ = ["NAMES", "Device", "choose", "parse", "require_cuda"]
+
+NAMES = ("auto", "cpu", "cuda", "cuda:N")
+
+
+class Device(NamedTuple):
+    """What computes.
+
+    Attributes
+    ----------
+    backend : str
+        Of `minisr.kernels.load`.
+    number : int or None
+        Of a GPU.
+    title : str
+        What it is called, such as "the CPU" or "NVIDIA H100 (cuda:0)".
+    why_no_gpu : str or None
+        Where "auto" found no GPU: why, in one line.
+    """
+
+    backend: str
+    number: int | None = None
+    title: str = "the CPU"
+    why_no_gpu: str | None = None
+
+    def __str__(self):
+        return self.backend if self.number is None else f"{self.backend}:{self.number}"
+
+
+def parse(name):
+    """Take a name apart; nothing is asked of any device.
+
+    Parameters
+    ----------
+    name : str
+        One of `NAMES`, or "reference".
+
+    Returns
+    -------
+    kind : {"auto", "cpu", "cuda", "reference"}
+    number : int or None
+        Of "cuda": 0 unless the name has one.
+
+    Raises
+    ------
+    SettingsError
+        It is no such name.
+    """
+    kind, colon, digits = name.partition(":") if isinstance(name, str) else ("", "", "")
+    if kind == "cuda" and (not colon or (digits.isascii() and digits.isdigit())):
+        return kind, int(digits or 0)
+    if kind in ("auto", "cpu", "reference") and not colon:
+        return kind, None
+    raise SettingsError(
+        f"device must be {', '.join(NAMES[:-1])} or {NAMES[-1]} for a number N, got {name!r}"
+    )
+
+
+def choose(name):
+    """Find what computes, see that it can, and let this process compute there.
+
+    Parameters
+    ----------
+    name : str or Device
+        See `parse`. A process computes on one GPU; of networks made with ``backend="cuda"`` it is
+        the one chosen here last, or the first.
+
+    Returns
+    -------
+    Device
+
+    Raises
+    ------
+    SettingsError
+        It is no such name.
+    DeviceError
+        It cannot be used; in one line, why. "auto" takes the processor instead.
+    """
+    kind, number = parse(str(name) if isinstance(name, Device) else name)
+    if kind == "auto":
+        return _best()
+    if kind != "cuda":
+        return Device(kind)
+    gpu = require_cuda(number)
+    cuda_process.choose(number)
+    return _device(gpu)
+
+
+def _best():
+    """Return the first GPU that can be used, or the processor."""
+    why = None
+    try:
+        count = 0 if cuda_driver.is_simulated() else len(cuda_driver.ask().gpus)
+        if not count:
+            why = f"{cuda_driver.SIMULATOR} is none, and is to be asked for by name: cuda"
+    except DeviceError as error:
+        return Device("cpu", why_no_gpu=str(error))
+    for number in range(count):
+        try:
+            gpu = require_cuda(number)
+            cuda_process.choose(number)
+            return _device(gpu)
+        except DeviceError as error:
+            why = why or str(error)
+    return Device("cpu", why_no_gpu=why)
+
+
+def _device(gpu):
+    if gpu is None:
+        return Device("cuda", 0, cuda_driver.SIMULATOR)
+    return Device("cuda", gpu.number, f"{gpu.name} (cuda:{gpu.number})")

@@ -1,0 +1,51 @@
+"""A backend whose convolutions take the samples of a batch side by side.
+
+For networks that see a batch as a whole. Each thread writes its own samples' results; gradients by
+weight are made sample by sample and added in the samples' order. So the bits do not depend on how
+many threads there are.
+"""
+
+
+class Spread:
+    """All functions of a backend; those that take longest are shared among threads.
+
+    Parameters
+    ----------
+    kernels : module
+    threads : minisr.system.threads.Threads
+    """
+
+    def __init__(self, kernels, threads):
+        self.kernels = kernels
+        self.threads = threads
+
+    def __getattr__(self, name):
+        return getattr(self.kernels, name)
+
+    def _each(self, count, work):
+        self.threads.map(work, [slice(n, n + 1) for n in range(count)])
+
+    def conv2d_forward(self, x, weight, bias, padding, out):
+        """See ``minisr.kernels``."""
+        forward = self.kernels.conv2d_forward
+        self._each(len(x), lambda one: forward(x[one], weight, bias, padding, out[one]))
+
+    def conv2d_backward_input(self, dout, weight, padding, dx):
+        """See ``minisr.kernels``."""
+        backward = self.kernels.conv2d_backward_input
+        self._each(len(dx), lambda one: backward(dout[one], weight, padding, dx[one]))
+
+    def conv2d_backward_params(self, dout, x, padding, dweight, dbias):
+        """See ``minisr.kernels``."""
+        N = len(x)
+        dweights = self.kernels.zeros((N, *dweight.shape), dweight.dtype)
+        dbiases = self.kernels.zeros((N, *dbias.shape), dbias.dtype)
+        backward = self.kernels.conv2d_backward_params
+
+        def work(one):
+            backward(dout[one], x[one], padding, dweights[one][0], dbiases[one][0])
+
+        self._each(N, work)
+        for n in range(N):
+            self.kernels.add(dweight, dweights[n])
+            self.kernels.add(dbias, dbiases[n])

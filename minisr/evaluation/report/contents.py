@@ -1,0 +1,140 @@
+"""What a report shows, as the caller hands it over."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minisr.errors import PictureError, ShapeError
+from minisr.evaluation.report.encode import Encoded, encode, error_colours
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """How a network was trained.
+
+    Attributes
+    ----------
+    steps : list of int
+    psnr : list of float or None
+        On held-out pictures, in dB, one a step of ``steps``.
+    loss : list of float or None
+    bicubic_psnr : float, optional
+        On the same held-out pictures.
+    """
+
+    steps: list
+    psnr: list
+    loss: list
+    bicubic_psnr: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """One way to enlarge: bicubic, or a network.
+
+    Attributes
+    ----------
+    name : str
+    description : str, optional
+        Shown beside the name.
+    psnr, ssim : float, optional
+        Means over the pictures, PSNR in dB; None where there is no original.
+    seconds : float, optional
+        As the caller measured them.
+    first_layer : ndarray, shape (F, C, K, K), float, optional
+    last_layer : ndarray, shape (C * R * R, F, K, K), float, optional
+        Before the pixel shuffle by R = ``upscale_factor``.
+    upscale_factor : int, optional
+    curve : Curve, optional
+    """
+
+    name: str
+    description: str = ""
+    psnr: float | None = None
+    ssim: float | None = None
+    seconds: float | None = None
+    first_layer: np.ndarray | None = None
+    last_layer: np.ndarray | None = None
+    upscale_factor: int = 1
+    curve: Curve | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """One picture in all its versions, encoded; made by :func:`make_section`.
+
+    Attributes
+    ----------
+    name : str
+    height, width : int
+        In pixels.
+    figures : dict of str to (float, float) or None
+        PSNR in dB and SSIM by the name of the method.
+    pictures : tuple of Encoded
+        The versions, the original if there is one, and then the error maps of the versions.
+    """
+
+    name: str
+    height: int
+    width: int
+    figures: dict
+    pictures: tuple[Encoded, ...]
+
+
+def make_section(name, versions, original=None, figures=None, profile=None):
+    """Encode the versions of a picture for a report.
+
+    Parameters
+    ----------
+    name : str
+    versions : dict of str to ndarray, shape (H, W) or (H, W, C), C from 2 to 4, uint8
+        By the name of the method, in the methods' order; all of one shape.
+    original : ndarray, optional
+        Of the versions' shape. Without it there are no error maps.
+    figures : dict of str to (float, float) or None, optional
+        PSNR in dB and SSIM by the name of the method.
+    profile : bytes, optional
+        ICC, of grey or of RGB as the arrays are, by which a browser shows their colours.
+
+    Returns
+    -------
+    Section
+        It keeps the encoded files, not the arrays: a folder's pictures never lie in memory
+        together. Several threads may make sections at once.
+
+    Raises
+    ------
+    ShapeError
+        The arrays are not of one shape.
+    PictureError
+        There is no version, or an array is no picture of 8 bits.
+    """
+    versions = {str(label): np.asarray(pixels) for label, pixels in versions.items()}
+    if not versions:
+        raise PictureError(f"{name}: a section of a report needs at least one version of it")
+    original = None if original is None else np.asarray(original)
+    arrays = [*versions.values()] if original is None else [*versions.values(), original]
+    for pixels in arrays:
+        _check_picture(name, pixels)
+        if pixels.shape != arrays[0].shape:
+            shapes = " and ".join(map(str, dict.fromkeys(a.shape for a in arrays)))
+            raise ShapeError(f"{name}: versions and original must have one shape, got {shapes}")
+    pictures = [encode(pixels, label, "version", profile) for label, pixels in versions.items()]
+    if original is not None:
+        pictures.append(encode(original, "original", "original", profile))
+        pictures += [
+            encode(error_colours(pixels, original), label, "error")
+            for label, pixels in versions.items()
+        ]
+    height, width = arrays[0].shape[:2]
+    return Section(str(name), height, width, dict(figures or {}), tuple(pictures))
+
+
+def _check_picture(name, pixels):
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2] if pixels.ndim == 3 else 0
+    good = pixels.ndim == 2 or channels in (2, 3, 4)
+    if pixels.dtype != np.uint8 or not good or pixels.size == 0:
+        raise PictureError(
+            f"{name}: a report expects uint8 of shape (H, W) or (H, W, 2, 3 or 4), "
+            f"got {pixels.dtype} of {pixels.shape}"
+        )

@@ -1,0 +1,173 @@
+"""The page: its parts put together, and made small enough, as the one file that is written."""
+
+import base64
+import bisect
+import hashlib
+import string
+from importlib import resources
+
+from minisr.evaluation.report.encode import encode_lossy
+from minisr.evaluation.report.networks import network_part
+from minisr.evaluation.report.pictures import pictures_part
+from minisr.evaluation.report.tables import gains_part, summary_part
+from minisr.evaluation.report.text import escape
+from minisr.system.atomic import atomic_path
+from minisr.version import __version__
+
+# What is tried in turn until the page is small enough: JPEG's quality, and whether the error maps,
+# which stay exact and soon outweigh the rest, are still there.
+STEPS = ((None, True), (98, True), (95, True), (90, True), (80, True), (80, False), (60, False))
+LONG = 40  # letters; a longer fact has a line of its own
+
+
+def write_report(
+    path, *, title, methods, sections, command=None, about=(), notes=(), limit=20_000_000
+):
+    """Write an evaluation as one HTML file that needs nothing else.
+
+    Parameters
+    ----------
+    path : path-like
+        Replaced at once when all is written.
+    title : str
+    methods : list of Method
+        The first is what the others are compared with.
+    sections : list of Section
+        The pictures, of :func:`minisr.evaluation.report.make_section`.
+    command : str, optional
+        The shell line that makes this report.
+    about : iterable of (str, str), optional
+        Facts as label and text: scale, protocol, versions.
+    notes : iterable of str, optional
+        What the reader must know besides, such as pictures that were skipped.
+    limit : int, optional
+        Bytes that the file may have. Above it, pictures are encoded with loss, more and more; then
+        error maps are left out; then the last pictures. The page says which.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+
+    Notes
+    -----
+    The same contents make the same bytes. Figures and error maps are of the exact pictures,
+    whatever the pictures on the page have lost.
+    """
+    methods, sections, about, notes = list(methods), list(sections), list(about), list(notes)
+    parts = _parts(title, methods, sections, command, about)
+
+    def page(shown, step_notes):
+        parts["pictures"] = pictures_part(methods, sections, shown)
+        parts["about"] = _about(about, notes + step_notes)
+        return string.Template(_file("page.html")).substitute(parts).encode("utf-8")
+
+    content = _fitting(page, sections, limit)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _fitting(page, sections, limit):
+    """Return the page that loses least of those with at most ``limit`` bytes.
+
+    ``page(shown, notes)`` makes one of the pictures of each section.
+    """
+    for quality, with_maps in STEPS:
+        shown = [_at_quality(section.pictures, quality, with_maps) for section in sections]
+        losses = _losses(quality, with_maps, limit)
+        if _carried(shown) <= limit and len(content := page(shown, losses)) <= limit:
+            return content
+    smallest, notes = shown, losses
+
+    def first(kept):
+        note = f"Pictures are shown of the first {kept} of {len(sections)} alone."
+        return page(smallest[:kept] + [()] * (len(sections) - kept), [*notes, note])
+
+    def is_too_large(kept):
+        return _carried(smallest[:kept]) > limit or len(first(kept)) > limit
+
+    # Of none, where not even the first fits: nothing on this page is smaller than that.
+    return first(bisect.bisect_left(range(1, len(sections)), True, key=is_too_large))
+
+
+def _at_quality(pictures, quality, with_maps):
+    return [
+        picture if quality is None or picture.kind == "error" else encode_lossy(picture, quality)
+        for picture in pictures
+        if with_maps or picture.kind != "error"
+    ]
+
+
+def _carried(shown):
+    """Return how many bytes the pictures take in the page: base64 makes four of three."""
+    return sum(len(picture.data) for pictures in shown for picture in pictures) * 4 // 3
+
+
+def _losses(quality, with_maps, limit):
+    """Say what was done to keep the page below its limit."""
+    if quality is None:
+        return []
+    lines = [
+        f"Pictures on this page are not exact: they are JPEG of quality {quality} (WebP where there"
+        f" is transparency), so that the file stays below {limit / 1e6:g} MB. The figures"
+        f"{' and error maps' if with_maps else ''} are of the exact pictures."
+    ]
+    return lines if with_maps else [*lines, "Error maps are left out for the same reason."]
+
+
+def _parts(title, methods, sections, command, about):
+    """Return what does not depend on how the pictures are encoded."""
+    style, script = (_file(name) for name in ("style.css", "script.js"))
+    return {
+        "title": escape(title),
+        "version": __version__,
+        "policy": _policy(style, script),
+        "style": style,
+        "script": script,
+        "summary": summary_part(methods),
+        "gains": gains_part(methods, sections),
+        "networks": "".join(map(network_part, methods)),
+        "command": _command(command),
+    }
+
+
+def _file(name):
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _policy(style, script):
+    """Allow this style, this script and pictures inside the page, and nothing else at all.
+
+    The script is named by its hash: even markup that slipped through could run nothing.
+    """
+
+    def source(text):
+        digest = hashlib.sha256(text.encode("utf-8")).digest()
+        return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+    return (
+        f"default-src 'none'; img-src data: blob:; style-src {source(style)}; "
+        f"script-src {source(script)}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _about(about, notes):
+    facts = ""
+    for label, text in sorted(about, key=lambda fact: len(str(fact[1])) > LONG):  # long ones last
+        wide = ' class="long"' if len(str(text)) > LONG else ""
+        facts += f"<div{wide}><dt>{escape(label)}</dt><dd>{escape(text)}</dd></div>"
+    lines = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    return (f'<dl class="facts">{facts}</dl>' if facts else "") + (
+        f'<ul class="notes">{lines}</ul>' if lines else ""
+    )
+
+
+def _command(command):
+    if command is None:
+        return ""
+    return (
+        '<section id="command"><h2>Make this report again</h2><div class="command">'
+        f'<pre tabindex="0"><code>{escape(command)}</code></pre>'
+        '<button type="button" class="copy" hidden>Copy</button></div>'
+        '<p class="said" role="status"></p></section>'
+    )

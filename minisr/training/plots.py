@@ -1,0 +1,44 @@
+"""The curves of a training run, by matplotlib (extra ``demo``)."""
+
+from minisr.system.atomic import atomic_path
+
+
+def plot_curves(rows, path, title):
+    """Draw loss and validation PSNR against steps.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Of a run's log: "step", "loss", "psnr", "bicubic_psnr".
+    path : path-like
+        A PNG, replaced at once when all is drawn.
+    title : str
+
+    Returns
+    -------
+    bool
+        False if matplotlib is not installed; nothing is written then.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return False
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure.suptitle(title)
+    steps = [row["step"] for row in rows]
+    left, right = figure.subplots(1, 2)
+    left.semilogy(steps, [row["loss"] for row in rows], color="tab:blue")
+    left.set(xlabel="step", ylabel="loss, mean since the last point")
+    if rows and rows[0]["psnr"] is not None:
+        right.plot(steps, [row["psnr"] for row in rows], color="tab:red", label="network")
+        bicubic = rows[0]["bicubic_psnr"]
+        right.axhline(bicubic, color="grey", linestyle="--", label=f"bicubic {bicubic:.2f} dB")
+        # The first points of an untrained network would flatten the rest.
+        right.set_ylim(bottom=bicubic - 2)
+        right.set(xlabel="step", ylabel="PSNR on held-out pictures, dB")
+        right.legend(loc="lower right")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+    return True

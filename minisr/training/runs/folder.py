@@ -1,0 +1,161 @@
+"""The folder of a run: its files, and how a run is found there again."""
+
+import csv
+import dataclasses
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from minisr.datasets.pairs import PictureSet
+from minisr.errors import CheckpointError, SettingsError
+from minisr.system import tensor_files
+from minisr.training.trainer import TrainConfig
+from minisr.version import __version__
+
+CHECKPOINT, MODEL, LOG, CURVES = (
+    "checkpoint.safetensors",
+    "model.safetensors",
+    "log.csv",
+    "curves.png",
+)
+COLUMNS = (  # of the log
+    *("step", "epoch", "seconds", "learning_rate"),
+    *("loss", "training_psnr", "psnr", "bicubic_psnr"),
+    "processor",
+)
+
+
+def _are(kind):
+    """Return a function that says whether a value is a list of this kind."""
+    return lambda value: isinstance(value, list) and all(isinstance(v, kind) for v in value)
+
+
+def _are_sets(value):
+    """Return whether a value is a list of what `dataclasses.asdict` makes of sets of pictures."""
+    kinds = {field.name: field.type for field in dataclasses.fields(PictureSet)}
+    return _are(dict)(value) and all(
+        {*each} == {*kinds} and all(isinstance(each[name], kinds[name]) for name in kinds)
+        for each in value
+    )
+
+
+# What a checkpoint says beside tensors and settings, and how it is told from a damaged one's.
+SOUND = {
+    "backend": lambda value: isinstance(value, str),
+    "fingerprint": lambda value: isinstance(value, str),
+    "validation_fingerprint": lambda value: isinstance(value, str),
+    "recipe": lambda value: value is None or isinstance(value, str),
+    "pictures": _are_sets,
+    "validation": _are_sets,
+    "exclude": _are_sets,
+    "start": lambda value: value is None or (isinstance(value, dict) and "weights" in value),
+    "rows": lambda value: _are(dict)(value) and all({*row} == {*COLUMNS} for row in value),
+    "round": lambda value: _are(int | float)(value) and len(value) == 2,
+    "seconds": lambda value: isinstance(value, int | float),
+    "steps": lambda value: isinstance(value, int) and value >= 0,
+}
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A run as its checkpoint has it."""
+
+    tensors: dict
+    about: dict
+    config: TrainConfig
+    steps: int
+
+
+def saved_run(folder, resume):
+    """Return a folder's run, or None; refuse to overwrite one that is not to be resumed."""
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return None
+    if not resume:
+        raise SettingsError(
+            f"{folder} already holds a run: resume it with --resume, or choose another folder"
+        )
+    tensors, about = tensor_files.load(path)
+    if about.get("format") != "training":
+        raise CheckpointError(f"{path} holds {about.get('format')}, not the state of a run")
+    names = {field.name for field in dataclasses.fields(TrainConfig)}
+    config = about.get("config")
+    if not isinstance(config, dict) or {*config} != names or {*SOUND} - {*about}:
+        raise CheckpointError(
+            f"{path} is of version {about.get('version')}, whose runs this version, {__version__}, "
+            "cannot resume; its weights can be used, but begin a new run in another folder"
+        )
+    wrong = [name for name, is_sound in SOUND.items() if not is_sound(about[name])]
+    if wrong:
+        raise CheckpointError(f"{path} is damaged: its {', '.join(wrong)} make no sense")
+    try:
+        return Saved(tensors, about, TrainConfig(**config), about["steps"])
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+
+
+def read_log(folder):
+    """Return the rows of a run's log, numbers as numbers; none if there is no log.
+
+    Parameters
+    ----------
+    folder : path-like
+        Or the log itself, wherever it is kept.
+
+    Returns
+    -------
+    list of dict
+        By the names in ``COLUMNS``; None where the log has nothing, as PSNR without validation.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is there but is no such log.
+    """
+    path = Path(folder)
+    path = path / LOG if path.is_dir() else path
+    if not path.is_file():
+        return []
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return [_row(words) for words in csv.DictReader(file)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is not the log of a run: {error}") from error
+
+
+def _row(words):
+    """Return a row of a log, numbers as numbers; those of earlier versions name no processor."""
+    numbers = [name for name in COLUMNS if name != "processor"]
+    row = {name: float(words[name]) if words[name] else None for name in numbers}
+    return row | {"step": int(row["step"]), "processor": words.get("processor")}
+
+
+def discard(folder):
+    """Remove a run's files, and nothing else, from its folder."""
+    for name in (CHECKPOINT, MODEL, LOG, CURVES):
+        (Path(folder) / name).unlink(missing_ok=True)
+
+
+def is_finished(folder):
+    """Return whether the folder's run came to its last step; False if there is none."""
+    if not (Path(folder) / CHECKPOINT).exists():
+        return False
+    saved = saved_run(Path(folder), resume=True)
+    return saved.steps == saved.config.steps
+
+
+def backend_of(folder):
+    """Return the backend of the folder's run; None if there is none."""
+    saved = saved_run(Path(folder), resume=True)
+    return None if saved is None else saved.about["backend"]
+
+
+def make_folder(folder):
+    """Make the folder, and find out now rather than after the work whether it can be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingsError(f"{folder} cannot be made or written to: {reason}") from error

@@ -1,0 +1,127 @@
+"""The pictures of a run: those to learn from and those held out."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from minisr.datasets.pairs import fingerprint, read_pairs
+from minisr.errors import PictureError
+from minisr.images import find_pictures
+
+
+class Read(NamedTuple):
+    """Pictures in memory.
+
+    Attributes
+    ----------
+    learn, held_out : list of Pair
+    sets : list of dict
+        Of each folder to learn from: its name, how many pictures were taken and their fingerprint,
+        and how they were made smaller.
+    """
+
+    learn: list
+    held_out: list
+    sets: list
+
+
+def read(pictures, validation, exclude, config, pool, show_progress, say):
+    """Read what a run needs.
+
+    Parameters
+    ----------
+    pictures, validation, exclude : list of minisr.datasets.pairs.PictureSet
+        To learn from, less those of ``validation``, which are held out, and of ``exclude``. If
+        ``validation`` is empty, some of the others are held out.
+    config : minisr.training.trainer.TrainConfig
+    pool : minisr.system.threads.Threads
+    show_progress : bool
+    say : callable
+
+    Returns
+    -------
+    Read
+    """
+
+    def pairs_of(owners, what):
+        def progress(items):
+            return tqdm(items, desc=what, leave=False, disable=hidden(show_progress))
+
+        return read_pairs(
+            owners,
+            config.upscale_factor,
+            config.in_channels,
+            pool,
+            progress,
+            config.luma_range,
+            lambda path, pixels: owners[path].smaller(pixels),
+        )
+
+    measured = _owners(validation)
+    excluded = _owners(exclude)
+    unseen = {os.path.realpath(path) for path in (*measured, *excluded)}
+    owners = {
+        path: owner
+        for path, owner in _owners(pictures).items()
+        if os.path.realpath(path) not in unseen
+    }
+    if not owners:
+        raise PictureError("no picture is left to learn from: all of them are held out or excluded")
+    pairs = pairs_of(owners, "reading pictures")
+    by_pair = dict(zip(pairs, owners.values(), strict=True))
+    need = config.patch_size * config.upscale_factor
+    fitting = [pair for pair in pairs if min(pair.low.shape[1:]) >= config.patch_size]
+    small = [Path(pair.name).name for pair in pairs if pair not in fitting]
+    if not fitting:
+        raise PictureError(
+            f"all pictures are smaller than a patch: patches of {config.patch_size} at "
+            f"x{config.upscale_factor} need {need} x {need} pixels; "
+            "use larger pictures or a smaller --patch-size"
+        )
+    if small:
+        more = f" and {len(small) - 3} more" if len(small) > 3 else ""
+        say(
+            f"left out, smaller than a patch of {need} x {need} pixels: "
+            f"{', '.join(small[:3])}{more}"
+        )
+    if validation:
+        learn, held_out = fitting, pairs_of(measured, "reading validation pictures")
+    else:
+        count = min(8, -(-len(fitting) // 10)) if len(fitting) > 1 else 0
+        held_out = _spread(fitting, count)
+        learn = [pair for pair in fitting if pair not in held_out]
+    folders = [owner for owner in pictures if Path(owner.path).is_dir()]
+    return Read(learn, held_out, [_described(owner, learn, by_pair) for owner in folders])
+
+
+def _owners(sets):
+    """Return whose each picture is: a dict from its path to a set, in order, each file once."""
+    owners = {}
+    for owner in sets:
+        for path in find_pictures(owner.path):
+            owners.setdefault(path, owner)
+    return owners
+
+
+def _described(owner, learn, by_pair):
+    """Return what files of weights say about a set."""
+    taken = [pair for pair in learn if by_pair[pair] is owner]
+    smaller = {"shrink": owner.shrink, "above": owner.above} if owner.shrink > 1 else {}
+    return {
+        "name": owner.name,
+        "pictures": len(taken),
+        "fingerprint": fingerprint(taken),
+        **smaller,
+    }
+
+
+def _spread(items, count):
+    """Return ``count`` items, evenly spread over the list."""
+    return [items[k * len(items) // count] for k in range(count)]
+
+
+def hidden(show_progress):
+    """Return tqdm's ``disable``: None leaves it to whether stderr is a terminal."""
+    return None if show_progress else True

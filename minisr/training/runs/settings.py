@@ -1,0 +1,49 @@
+"""The settings of a run: those of a new one, and whether a resumed one was asked for others."""
+
+import dataclasses
+import math
+
+from minisr.errors import SettingsError
+from minisr.training.trainer import TrainConfig
+
+DEFAULT_STEPS = 20_000
+
+
+def new_config(settings, minutes):
+    """Return the settings of a new run; its steps, unless given, are found out later."""
+    if "upscale_factor" not in settings:
+        raise SettingsError("which scale? give -s 2, -s 3 or -s 4 (or --resume)")
+    given = [name for name in ("steps", "epochs") if settings.get(name) is not None]
+    given += [] if minutes is None else ["minutes"]
+    if len(given) > 1:
+        raise SettingsError(f"{' and '.join(given)} exclude each other; give one of them")
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise SettingsError(f"minutes must be above 0 and finite, got {minutes}")
+    unknown = {*settings} - {field.name for field in dataclasses.fields(TrainConfig)}
+    if unknown:
+        raise SettingsError(f"unknown setting: {', '.join(sorted(unknown))}")
+    try:
+        config = TrainConfig(**{"steps": 1 if given else DEFAULT_STEPS} | settings)
+    except TypeError as error:
+        raise SettingsError(f"a setting is of the wrong kind: {error}") from error
+    config.make_model("reference")  # it may refuse an option: better now than after the pictures
+    return config
+
+
+def agree(saved, settings, minutes, backend, folder):
+    """Return the saved settings; raise if others were asked for."""
+    kept = dataclasses.asdict(saved.config) | {"backend": saved.about["backend"]}
+    given = settings | {"backend": backend}
+    if minutes is not None:
+        given["minutes"], kept["minutes"] = minutes, f"{saved.config.steps} steps"
+    differing = [
+        f"{name} {kept.get(name)} (now {value})"
+        for name, value in given.items()
+        if kept.get(name) != (tuple(value) if isinstance(value, list) else value)
+    ]
+    if differing:
+        raise SettingsError(
+            f"the run in {folder} has other settings: {', '.join(differing)}; "
+            "resume it without them, or begin a new run in another folder"
+        )
+    return saved.config

@@ -1,0 +1,41 @@
+"""Temporary files of programs that were killed."""
+
+import contextlib
+import re
+import time
+
+TEMPORARY = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.part", re.DOTALL)  # of minisr.system.atomic
+OLD = 600  # seconds since it was last written to; whoever is at work does so more often
+
+
+def clear(targets, at_once):
+    """Remove what killed programs have left of these results, and nothing else.
+
+    Parameters
+    ----------
+    targets : iterable of pathlib.Path
+        Only their temporaries are removed.
+    at_once : bool
+        Whether nobody else can be at work on them; otherwise what was written to in the last ten
+        minutes is left alone.
+
+    Returns
+    -------
+    int
+        How many were removed.
+    """
+    names = {}
+    for target in targets:
+        names.setdefault(target.parent, set()).add(target.name)
+    removed = 0
+    for folder, wanted in names.items():
+        with contextlib.suppress(OSError):
+            for entry in list(folder.iterdir()):
+                match = TEMPORARY.fullmatch(entry.name)
+                if not match or match["name"] not in wanted or entry.is_symlink():
+                    continue
+                with contextlib.suppress(OSError):
+                    if at_once or time.time() - entry.stat().st_mtime > OLD:
+                        entry.unlink()
+                        removed += 1
+    return removed

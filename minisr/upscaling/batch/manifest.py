@@ -1,0 +1,194 @@
+"""What a folder of results was made of, so that the same command does only what is not done.
+
+A file of lines, each a small JSON object: one when work on a result begins, one when it is done. A
+line is appended in one write, so that a program that is killed at any moment leaves at most a torn
+last line, which is passed over. Results appear whole, by a rename between the two lines; one whose
+second line is missing is whole if it is there at all and was not there before.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import threading
+from pathlib import Path
+
+from minisr.errors import SettingsError
+from minisr.system.atomic import atomic_path
+
+NAME = ".minisr-manifest.jsonl"
+ABSENT, DONE, OLD, FOREIGN = "absent", "done", "old", "foreign"
+
+
+class Reader:
+    """What a folder's manifest says, for who only asks.
+
+    Parameters
+    ----------
+    folder : path-like
+        It need not exist.
+
+    Raises
+    ------
+    SettingsError
+        There is a manifest that cannot be read.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.path = self.folder / NAME
+        try:
+            self._entries, self._lines = read(self.path)
+        except OSError as error:
+            raise SettingsError(f"{self.path}: cannot be read: {error.strerror}") from error
+
+    def state(self, name, key):
+        """Return what is known of a result.
+
+        Parameters
+        ----------
+        name : str
+            Of the result in the folder, with slashes.
+        key : dict or None
+            What it is to be made of; None where that does not matter.
+
+        Returns
+        -------
+        str
+            `ABSENT`: there is no such file. `DONE`: it is there, whole, and made of this. `OLD`: it
+            was made here, of something else. `FOREIGN`: it was not made here, or was changed.
+        """
+        try:
+            size = (self.folder / name).stat().st_size
+        except OSError:
+            return ABSENT
+        entry = self._entries.get(name)
+        if entry is None:
+            return FOREIGN
+        if entry.get("begun"):
+            # Its work was cut short. There is what was there before, or the whole new result.
+            return OLD if entry.get("replaces") or entry["of"] != key else DONE
+        if entry.get("bytes") != size:
+            return FOREIGN
+        return DONE if entry["of"] == key else OLD
+
+
+class Manifest(Reader):
+    """The manifest of a folder, held by one program at a time.
+
+    Use it in a ``with`` block.
+
+    Parameters
+    ----------
+    folder : path-like
+        It exists.
+
+    Raises
+    ------
+    SettingsError
+        The folder cannot be written to, or another program is at work there.
+    """
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self._lock = threading.Lock()
+
+    def __enter__(self):
+        self._file = self._opened()
+        try:
+            self._hold()
+            self._entries, self._lines = read(self.path)  # whoever held it may have written more
+            if self._lines > len(self._entries):
+                self._compact()
+        except BaseException:
+            self._file.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()  # which lets go of it, too
+
+    def begin(self, name, key):
+        """Note that a result is about to be made."""
+        replaces = (self.folder / name).exists()
+        self._append(name, {"of": key, "begun": True, "replaces": replaces})
+
+    def finish(self, name, key):
+        """Note that a result is there."""
+        self._append(name, {"of": key, "bytes": (self.folder / name).stat().st_size})
+
+    def _opened(self):
+        try:
+            return open(self.path, "ab")
+        except OSError as error:
+            reason = error.strerror or error
+            raise SettingsError(f"{self.folder}: cannot be written to: {reason}") from error
+
+    def _append(self, name, entry):
+        with self._lock:
+            self._file.write(_line(name, entry))
+            self._file.flush()
+            self._entries[name] = entry
+
+    def _hold(self):
+        try:
+            import fcntl
+        except ImportError:  # Windows: two programs at once are not noticed
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError(
+                f"{self.folder}: another minisr is writing into this folder; wait for it, or name "
+                "another"
+            ) from None
+        except OSError:  # a file system without locks
+            return
+        if os.fstat(self._file.fileno()).st_ino != self.path.stat().st_ino:
+            raise SettingsError(f"{self.folder}: another minisr has just begun here; try again")
+
+    def _compact(self):
+        """Write each entry once, and begin a new line: the last one may be torn."""
+        if os.name == "nt":  # where no open file can be replaced, nor is one held
+            self._file.close()
+        with atomic_path(self.path) as temporary:
+            temporary.write_bytes(b"".join(_line(*item) for item in self._entries.items()))
+        self._file.close()
+        self._file = self._opened()
+        self._hold()
+
+
+def read(path):
+    """Read a manifest.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    entries : dict of str to dict
+        By the name of the result; none where there is no such file.
+    lines : int
+        How many the file has, superseded ones too; a torn one counts twice.
+    """
+    entries, lines, line = {}, 0, b"\n"
+    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+        for line in file:
+            lines += 1
+            with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+                entry = json.loads(line)
+                name = entry.pop("name")
+                if isinstance(name, str) and isinstance(entry["of"], dict):
+                    entries[name] = entry
+    return entries, lines + (not line.endswith(b"\n"))
+
+
+def digest(path):
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _line(name, entry):
+    return json.dumps({"name": name, **entry}).encode("ascii") + b"\n"

@@ -1,0 +1,271 @@
+"""A picture file in, a larger one out, with all that came with it."""
+
+import io
+import math
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from minisr.errors import PictureError
+from minisr.images.animation import encode_animation, frames_of, read_animation
+from minisr.images.bands import (
+    enlarged_bands,
+    picture_reader,
+    row_reader,
+    row_writer,
+    takes_rows,
+)
+from minisr.images.fitting import check_alpha, fitted
+from minisr.images.formats import FORMATS, Format, format_of
+from minisr.images.metadata import fitting, resized, stamped
+from minisr.images.probing import probe
+from minisr.images.reading import read_picture
+from minisr.images.sources import explained, name_of, naming, opened
+from minisr.images.writing import check_quality, check_sides, encode_picture, write_bytes
+from minisr.system import memory
+from minisr.system.atomic import atomic_path
+
+LARGEST_WHOLE = 64_000_000  # pixels; what has more goes through in bands, where it can
+_BAND = 1 << 19  # pixels at a time
+_SMALL = 1 << 24  # bytes of pixels; nobody need ask whether there is memory for these
+_TRIAL = 16  # pixels a side, to learn what `enlarge` does
+
+
+@dataclass(frozen=True)
+class Upscaled:
+    """What became of a file.
+
+    Attributes
+    ----------
+    content : bytes or None
+        The encoded result where no target was named.
+    size_in, size_out : tuple of int
+        Width and height in pixels, upright.
+    frames : int
+        More than one for an animation.
+    notes : tuple of str
+        What was converted, or could not be kept.
+    """
+
+    content: bytes | None
+    size_in: tuple
+    size_out: tuple
+    frames: int = 1
+    notes: tuple = ()
+
+
+def upscale_file(
+    source,
+    target,
+    enlarge,
+    *,
+    suffix=None,
+    quality=None,
+    stamp=None,
+    allow_large=False,
+    halo=None,
+):
+    """Enlarge a picture file: a still, or every frame of an animation.
+
+    Parameters
+    ----------
+    source : str, Path, bytes or binary file
+        PNG, JPEG, TIFF, WebP, BMP, GIF or PPM/PGM/PBM.
+    target : str, Path or None
+        Where to write; the file appears when it is complete. None returns the bytes.
+    enlarge : callable
+        Takes pixels as `minisr.images.Picture` has them and returns them larger, of the same dtype
+        and channels; `minisr.upscaling.picture.upscale` with its settings bound. It may have an attribute
+        ``size_of(height, width)``, which returns those of the result.
+    suffix : str, optional
+        The format, such as ".png"; by default that of ``target`` or, without one, of ``source``.
+    quality : int, optional
+        Of JPEG, 1 to 100; by default that of the source if it is a JPEG too, else 95. With it, a
+        WebP is packed with loss; without, if the source was.
+    stamp : dict of str to str, optional
+        Who made the picture, such as ``{"Software": "minisr"}``, written where the format has a
+        place for it.
+    allow_large : bool, optional
+        Read also what is larger than 179 megapixels.
+    halo : int, optional
+        How many rows of the source, above and below a row, its enlargement depends on. With it, a
+        TIFF, PNM, PNG or JPEG of more than 64 megapixels is made band by band, and never whole in
+        memory; nor is its source if that is a TIFF or PNM. The pixels are the same, bit for bit, if
+        ``enlarge`` makes the same of the same rows wherever in a picture they are. None: always as
+        a whole.
+
+    Returns
+    -------
+    Upscaled
+
+    Raises
+    ------
+    PictureError
+        The source cannot be read, the memory will not do, or the format cannot hold the result.
+    """
+    goal = name_of(source if target is None else target)
+    with naming(goal):
+        check_quality(quality)
+        form = None
+        if suffix is not None or target is not None:
+            form = format_of(suffix if suffix is not None else Path(target).suffix)
+        if target is not None and not Path(target).parent.is_dir():
+            raise PictureError("cannot be written: No such file or directory")
+    enlarge = _with_enough_memory(enlarge, name_of(source))
+    with opened(source) as (file, kind):
+        form = form or next(known for known in FORMATS if known.name == kind)
+        work = _Work(enlarge, form, quality, stamp or {})
+        with explained(source):
+            found = probe(file, kind, allow_large=allow_large)
+        with naming(name_of(source)):
+            sizes = found.results(enlarge.size_of) if hasattr(enlarge, "size_of") else []
+        with naming(goal):  # before the work, not after it
+            check_sides(*min(sizes, key=max, default=(0, 0))[::-1], form)
+        is_large = max(found.width * found.height, *map(math.prod, sizes), 0) > LARGEST_WHOLE
+        scale = _scale(found, enlarge, sizes) if is_large or found.nbytes >= _SMALL else None
+        in_bands = is_large and halo is not None and scale == int(scale)
+        with explained(source):
+            reader = row_reader(file, kind) if in_bands else None
+        if reader and takes_rows(form, reader.shape):
+            return _through_bands(reader, work, target, int(scale), halo)
+        in_bands = in_bands and takes_rows(form, (found.height, found.width, found.channels))
+        with explained(source):
+            _check_memory(found, 0 if in_bands else scale)
+            animation = read_animation(file, kind, allow_large=allow_large)
+            if animation:
+                many = len(animation.durations)
+                if scale is None and found.nbytes * many >= _SMALL:
+                    scale = _scale(found, enlarge, sizes)
+                _check_memory(found, scale, many)
+            picture = animation.first if animation else read_picture(file, allow_large=allow_large)
+        if in_bands and not animation and takes_rows(form, picture.pixels.shape):
+            reader = picture_reader(picture)
+            return _through_bands(reader, work, target, int(scale), halo, picture)
+        with naming(goal):
+            if animation:
+                content, done = work.animation(animation, frames_of(file, kind, animation))
+            else:
+                content, done = work.still(picture)
+    if target is not None:
+        write_bytes(Path(target), content)
+        content = None
+    return Upscaled(content, *done)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is to be done with each picture."""
+
+    enlarge: callable
+    form: Format
+    quality: int | None
+    stamp: dict
+
+    def still(self, picture):
+        """Return the bytes of a still, enlarged, and the other fields of `Upscaled`."""
+        check_alpha(picture.pixels, self.form)  # before the work, not after it
+        large = self.enlarge(picture.pixels)
+        fit, notes = fitted(large, self.form)
+        quality, subsampling = self.packing(picture)
+        content, lost = encode_picture(
+            *(fit, self.form.suffixes[0], self.metadata(picture.metadata, large)),
+            quality=quality,
+            subsampling=subsampling,
+        )
+        notes = (*picture.notes, *notes, *lost)
+        return content, (_size(picture.pixels), _size(large), 1, notes)
+
+    def animation(self, animation, frames):
+        """Return the bytes of an animation, every frame enlarged, and the fields of `Upscaled`."""
+        if not self.form.animation:
+            raise PictureError(f"{self.form.name} holds no animation: write GIF, WebP or PNG")
+        first = animation.first
+        large = map(self.enlarge, frames)
+        start = next(large)
+        quality = self.quality or (first.quality if first.format == self.form.name else None)
+        content, lost = encode_animation(
+            chain([start], large),
+            animation.durations,
+            animation.plays,
+            self.form,
+            self.metadata(first.metadata, start),
+            quality=quality,
+        )
+        number = len(animation.durations)
+        notes = (*first.notes, *lost)
+        return content, (_size(first.pixels), _size(start), number, notes)
+
+    def packing(self, picture):
+        """Return the quality and the subsampling of a picture's result."""
+        if picture is not None and picture.format == self.form.name:
+            return self.quality or picture.quality, picture.subsampling
+        return self.quality, None
+
+    def bands(self, reader, file, scale, halo, picture):
+        """Write a picture of many rows to an open file; return the other fields of `Upscaled`."""
+        height, width = reader.shape[:2]
+        shape = height * scale, width * scale, *reader.shape[2:]
+        pixel, notes = fitted(np.zeros((1, 1, *reader.shape[2:]), reader.dtype), self.form)
+        metadata = stamped(resized(reader.metadata, shape[1::-1]), self.stamp, self.form)
+        metadata, lost = fitting(metadata, self.form, pixel)
+        packing = self.packing(picture)
+        writer = row_writer(file, self.form, shape, pixel.dtype, metadata, *packing)
+        rows = max(_BAND // width, halo, 1)
+        for band in enlarged_bands(reader, self.enlarge, scale, halo, rows):
+            writer.write(fitted(band, self.form)[0])
+        writer.finish()
+        return (width, height), shape[1::-1], 1, (*reader.notes, *notes, *lost, *writer.notes)
+
+    def metadata(self, metadata, large):
+        return stamped(resized(metadata, _size(large)), self.stamp, self.form)
+
+
+def _size(pixels):
+    return pixels.shape[1], pixels.shape[0]
+
+
+def _with_enough_memory(enlarge, name):
+    """Return ``enlarge`` with a clear error for what a machine has not got."""
+
+    def checked(pixels):
+        with naming(name):
+            try:
+                return enlarge(pixels)
+            except MemoryError:
+                raise PictureError("there is not enough memory to enlarge it") from None
+
+    if hasattr(enlarge, "size_of"):
+        checked.size_of = enlarge.size_of
+    return checked
+
+
+def _scale(found, enlarge, sizes):
+    """Return by how much `enlarge` enlarges, at least."""
+    if sizes:
+        return (min(map(math.prod, sizes)) / (found.height * found.width)) ** 0.5
+    shape = (_TRIAL, _TRIAL) if found.channels == 1 else (_TRIAL, _TRIAL, found.channels)
+    dtype = {1: np.uint8, 2: np.uint16}.get(found.itemsize, np.float32)
+    return len(enlarge(np.zeros(shape, dtype))) / _TRIAL
+
+
+def _check_memory(found, scale, frames=1):
+    """Raise PictureError if a picture and its result need more memory than is free."""
+    if scale is not None:
+        size = found.width, found.height
+        memory.check(size, found.channels, found.itemsize, scale, memory.available(), frames)
+
+
+def _through_bands(reader, work, target, scale, halo, picture=None):
+    """Enlarge band by band, into a file or into bytes; ``picture`` is given if it is in memory."""
+    if target is None:
+        file = io.BytesIO()
+        done = work.bands(reader, file, scale, halo, picture)
+        return Upscaled(file.getvalue(), *done)
+    try:
+        with atomic_path(target) as temporary, open(temporary, "wb") as file:
+            done = work.bands(reader, file, scale, halo, picture)
+    except OSError as error:
+        raise PictureError(f"{target}: cannot be written: {error.strerror or error}") from None
+    return Upscaled(None, *done)

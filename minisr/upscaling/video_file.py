@@ -1,0 +1,45 @@
+"""A larger video in one call, as `minisr.upscale` is for pictures."""
+
+from minisr.upscaling.enlarger import Enlarger
+from minisr.upscaling.video import upscale_video as upscale_through
+
+
+def upscale_video(
+    source, output, scale=None, model=None, threads=None, *, size=None, device="cpu", **options
+):
+    """Enlarge a video; copy its audio, subtitles, chapters and times.
+
+    Parameters
+    ----------
+    source, output : path-like
+        As ``source`` and ``target`` of `minisr.upscaling.video.upscale_video`.
+    scale : float, optional
+        Above 1, at most 16; by default 3, or that of the file or network that ``model`` is.
+    model : str, path-like or Network, optional
+        As of `minisr.upscale`.
+    threads : minisr.system.threads.Threads, optional
+        As there.
+    size : (int or None, int or None), optional
+        Instead of ``scale``: height and width of the result, of the picture as it is shown.
+    device : str or minisr.engine.devices.Device, optional
+        As of `minisr.upscale`.
+    **options
+        ``codec``, ``crf``, ``preset``, ``start``, ``duration``, ``progress``, ``overwrite``,
+        ``note``, as there.
+
+    Returns
+    -------
+    int
+        How many frames the video has.
+
+    Raises
+    ------
+    PictureError
+        The source is no such video, or the result cannot be written.
+    SettingsError
+        A setting cannot be had, or PyAV is not installed (extra ``video``).
+    DeviceError
+        The device cannot be used.
+    """
+    enlarger = Enlarger(model, scale, size, device)
+    return upscale_through(source, output, enlarger, threads=threads, **options)

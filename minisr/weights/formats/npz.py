@@ -1,0 +1,92 @@
+"""NumPy's ``.npz``: a zip archive of arrays, each with a line of text that says what it is.
+
+`numpy.load` makes room for what that line claims before it looks at what there is; here the claim
+is checked first, and nothing is unpickled.
+"""
+
+import io
+import math
+import re
+
+import numpy as np
+
+from minisr.errors import CheckpointError
+from minisr.weights.formats import zips
+from minisr.weights.formats.shapes import room
+
+MAGIC = b"\x93NUMPY"
+MOST_VALUES = zips.MOST_BYTES  # there is no room for more
+HEADER = re.compile(
+    r"\{'descr': '(?P<dtype>[<>|][fiub]\d{1,2})', 'fortran_order': (?P<fortran>True|False), "
+    r"'shape': \((?P<shape>[\d, ]{0,100})\), \}\s*"
+)
+
+
+def read(archive):
+    """Read all arrays.
+
+    Parameters
+    ----------
+    archive : minisr.weights.formats.zips.Archive
+
+    Returns
+    -------
+    dict of str to ndarray
+
+    Raises
+    ------
+    CheckpointError
+        If a member is damaged, or is no array of numbers.
+    """
+    tensors = {}
+    for name in archive.members:
+        key = name.removesuffix(".npy")
+        if key == name:
+            raise CheckpointError(f"has {name!a} in it, which is neither an array nor PyTorch's")
+        tensors[key] = _array(archive.read(name), key)
+    return tensors
+
+
+def _array(content, key):
+    version = content[6:7]
+    size = {b"\x01": 2, b"\x02": 4, b"\x03": 4}.get(version, 0)
+    if content[:6] != MAGIC or not size:
+        raise CheckpointError(f"has no array in {key!a}")
+    start = 8 + size
+    end = start + int.from_bytes(content[8:start], "little")
+    if end - start > 10_000 or end > len(content):
+        raise CheckpointError(f"has no array in {key!a}")
+    header = HEADER.fullmatch(content[start:end].decode("latin-1"))
+    if not header:
+        raise CheckpointError(f"has something else than an array of numbers in {key!a}")
+    try:
+        dtype = np.dtype(header["dtype"])
+        shape = tuple(int(length) for length in header["shape"].split(",") if length.strip())
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"has something else than an array of numbers in {key!a}") from error
+    if math.prod(shape) * dtype.itemsize != len(content) - end:
+        raise CheckpointError(
+            f"is damaged: {key!a} has {len(content) - end} bytes of values for shape {shape}"
+        )
+    if room(shape) > MOST_VALUES:
+        raise CheckpointError(f"has {key!a} of a shape that no network needs")
+    order = "F" if header["fortran"] == "True" else "C"
+    array = np.frombuffer(content, dtype, offset=end).reshape(shape, order=order)
+    return np.array(array, dtype=dtype.newbyteorder("="), order="C")
+
+
+def write(tensors, comment):
+    """Return the bytes of a file that `numpy.load` reads.
+
+    Parameters
+    ----------
+    tensors : dict of str to ndarray
+    comment : bytes
+        The archive's; NumPy does not look at it.
+    """
+    members = {}
+    for name, array in tensors.items():
+        member = io.BytesIO()
+        np.lib.format.write_array(member, array, allow_pickle=False)
+        members[f"{name}.npy"] = member.getvalue()
+    return zips.pack(members, comment)

@@ -1,0 +1,222 @@
+"""Networks as ONNX, node by node: for onnxruntime, OpenVINO and others, and for OpenCV."""
+
+import json
+
+import numpy as np
+
+from minisr.errors import SettingsError
+from minisr.images.resize import axis_weights
+from minisr.layers import (
+    BatchNorm2d,
+    Bicubic,
+    Conv2d,
+    ConvStack,
+    PixelShuffle,
+    PReLU,
+    ReLU,
+    Residual,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
+from minisr.system.tensor_files import KEY
+from minisr.weights.formats import LAYOUTS
+from minisr.weights.formats.luma import TO_FULL, TO_STUDIO
+
+OPSET = 13
+IR_VERSION = 8  # the oldest that goes with them, so that older programs can read it, too
+ACTIVATIONS = {Tanh: "Tanh", ReLU: "Relu", Sigmoid: "Sigmoid"}
+
+
+def to_bytes(model, metadata, layout="nchw", shape=(None, None, None)):
+    """Return a network as the bytes of an ONNX file.
+
+    Parameters
+    ----------
+    model : minisr.models.Network
+    metadata : dict
+        Kept in the file; no program minds.
+    layout : {"nchw", "nhwc"}, optional
+        "nchw": ``low`` (N, C, H, W) gives ``high`` (N, C, H * R, W * R), intensity in [0, 1].
+        "nhwc" is what dnn_superres of OpenCV after 5.0.0 wants: ``low`` (N, H, W, 1) gives ``high``
+        (N, 1, H * R, W * R), both luma of full range; a network of studio range has its input and
+        output converted.
+    shape : tuple of (int or None), optional
+        N, H and W of the input, None where any will do.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    SettingsError
+        If the onnx package is missing, or the network cannot be written so.
+
+    Notes
+    -----
+    ``DepthToSpace`` has mode "CRD", which is PyTorch's pixel shuffle; ONNX's default is "DCR",
+    TensorFlow's. They differ for more than one channel.
+    """
+    if layout not in LAYOUTS:
+        raise SettingsError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
+    if layout == "nhwc" and model.in_channels != 1:
+        raise SettingsError("layout nhwc is for networks of luma, and this one is of RGB")
+    try:
+        from onnx import TensorProto, checker, helper
+    except ModuleNotFoundError as error:
+        raise SettingsError("writing ONNX needs the onnx package: pip install minisr[onnx]") from (
+            error
+        )
+    graph = _Graph(model.in_channels)
+    if layout == "nhwc":
+        graph.add("Transpose", perm=[0, 3, 1, 2])
+        if model.luma_range == "studio":
+            graph.add_affine("to_studio", *TO_STUDIO)
+    graph.add_network(model)
+    if layout == "nhwc" and model.luma_range == "studio":
+        graph.add_affine("to_full", *TO_FULL)
+    graph.nodes[-1].output[0] = "high"
+
+    N, H, W = (
+        fixed or name for fixed, name in zip(shape, ("batch", "height", "width"), strict=True)
+    )
+    R, C = model.upscale_factor, model.in_channels
+    large = [size * R if isinstance(size, int) else f"{size}_x{R}" for size in (H, W)]
+
+    def value(name, shape):
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+    described = helper.make_graph(
+        graph.nodes,
+        model.name,
+        [value("low", [N, C, H, W] if layout == "nchw" else [N, H, W, C])],
+        [value("high", [N, C, *large])],
+        graph.constants,
+    )
+    file = helper.make_model(
+        described,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="minisr",
+    )
+    helper.set_model_props(file, {KEY: json.dumps(metadata, sort_keys=True)})
+    checker.check_model(file)
+    return file.SerializeToString()
+
+
+class _Graph:
+    """Nodes, most of which take what the one before gives, and the constants that they use."""
+
+    def __init__(self, in_channels):
+        self.in_channels = in_channels
+        self.nodes, self.constants = [], []
+        self.last = "low"  # the name of what the last node gives
+
+    def add(self, operation, *others, name="", **attributes):
+        """Add a node that takes the last value, and others."""
+        from onnx import helper
+
+        target = f"value{len(self.nodes)}"
+        inputs = [self.last, *others]
+        self.nodes.append(helper.make_node(operation, inputs, [target], name=name, **attributes))
+        self.last = target
+
+    def constant(self, name, values, dtype=np.float32):
+        """Keep an array, or one number, under a name, and return the name."""
+        from onnx import numpy_helper
+
+        if name not in [constant.name for constant in self.constants]:
+            self.constants.append(numpy_helper.from_array(np.asarray(values, dtype), name))
+        return name
+
+    def add_affine(self, name, factor, offset):
+        """Add a multiplication by a number, and a sum with one."""
+        self.add("Mul", self.constant(f"{name}.factor", factor))
+        self.add("Add", self.constant(f"{name}.offset", offset))
+
+    def add_network(self, model):
+        """Add all layers, and what a stack has besides: an offset before them, a skip past them."""
+        start, is_stack = self.last, isinstance(model, ConvStack)
+        if is_stack and model.offset:
+            self.add("Sub", self.constant("offset", model.offset))
+        self.add_layers("", model)
+        if is_stack and model.skip:
+            made, self.last = self.last, start
+            scales = self.constant("skip.scales", [1, 1, model.factor, model.factor])
+            how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+            self.add("Resize", "", scales, mode="nearest", **how)
+            self.add("Add", made, name="skip")
+
+    def add_layers(self, prefix, sequence):
+        """Add the layers of a sequence; ``prefix`` comes before their names."""
+        for name, layer in sequence.layers.items():
+            self.add_layer(f"{prefix}{name}", layer)
+
+    def add_layer(self, name, layer):
+        """Add a layer of minisr."""
+        if isinstance(layer, Conv2d):
+            top, bottom, left, right = layer.padding
+            weight = self.constant(f"{name}.weight", layer.weight.value)
+            bias = self.constant(f"{name}.bias", layer.bias.value)
+            self.add("Conv", weight, bias, name=name, pads=[top, left, bottom, right])
+        elif isinstance(layer, PixelShuffle):
+            self.add("DepthToSpace", name=name, blocksize=layer.upscale_factor, mode="CRD")
+        elif isinstance(layer, PReLU):
+            slope = layer.weight.value[:, None, None]
+            self.add("PRelu", self.constant(f"{name}.weight", slope), name=name)
+        elif type(layer) in ACTIVATIONS:
+            self.add(ACTIVATIONS[type(layer)], name=name)
+        elif isinstance(layer, BatchNorm2d):
+            arrays = [self.constant(f"{name}.{part}", value) for part, value in _statistics(layer)]
+            self.add("BatchNormalization", *arrays, name=name, epsilon=layer.epsilon)
+        elif isinstance(layer, Bicubic):
+            self.add_bicubic(name, layer.upscale_factor)
+        elif isinstance(layer, Residual):
+            before = self.last
+            self.add_layers(f"{name}.", layer)
+            if layer.scaling != 1:
+                self.add("Mul", self.constant(f"{name}.scaling", layer.scaling))
+            self.add("Add", before, name=name)
+        elif type(layer) is Sequential:
+            self.add_layers(f"{name}.", layer)
+        else:
+            raise SettingsError(f"the layer {name}, {layer}, cannot be written as ONNX")
+
+    def add_bicubic(self, name, upscale_factor):
+        """Add MATLAB's bicubic, which ONNX's Resize is not at the border.
+
+        Each of the R * R pixels that one becomes is a filter of its own of the 5 x 5 around it, and
+        the pixels are put in their places by the shuffle. Two rows and columns are mirrored at each
+        border, which takes pictures of at least two pixels a side.
+        """
+        R, C = upscale_factor, self.in_channels
+        for axis, side in ((2, "rows"), (3, "columns")):
+            middle = self.last
+            bounds = {"first": (1, -(1 << 31)), "last": (-1, -3)}
+            mirrored = []
+            for end, (start, stop) in bounds.items():
+                self.last = middle
+                places = ((f"{end}.start", start), (f"{end}.stop", stop), (f"{side}.axis", axis))
+                arrays = [self.constant(f"{name}.{n}", [v], np.int64) for n, v in places]
+                self.add("Slice", *arrays, self.constant(f"{name}.back", [-1], np.int64))
+                mirrored.append(self.last)
+            self.last = mirrored[0]
+            self.add("Concat", middle, mirrored[1], axis=axis)
+        phases = np.zeros((R, 5))
+        index, weight = axis_weights(9, 9 * R, R)
+        for phase in range(R):  # of the pixel 4, far from both borders
+            row = 4 * R + phase
+            np.add.at(phases[phase], index[row] - 2, weight[row])
+        filters = np.einsum("pi,qj->pqij", phases, phases).reshape(R * R, 1, 5, 5)
+        weight = self.constant(f"{name}.weight", np.tile(filters, (C, 1, 1, 1)))
+        self.add("Conv", weight, name=name, group=C)
+        self.add("DepthToSpace", blocksize=R, mode="CRD")
+
+
+def _statistics(norm):
+    """Return the arrays of batch normalisation, named, in ONNX's order."""
+    yield "weight", norm.weight.value
+    yield "bias", norm.bias.value
+    yield "running_mean", norm.running_mean
+    yield "running_var", norm.running_var

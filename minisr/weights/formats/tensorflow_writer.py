@@ -1,0 +1,97 @@
+"""Networks as frozen TensorFlow graphs: what OpenCV's dnn_superres reads, up to OpenCV 5.0.0.
+
+The nodes are those of TF-ESPCN's files; `tensorflow` says what a graph is.
+"""
+
+import numpy as np
+
+from minisr.errors import SettingsError
+from minisr.layers import Conv2d, PixelShuffle, ReLU, Sigmoid, Tanh
+from minisr.weights.formats.luma import TO_FULL, TO_STUDIO
+from minisr.weights.formats.protobuf import field
+from minisr.weights.formats.tensorflow import FLOAT, INT32
+
+OPERATIONS = {ReLU: "Relu", Tanh: "Tanh", Sigmoid: "Sigmoid"}
+ONES = field(1, field(3, b"\1\1\1\1"))  # a list of numbers
+CONVOLUTION = {"padding": field(2, "SAME"), "strides": ONES, "dilations": ONES}
+NHWC = {"data_format": field(2, "NHWC")}
+
+
+def to_bytes(model):
+    """Return a network as the bytes of a GraphDef.
+
+    Parameters
+    ----------
+    model : minisr.models.Network
+        Of luma: convolutions, activations and a shuffle, one after the other.
+
+    Returns
+    -------
+    bytes
+        ``IteratorGetNext``, (N, H, W, 1), gives ``NCHW_output``, (N, 1, H * R, W * R), both luma of
+        full range; a network of studio range has its input and output converted.
+
+    Raises
+    ------
+    SettingsError
+        If the network is of another kind.
+    """
+    if model.in_channels != 1:
+        raise SettingsError("a TensorFlow graph is for networks of luma, and this one is of RGB")
+    graph = _Graph()
+    if model.luma_range == "studio":
+        graph.add_affine("to_studio", *TO_STUDIO)
+    for name, layer in model.layers.items():
+        if isinstance(layer, Conv2d):
+            filters = layer.weight.value.transpose(2, 3, 1, 0)  # HWIO
+            graph.add(name, "Conv2D", graph.constant(f"{name}/weight", filters), CONVOLUTION | NHWC)
+            graph.add(f"{name}/add", "Add", graph.constant(f"{name}/bias", layer.bias.value))
+        elif isinstance(layer, PixelShuffle):
+            size = {"block_size": field(3, layer.upscale_factor)}
+            graph.add(name, "DepthToSpace", attributes=size | NHWC)
+        elif type(layer) in OPERATIONS:
+            graph.add(name, OPERATIONS[type(layer)])
+        else:
+            raise SettingsError(f"the layer {name}, {layer}, cannot be written as a graph")
+    if model.luma_range == "studio":
+        graph.add_affine("to_full", *TO_FULL)
+    axes = graph.constant("NCHW_output/perm", np.array([0, 3, 1, 2]))
+    graph.add("NCHW_output", "Transpose", axes, {"Tperm": field(6, INT32)})
+    return b"".join([*graph.constants, *graph.nodes])
+
+
+class _Graph:
+    """Nodes, each of which takes what the one before gives, and the constants that they use."""
+
+    def __init__(self):
+        self.constants = []
+        self.last = "IteratorGetNext"
+        self.nodes = [_node(self.last, "Placeholder", (), {"dtype": field(6, FLOAT)})]
+
+    def add(self, name, operation, constant=None, attributes=None):
+        """Add a node."""
+        inputs = [self.last] if constant is None else [self.last, constant]
+        attributes = {"T": field(6, FLOAT)} | (attributes or {})
+        self.nodes.append(_node(name, operation, inputs, attributes))
+        self.last = name
+
+    def add_affine(self, name, factor, offset):
+        """Add a multiplication by a number, and a sum with one."""
+        self.add(f"{name}/mul", "Mul", self.constant(f"{name}/factor", np.float32([factor])))
+        self.add(name, "Add", self.constant(f"{name}/offset", np.float32([offset])))
+
+    def constant(self, name, array):
+        """Keep an array under a name, and return the name."""
+        kind, dtype = (INT32, "<i4") if array.dtype.kind == "i" else (FLOAT, "<f4")
+        shape = b"".join(field(2, field(1, length)) for length in array.shape)
+        content = field(4, np.ascontiguousarray(array, dtype).tobytes())
+        value = field(8, field(1, kind) + field(2, shape) + content)
+        self.constants.append(_node(name, "Const", (), {"dtype": field(6, kind), "value": value}))
+        return name
+
+
+def _node(name, operation, inputs, attributes):
+    """Return a node of a graph, as a field of it."""
+    words = [field(1, name), field(2, operation), *(field(3, source) for source in inputs)]
+    words += [field(5, field(1, key) + field(2, value)) for key, value in attributes.items()]
+    return field(1, b"".join(words))

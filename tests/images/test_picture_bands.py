@@ -1,0 +1,339 @@
+"""Pictures larger than memory: band by band is the whole, and the memory stays where it was."""
+
+import io
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from picture_kinds import KINDS, wide_profile
+from PIL import Image
+from PIL.TiffImagePlugin import IFDRational
+
+from minisr import ESPCN, imresize
+from minisr.errors import PictureError
+from minisr.images import encode_picture, read_picture
+from minisr.images.animation import encode_animation
+from minisr.images.bands import row_reader
+from minisr.images.formats import format_of
+from minisr.images.sources import sniff
+from minisr.upscaling import file as upscale_file
+from minisr.upscaling.picture import upscale
+
+HEIGHT, WIDTH = 70, 13
+HALO = 9
+
+
+@pytest.fixture
+def small_limit(monkeypatch):
+    """Make every picture a large one, to be enlarged a few rows at a time."""
+    monkeypatch.setattr(upscale_file, "LARGEST_WHOLE", 0)
+    monkeypatch.setattr(upscale_file, "_BAND", 5 * WIDTH)
+    monkeypatch.setattr(upscale_file, "_SMALL", 0)
+
+
+def random_pixels(channels, dtype, rng):
+    shape = (HEIGHT, WIDTH) if channels == 1 else (HEIGHT, WIDTH, channels)
+    if dtype == np.float32:
+        return rng.random(shape, np.float32)
+    return rng.integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
+
+
+def counted(enlarge):
+    """Return ``enlarge`` and the list of how many rows each call got."""
+    heights = []
+
+    def counting(pixels):
+        heights.append(len(pixels))
+        return enlarge(pixels)
+
+    return counting, heights
+
+
+def both_ways(content, enlarge, suffix, halo, **options):
+    """Return the bytes of the whole and of the bands, having made sure that there were bands."""
+    whole = upscale_file.upscale_file(content, None, enlarge, suffix=suffix, **options)
+    counting, heights = counted(enlarge)
+    banded = upscale_file.upscale_file(content, None, counting, suffix=suffix, halo=halo, **options)
+    assert len(heights) > 3
+    assert max(heights[1:]) < HEIGHT // 2 + 20
+    assert (whole.size_in, whole.size_out) == (banded.size_in, banded.size_out)
+    assert whole.notes == banded.notes
+    return whole.content, banded.content
+
+
+@pytest.mark.parametrize(
+    ("source", "suffix", "channels", "dtype"),
+    [
+        (".tif", ".tif", 1, np.uint8),
+        (".tif", ".tif", 3, np.uint8),
+        (".tif", ".tif", 3, np.uint16),
+        (".tif", ".tif", 4, np.uint16),
+        (".tif", ".tif", 2, np.uint8),
+        (".tif", ".tif", 3, np.float32),
+        (".tif", ".tif", 4, np.float32),
+        (".tif", ".ppm", 3, np.float32),
+        (".tif", ".ppm", 3, np.uint16),
+        (".ppm", ".ppm", 3, np.uint8),
+        (".pgm", ".pgm", 1, np.uint16),
+        (".ppm", ".tif", 3, np.uint16),
+    ],
+)
+@pytest.mark.parametrize(("deflate", "scale"), [(False, 2), (True, 3), (False, 4)])
+def test_bands_are_the_whole(source, suffix, channels, dtype, deflate, scale, small_limit, rng):
+    """Of MATLAB's bicubic, whose kernel reaches two rows far."""
+    metadata = {"tiff_deflate": deflate, "dpi": (300.0, 300.0)}
+    if channels > 2:
+        metadata["icc_profile"] = wide_profile()
+    content, _ = encode_picture(random_pixels(channels, dtype, rng), source, metadata)
+    whole, banded = both_ways(
+        *(content, lambda pixels: imresize(pixels, scale), suffix, 3), stamp={"Software": "minisr"}
+    )
+    if dtype == np.float32 and scale == 3:
+        # Thirds of a pixel are not exact: further down, imresize rounds the last bit otherwise.
+        one, other = (read_picture(file).pixels.astype(np.float32) for file in (whole, banded))
+        np.testing.assert_allclose(one, other, atol=1 if suffix == ".ppm" else 3e-7, rtol=0)
+    else:
+        assert banded == whole
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_bands_are_the_whole_through_a_network(channels, dtype, small_limit, rng):
+    model = ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0))
+    pixels = random_pixels(channels, dtype, rng)
+    if channels == 4:  # opaque bands of a picture that is not
+        pixels[..., 3] = np.iinfo(dtype).max
+        pixels[21:24, 4:, 3] = 7
+    content, _ = encode_picture(pixels, ".tif")
+    whole, banded = both_ways(content, lambda part: upscale(part, model=model), ".tif", HALO)
+    np.testing.assert_array_equal(read_picture(banded).pixels, read_picture(whole).pixels)
+    assert banded == whole
+
+
+def test_a_tiff_too_large_for_32_bits_is_a_bigtiff(monkeypatch, rng):
+    monkeypatch.setattr("minisr.images.tiff.writing._LARGEST", 0)
+    for channels, dtype in ((3, np.uint8), (4, np.uint16), (1, np.float32)):
+        pixels = random_pixels(channels, dtype, rng)
+        metadata = {"dpi": (300.0, 300.0), "tiff_deflate": True, "icc_profile": wide_profile()}
+        content, _ = encode_picture(pixels, ".tif", metadata)
+        assert content[:4] == b"II+\0"
+        picture = read_picture(content)
+        np.testing.assert_array_equal(picture.pixels, pixels)
+        assert picture.metadata["dpi"] == (300.0, 300.0)
+        assert row_reader(io.BytesIO(content), "TIFF").metadata == picture.metadata
+        tifffile = pytest.importorskip("tifffile")
+        np.testing.assert_array_equal(tifffile.imread(io.BytesIO(content)), pixels)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_exif_goes_into_a_bigtiff_and_out_of_it(monkeypatch, tmp_path, order):
+    exif = Image.Exif()
+    exif.endian = order
+    exif[0x010F], exif[0x8298] = "a camera", "somebody"  # longer than a row, and not
+    details = exif.get_ifd(0x8769)
+    details[0x829A], details[0x8827], details[0xA434] = IFDRational(1, 250), 400, "a comment"
+    exif.get_ifd(0x8825).update({1: "N", 2: (47.0, 22.0, 33.5)})
+    block = exif.tobytes()
+    pixels = np.zeros((4, 5), np.uint8)
+    small = read_picture(encode_picture(pixels, ".tif", {"exif": block})[0])
+    monkeypatch.setattr("minisr.images.tiff.writing._LARGEST", 0)
+    content, notes = encode_picture(pixels, ".tif", {"exif": block})
+    assert (content[2:4].strip(b"\0"), notes) == (b"+", ())
+
+    def said(block):
+        found = Image.Exif()
+        found.load(block)
+        parts = found.get_ifd(0x8769), found.get_ifd(0x8825)
+        kept = {tag: found[tag] for tag in (0x010F, 0x8298)}
+        return kept, *map(dict, parts)
+
+    large = read_picture(content)
+    assert said(block)[2] == {1: "N", 2: (47.0, 22.0, 33.5)}
+    assert said(large.metadata["exif"]) == said(small.metadata["exif"]) == said(block)
+    assert row_reader(io.BytesIO(content), "TIFF").metadata["exif"] == large.metadata["exif"]
+    cut = block[: block.index(b"a comment")]
+    content, notes = encode_picture(pixels, ".tif", {"exif": cut})
+    assert notes == ("damaged EXIF was left out",)
+    np.testing.assert_array_equal(read_picture(content).pixels, pixels)
+    if not shutil.which("exiftool"):
+        pytest.skip("exiftool, which would read it too, is not there")
+    (tmp_path / "big.tif").write_bytes(encode_picture(pixels, ".tif", {"exif": block})[0])
+    words = ["exiftool", "-s3", "-Make", "-ExposureTime", "-LensModel"]
+    out = subprocess.run([*words, tmp_path / "big.tif"], capture_output=True, text=True)
+    assert out.stdout.splitlines() == ["a camera", "1/250", "a comment"]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_a_bigtiff_of_high_bytes_first_which_pillow_does_not_read(dtype, rng):
+    tifffile = pytest.importorskip("tifffile")
+    pixels = random_pixels(3, dtype, rng)
+    words = {"byteorder": ">", "bigtiff": True, "software": "another", "photometric": "rgb"}
+    tifffile.imwrite(file := io.BytesIO(), pixels, **words)
+    picture = read_picture(file.getvalue())
+    np.testing.assert_array_equal(picture.pixels, pixels)
+    assert b"another" in picture.metadata["exif"]
+    np.testing.assert_array_equal(row_reader(file, "TIFF").rows(3, 9), pixels[3:9])
+    file.seek(0)
+    tifffile.imwrite(file := io.BytesIO(), pixels[..., 0] > 0, byteorder=">", bigtiff=True)
+    with pytest.raises(PictureError, match="a big-endian BigTIFF with such pixels: convert"):
+        read_picture(file.getvalue())
+
+
+def test_too_small_a_halo_shows(small_limit, rng):
+    """The test above could not fail if the halo were of no matter."""
+    content, _ = encode_picture(random_pixels(1, np.uint8, rng), ".tif")
+    whole, banded = both_ways(content, lambda pixels: imresize(pixels, 2), ".tif", 0)
+    assert banded != whole
+
+
+def test_what_cannot_go_in_bands_goes_whole(small_limit, rng):
+    pixels = random_pixels(3, np.uint8, rng)
+    for source, suffix, scale, halo in (
+        (".png", ".bmp", 2, 3),
+        (".tif", ".bmp", 2, 3),
+        (".tif", ".tif", 1.5, 3),
+        (".tif", ".tif", 2, None),
+    ):
+        content, _ = encode_picture(pixels, source)
+        counting, heights = counted(lambda part, scale=scale: imresize(part, scale))
+        done = upscale_file.upscale_file(content, None, counting, suffix=suffix, halo=halo)
+        assert heights[-1] == HEIGHT
+        assert len(heights) == 2  # the first was a trial
+        np.testing.assert_array_equal(read_picture(done.content).pixels, imresize(pixels, scale))
+
+
+@pytest.mark.parametrize(
+    ("source", "suffix", "channels", "dtype"),
+    [
+        (".png", ".png", 1, np.uint8),
+        (".png", ".png", 2, np.uint16),
+        (".png", ".png", 3, np.uint8),
+        (".png", ".png", 4, np.uint8),
+        (".png", ".png", 4, np.uint16),
+        (".tif", ".png", 3, np.uint16),
+        (".png", ".tif", 3, np.uint8),
+        (".bmp", ".png", 3, np.uint8),
+        (".ppm", ".png", 3, np.uint8),
+    ],
+)
+def test_a_png_is_made_in_bands(source, suffix, channels, dtype, small_limit, rng):
+    """Also of what must be read whole; it is packed otherwise, and holds the same."""
+    pixels = random_pixels(channels, dtype, rng)
+    pixels[: HEIGHT // 2] = pixels[0, 0]  # rows that each filter suits
+    metadata = {"dpi": (300.0, 300.0)}
+    if source != ".bmp" and channels > 2:
+        metadata["icc_profile"] = wide_profile()
+    content, _ = encode_picture(pixels, source, metadata)
+    whole, banded = both_ways(
+        *(content, lambda part: imresize(part, 2), suffix, 3), stamp={"Software": "minisr"}
+    )
+    one, other = map(read_picture, (whole, banded))
+    assert one.pixels.dtype == other.pixels.dtype
+    np.testing.assert_array_equal(one.pixels, other.pixels)
+    assert (one.metadata, one.notes) == (other.metadata, other.notes)
+    if suffix == ".png":
+        with Image.open(io.BytesIO(banded)) as image:  # another reader's eyes
+            image.load()
+            assert image.size == (2 * WIDTH, 2 * HEIGHT)
+
+
+@pytest.mark.parametrize("source", [".png", ".ppm", ".jpg"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+def test_a_jpeg_is_made_in_strips(source, channels, subsampling, small_limit, monkeypatch, rng):
+    """Restarts or not: the same pixels, and the same metadata."""
+    monkeypatch.setattr("minisr.images.jpeg.rows._AT_ONCE", 1)  # strips of 16 rows
+    pixels = random_pixels(channels, np.uint8, rng)
+    if channels == 1 and source == ".ppm":
+        source = ".pgm"
+    metadata = {"dpi": (300.0, 300.0)}
+    if channels == 3 and source != ".ppm":
+        metadata["icc_profile"] = wide_profile()
+    options = {"quality": 71, "subsampling": subsampling} if source == ".jpg" else {}
+    content, _ = encode_picture(pixels, source, metadata, **options)
+    whole, banded = both_ways(content, lambda part: imresize(part, 2), ".jpg", 3)
+    assert banded.count(b"\xff\xd0") >= 1  # a restart
+    one, other = map(read_picture, (whole, banded))
+    np.testing.assert_array_equal(one.pixels, other.pixels)
+    assert (one.metadata, one.notes) == (other.metadata, other.notes)
+    assert (one.quality, one.subsampling) == (other.quality, other.subsampling)
+    with Image.open(io.BytesIO(banded)) as image:
+        image.load()
+        assert image.size == (2 * WIDTH, 2 * HEIGHT)
+
+
+def test_an_animation_never_goes_in_bands(small_limit, rng):
+    frames = rng.integers(0, 256, (3, HEIGHT, WIDTH, 3), dtype=np.uint8)
+    content, _ = encode_animation(
+        iter(frames), [100, 200, 300], 0, format_of(".png"), {}, quality=None
+    )
+    done = upscale_file.upscale_file(
+        content, None, lambda part: imresize(part, 2), suffix=".png", halo=3
+    )
+    assert done.frames == 3
+
+
+def test_rows_are_those_of_the_picture():
+    """For every kind of TIFF and PNM whose rows can be had: the same as when it is read whole."""
+    had = []
+    for kind in KINDS:
+        if kind.suffix not in (".tif", ".ppm", ".pgm", ".pbm") or kind.needs:
+            continue
+        content, _ = kind.make()
+        reader = row_reader(io.BytesIO(content), sniff(content[:16]))
+        if reader is None:
+            continue
+        had.append(kind.name)
+        picture = read_picture(content)
+        assert (reader.shape, reader.dtype) == (picture.pixels.shape, picture.pixels.dtype)
+        assert (reader.metadata, reader.notes) == (picture.metadata, picture.notes)
+        for start, stop in ((0, 1), (1, 4), (3, 6), (0, 6)):
+            np.testing.assert_array_equal(reader.rows(start, stop), picture.pixels[start:stop])
+    assert len(had) > 12
+
+
+def test_a_cut_file_leaves_nothing(small_limit, tmp_path, rng):
+    content, _ = encode_picture(random_pixels(3, np.uint8, rng), ".ppm")
+    (tmp_path / "cut.ppm").write_bytes(content[:-60])
+    with pytest.raises(PictureError, match=r"cut\.ppm: cannot be read: the file is cut off"):
+        upscale_file.upscale_file(
+            *(tmp_path / "cut.ppm", tmp_path / "out.ppm", lambda part: imresize(part, 2)), halo=3
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["cut.ppm"]
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".ppm"])
+def test_memory_stays_bounded(suffix, tmp_path):
+    """A picture of 26 MB becomes one of 105 MB; what is taken is a part of that."""
+    code = """if True:
+        import resource, sys
+        import numpy as np
+        from minisr.upscaling import file as upscale_file
+        from minisr.images import write_picture
+        twice = lambda part: part.repeat(2, axis=0).repeat(2, axis=1)
+        source, target = sys.argv[1:]
+        upscale_file.LARGEST_WHOLE = 0
+        upscale_file._BAND = 1 << 18
+        small = source + source[-4:]
+        write_picture(small, np.zeros((9, 9, 3), np.uint8))
+        upscale_file.upscale_file(small, target, twice, halo=2)  # imports, and what they take
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        upscale_file.upscale_file(source, target, twice, halo=2)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    """
+    pytest.importorskip("resource")
+    source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    rows = np.arange(2960 * 2960 * 3, dtype=np.uint32).reshape(2960, 2960, 3).astype(np.uint8)
+    content, _ = encode_picture(rows, suffix)
+    source.write_bytes(content)
+    command = [sys.executable, "-c", code, str(source), str(target)]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert target.stat().st_size > 105_000_000
+    assert int(done.stdout) * 1024 < 40_000_000
+    large = read_picture(target).pixels
+    np.testing.assert_array_equal(large[::2, ::2], rows)
