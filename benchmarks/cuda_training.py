@@ -5,9 +5,10 @@ from cuda_timing import WallClock, row_of, turns
 from measure import OURS
 from peers import multiply_adds
 
-from minisr.datasets.pairs import Pair, Patches
+from minisr.datasets.pairs import Pair
 from minisr.system.threads import Threads
-from minisr.training.trainer import TrainConfig, Trainer
+from minisr.training import TrainConfig, Trainer
+from minisr.training.patches import Patches
 
 SCALE = 3
 WORKLOADS = [(16, 32), (256, 48)]  # patches, and low-resolution pixels a side

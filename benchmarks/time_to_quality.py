@@ -44,16 +44,17 @@ from measure import (
 )
 from peers import TWINS
 
-from minisr.datasets.pairs import Patches, PictureSet
+from minisr.datasets.pairs import PictureSet
 from minisr.evaluation.evaluate import evaluate_picture, mean, score_pair
 from minisr.evaluation.protocols import PROTOCOLS
 from minisr.images import find_pictures
 from minisr.kernels.reference import CHARBONNIER_EPSILON
 from minisr.models import MODELS
 from minisr.system.threads import Threads
+from minisr.training import TrainConfig, Trainer
+from minisr.training.patches import Patches
 from minisr.training.recipes import read_recipe
 from minisr.training.runs.pictures import read
-from minisr.training.trainer import TrainConfig, Trainer
 
 SLICE = 5.0  # seconds
 OF_SET5 = "302003.jpg"  # of BSDS500/train: Set5's woman at a higher resolution

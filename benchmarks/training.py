@@ -12,9 +12,10 @@ import torch
 from measure import OURS, compare, describe, environment, parser, plot_bars, print_table, write_json
 from peers import multiply_adds, torch_network
 
-from minisr.datasets.pairs import Pair, Patches
+from minisr.datasets.pairs import Pair
 from minisr.system.threads import Threads
-from minisr.training.trainer import TrainConfig, Trainer
+from minisr.training import TrainConfig, Trainer
+from minisr.training.patches import Patches
 
 SCALE = 3
 WORKLOADS = [(16, 32), (16, 17), (64, 48)]  # patches, and low-resolution pixels a side

@@ -29,7 +29,7 @@ import numpy as np
 from measure import describe, environment, interleave, parser, plot_bars, print_table, write_json
 
 from minisr import kernels, optim
-from minisr.datasets.pairs import Patches, make_pair
+from minisr.datasets.pairs import make_pair
 from minisr.demo import HOLD_OUT, LEARN, pictures_folder
 from minisr.evaluation.checkerboard import checkerboard
 from minisr.evaluation.protocols import PROTOCOLS
@@ -49,6 +49,7 @@ from minisr.layers import (
 from minisr.models import initialization
 from minisr.models.equivalence import transposed_from_sub_pixel
 from minisr.system.threads import Threads
+from minisr.training.patches import Patches
 
 SCALE = 3
 BATCH, PATCH = 8, 32  # patches, and low-resolution pixels a side

@@ -7,9 +7,10 @@ train --help`; what it does beyond this is in minisr/trainer.py and minisr/runs.
 import numpy as np
 
 from minisr import ESPCN, optim
-from minisr.datasets.pairs import Patches, make_pair
+from minisr.datasets.pairs import make_pair
 from minisr.evaluation.protocols import PROTOCOLS
 from minisr.models import initialization
+from minisr.training.patches import Patches
 
 SCALE, STEPS = 2, 800
 

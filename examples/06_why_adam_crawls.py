@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from minisr.datasets.pairs import Patches, make_pair
+from minisr.datasets.pairs import make_pair
 from minisr.demo import HOLD_OUT, LEARN, pictures_folder
 from minisr.evaluation.evaluate import mean, score_pair
 from minisr.evaluation.protocols import PROTOCOLS
 from minisr.images import read_picture
 from minisr.system.threads import Threads
-from minisr.training.trainer import TrainConfig, Trainer
+from minisr.training import TrainConfig, Trainer
+from minisr.training.patches import Patches
 
 SCALE, STEPS, LOOK = 3, 600, 25  # PSNR is measured every LOOK steps
 SETTLED, HALF = STEPS // 10, STEPS // 2  # the learning rate has risen; the second half begins

@@ -26,10 +26,9 @@ from minisr.models.bundled import FOLDER as BUNDLED
 from minisr.system import tensor_files
 from minisr.system.atomic import atomic_path
 from minisr.system.threads import Threads
-from minisr.training import runs
+from minisr.training import TrainConfig, runs
 from minisr.training.plots import plot_curves
 from minisr.training.recipes import read_recipe
-from minisr.training.trainer import TrainConfig
 
 HERE = Path(__file__).parent
 TESTS = ("Set5", "Set14")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from minisr import models, weights
+from minisr import engine, models, weights
 from minisr.engine import devices
 from minisr.errors import PictureError, SettingsError
 from minisr.images.sources import ALLOWED_BY
@@ -69,6 +69,17 @@ def add_device(parser):
         help="what computes: cpu; cuda, or cuda:N for one of several GPUs, by pip install "
         "'minisr[cuda]'; auto, a GPU if there is one that can be used, else the processor; or "
         "reference, plain NumPy, slow (default: cpu). `minisr info` lists the GPUs",
+    )
+
+
+def add_engine(parser, default=engine.DEFAULT):
+    """Add ``--engine``."""
+    parser.add_argument(
+        "--engine",
+        choices=engine.ENGINES,
+        default=default,
+        help="how a network is run: compiled, or layers, one after another as the code reads, slow "
+        f"(default: {engine.DEFAULT})",
     )
 
 

@@ -11,6 +11,7 @@ from minisr.cli.common import (
     Interruptible,
     add_command,
     add_device,
+    add_engine,
     add_threads,
     choose_device,
     note,
@@ -19,13 +20,13 @@ from minisr.cli.common import (
 from minisr.errors import DeviceError, SettingsError
 from minisr.images.colour import LUMA_RANGES
 from minisr.models.initialization import METHODS
-from minisr.training import runs, trainer
+from minisr.training import config, runs
 from minisr.training.recipes import read_recipe
 
 
 def train_command(arguments):
     """Train a network on pictures."""
-    names = [field.name for field in dataclasses.fields(trainer.TrainConfig)]
+    names = [field.name for field in dataclasses.fields(config.TrainConfig)]
     settings = {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
     recipe = _take_recipe(arguments)
     if recipe is not None:
@@ -141,6 +142,7 @@ def add_parser(commands):
     """Describe the command to argparse."""
     sub = add_command(commands, "train", train_command, "Train a network on pictures.")
     add_threads(sub)
+    add_engine(sub, argparse.SUPPRESS)
     sub.add_argument(
         "pictures",
         nargs="*",
@@ -166,7 +168,7 @@ def add_parser(commands):
         metavar="PICTURES",
         help="measured as it goes (default: one picture in ten, at most eight, is held out)",
     )
-    defaults = {field.name: field.default for field in dataclasses.fields(trainer.TrainConfig)}
+    defaults = {field.name: field.default for field in dataclasses.fields(config.TrainConfig)}
     defaults["steps"] = runs.DEFAULT_STEPS
 
     def setting(flags, name, text, **options):
@@ -190,15 +192,15 @@ def add_parser(commands):
     setting(("--steps",), "steps", "batches", type=int)
     setting(("--epochs",), "epochs", "instead: times that all pixels are seen", type=int)
     setting(("--seed",), "seed", "the same seed gives the same weights", type=int)
-    setting(("--loss",), "loss", "what is minimised", choices=trainer.LOSSES)
-    setting(("--last-loss",), "last_loss", "another one at the end", choices=trainer.LOSSES)
+    setting(("--loss",), "loss", "what is minimised", choices=config.LOSSES)
+    setting(("--last-loss",), "last_loss", "another one at the end", choices=config.LOSSES)
     setting(
         ("--last-loss-from",), "last_loss_from", "part of the steps before that one", type=float
     )
     setting(("--optimizer",), "optimizer", "what learns", choices=optim.OPTIMIZERS)
     setting(("--learning-rate",), "learning_rate", "at its highest", type=float)
     setting(("--beta2",), "beta2", "decay of the second moment", type=float)
-    setting(("--schedule",), "schedule", "how the learning rate falls", choices=trainer.SCHEDULES)
+    setting(("--schedule",), "schedule", "how the learning rate falls", choices=config.SCHEDULES)
     setting(("--warmup",), "warmup", "steps of its rise, for cosine", type=int)
     setting(
         ("--decay-start",),

@@ -1,4 +1,4 @@
-"""From pictures to what a network learns from: (low, high) pairs, and patches cut out of them."""
+"""From pictures to what a network learns from: pairs of a small picture and the original."""
 
 import hashlib
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minisr.errors import PictureError, SettingsError
+from minisr.errors import PictureError
 from minisr.images import imresize, luma, read_picture
 from minisr.images.colour import without_alpha
 
@@ -149,87 +149,6 @@ def read_pairs(
     return pairs
 
 
-class Patches:
-    """Random patches, turned and mirrored in all eight ways.
-
-    A batch depends on the seed and on the step's number alone, so a run that is resumed sees what
-    it would have seen, and nothing about the random numbers has to be stored.
-
-    Parameters
-    ----------
-    pairs : list of Pair
-    patch_size : int
-        Low-resolution pixels a side.
-    batch_size : int
-    seed : int
-
-    Raises
-    ------
-    PictureError
-        If a picture is smaller than a patch.
-    SettingsError
-        If a number is below one, or there are no pictures.
-    """
-
-    def __init__(self, pairs, patch_size, batch_size, seed):
-        for name, number in (("patch_size", patch_size), ("batch_size", batch_size)):
-            if number < 1:
-                raise SettingsError(f"{name} must be at least 1, got {number}")
-        if not pairs:
-            raise SettingsError("training needs at least one picture, got none")
-        self.scale = pairs[0].high.shape[1] // pairs[0].low.shape[1]
-        for pair in pairs:
-            if min(pair.low.shape[1:]) < patch_size:
-                height, width = pair.high.shape[1:]
-                raise PictureError(
-                    f"{pair.name} is {width} x {height} pixels, but patches of {patch_size} at "
-                    f"x{self.scale} need {patch_size * self.scale} a side; "
-                    "leave it out or choose a smaller patch size"
-                )
-        self.pairs = pairs
-        self.patch_size = patch_size
-        self.batch_size = batch_size
-        self.seed = seed
-        # Every place in every picture is equally likely.
-        self._places = np.array([pair.low.shape[1:] for pair in pairs]) - patch_size + 1
-        self._chances = self._places.prod(axis=1) / self._places.prod(axis=1).sum()
-
-    @property
-    def steps_per_epoch(self):
-        """Steps after which as many pixels were seen as the pictures have."""
-        pixels = sum(pair.low[0].size for pair in self.pairs)
-        return max(1, round(pixels / (self.batch_size * self.patch_size**2)))
-
-    def batch(self, step):
-        """Cut the batch of a step.
-
-        Parameters
-        ----------
-        step : int
-            From zero.
-
-        Returns
-        -------
-        low : ndarray, shape (batch_size, C, patch_size, patch_size), float32 in [0, 1]
-        high : ndarray, shape (batch_size, C, patch_size * scale, ...), float32 in [0, 1]
-        """
-        rng = np.random.default_rng([self.seed, step])
-        P, R, C = self.patch_size, self.scale, self.pairs[0].low.shape[0]
-        low = np.empty((self.batch_size, C, P, P), np.float32)
-        high = np.empty((self.batch_size, C, P * R, P * R), np.float32)
-        chosen = rng.choice(len(self.pairs), self.batch_size, p=self._chances)
-        tops, lefts = rng.integers(self._places[chosen].T)  # all at once: a draw takes 5 us
-        turns = rng.integers(8, size=self.batch_size)
-        for n, (k, top, left, turn) in enumerate(zip(chosen, tops, lefts, turns, strict=True)):
-            pair = self.pairs[k]
-            low[n] = _turned(pair.low[:, top : top + P, left : left + P], turn)
-            top, left = R * top, R * left
-            high[n] = _turned(pair.high[:, top : top + P * R, left : left + P * R], turn)
-        low *= np.float32(1 / 255)
-        high *= np.float32(1 / 255)
-        return low, high
-
-
 def fingerprint(pairs):
     """Return a SHA-256 of pictures, by which a resumed run knows them again.
 
@@ -242,12 +161,3 @@ def fingerprint(pairs):
         digest.update(repr(pair.high.shape).encode())
         digest.update(pair.high.tobytes())
     return digest.hexdigest()
-
-
-def _turned(patch, turn):
-    """Return one of the eight ways in which a square of pixels can lie, as a view."""
-    if turn & 1:
-        patch = patch[:, ::-1]
-    if turn & 2:
-        patch = patch[:, :, ::-1]
-    return patch.transpose(0, 2, 1) if turn & 4 else patch

@@ -1,1 +1,46 @@
-"""engine."""
+"""How a network is run and trained fast: the compiled twin of `minisr.layers`.
+
+Layers and networks say *what* is computed, one layer after another; that is the lesson, and it runs
+as it stands. This room decides *how*: which part of a network a backend runs as one (`stacks`), in
+which bands of rows (`bands`), with which samples side by side (`learning`), and on which device
+(`devices`). It is the only room outside ``minisr.kernels`` that knows about speed.
+
+>>> from minisr import ESPCN, engine
+>>> fast = engine.compile(ESPCN.from_pretrained(3))
+>>> fast.network
+ESPCN(x3, 1-64-32, tanh): 22,729 parameters
+...
+"""
+
+from minisr.engine.compiled import CompiledNetwork, LayerByLayer
+from minisr.errors import SettingsError
+
+ENGINES = {"compiled": CompiledNetwork, "layers": LayerByLayer}
+DEFAULT = "compiled"
+
+__all__ = ["DEFAULT", "ENGINES", "CompiledNetwork", "LayerByLayer", "compile"]
+
+
+def compile(network, engine=DEFAULT):
+    """Return what runs a network: the one place where an engine is chosen.
+
+    Parameters
+    ----------
+    network : Network
+        It is not copied: what it learns later, the result sees.
+    engine : {"compiled", "layers"}, optional
+        "layers" runs the layers as they are written, one after another. So does "compiled" where
+        the network is on the backend "reference".
+
+    Returns
+    -------
+    CompiledNetwork or LayerByLayer
+
+    Raises
+    ------
+    SettingsError
+        If there is no such engine.
+    """
+    if engine not in ENGINES:
+        raise SettingsError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
+    return ENGINES[engine](network)

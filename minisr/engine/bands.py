@@ -1,19 +1,72 @@
-"""A deep network over a large picture, band by band, so that memory does not grow with its height.
+"""Bands of rows: the one place that says how a picture is cut so that memory stays bounded.
 
 A band is a few rows and, above and below it, as many more as a result can depend on (the halo).
-These are computed in vain, wrong where they meet the cut, and thrown away. What is kept is what the
-whole picture would give, to the bit, where a backend sums a pixel in one order wherever it lies, as
-"cpu" does in float32.
+The halo's own results are wrong where they meet the cut, and are thrown away. What is kept is what
+the whole picture would give, to the bit, where a backend sums a pixel in one order wherever it lies,
+as "cpu" does in float32, and where bands begin at multiples of `BLOCK`.
+
+Three things are cut into bands: a deep network's activations (`run_in_bands`), a batch for which a
+GPU has no memory (`WithinMemory`), and a picture on its way through several networks
+(`minisr.upscaling.plan`), whose band is sized by `rows_within`.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
-from minisr.engine.receptive_field import BLOCK
 from minisr.errors import DeviceMemoryError
 from minisr.system.threads import default_threads
 
+BLOCK = 4  # rows and columns that Winograd's kernel makes at once, anchored at the first
 LEAST_ROWS = 4 * BLOCK  # of a band that a GPU is to have memory for
 BAND_PIXELS = 1 << 16  # of the small picture in a band, the halo not counted
+BAND_BYTES = 1 << 26  # of what networks give for a band, in float32, the halo counted
+
+
+class Band(NamedTuple):
+    """Rows ``first`` to ``last - 1``, made of the rows ``top`` to ``bottom - 1``."""
+
+    first: int
+    last: int
+    top: int
+    bottom: int
+
+    def kept(self, large, factor):
+        """Return the band's own rows of what ``top`` to ``bottom - 1`` became; axis -2 is rows."""
+        return large[..., (self.first - self.top) * factor : (self.last - self.top) * factor, :]
+
+
+def cut(height, rows, halo):
+    """Yield the bands of a picture, from the top.
+
+    Parameters
+    ----------
+    height : int
+        Of the picture, in rows.
+    rows, halo : int
+        Of a band; rows around it that it depends on.
+    """
+    for first in range(0, height, rows):
+        last = min(height, first + rows)
+        yield Band(first, last, max(0, first - halo), min(height, last + halo))
+
+
+def rows_within(row_bytes, halo):
+    """Return how many rows a band should have: a multiple of `BLOCK`, within `BAND_BYTES`.
+
+    Parameters
+    ----------
+    row_bytes : int
+        What one row of the small picture becomes.
+    halo : int
+        At most half of the work is done in vain, whatever that takes.
+    """
+    return max(BAND_BYTES // row_bytes - 2 * halo, 2 * halo, BLOCK) // BLOCK * BLOCK
+
+
+def round_up(number, step=BLOCK):
+    """Return the smallest multiple of ``step`` that is not below ``number``."""
+    return -(-number // step) * step
 
 
 def run_in_bands(network, x, upscale_factor, halo, threads=None, rows=None):
@@ -46,26 +99,26 @@ def run_in_bands(network, x, upscale_factor, halo, threads=None, rows=None):
 
     def work(jobs):
         try:
-            for n, first in jobs:
-                last = min(H, first + rows)
-                top, bottom = max(0, first - halo), min(H, last + halo)
-                large = network(x[n : n + 1, :, top:bottom])
-                out[n, :, first * R : last * R] = large[0, :, (first - top) * R : (last - top) * R]
+            for n, band in jobs:
+                large = network(x[n : n + 1, :, band.top : band.bottom])
+                out[n, :, band.first * R : band.last * R] = band.kept(large, R)[0]
         except DeviceMemoryError:  # the others need not try: it will be done by smaller bands
             list(jobs)
             raise
 
-    jobs = [(n, first) for n in range(N) for first in range(0, H, rows)]
+    jobs = [(n, band) for n in range(N) for band in cut(H, rows, halo)]
     (threads or default_threads()).together(work, iter(jobs), len(jobs))
     return out
 
 
 class WithinMemory:
-    """A network that is run sample by sample, and on bands, where a GPU has no memory for all.
+    """Runs a batch sample by sample, and in bands, where a GPU has no memory for all of it.
 
     Parameters
     ----------
-    network : Network
+    run : callable
+        ``run(x, threads)``: (N, C, H, W) -> (N, C, H * upscale_factor, W * upscale_factor).
+    upscale_factor : int
     halo : int or None
         How many rows away a result still sees a pixel, to the bit; None: it is not known, and the
         whole is all that can be tried.
@@ -76,8 +129,8 @@ class WithinMemory:
     What fitted is remembered. Several threads may call at once.
     """
 
-    def __init__(self, network, halo):
-        self.network, self.halo = network, halo
+    def __init__(self, run, upscale_factor, halo):
+        self.run, self.upscale_factor, self.halo = run, upscale_factor, halo
         self._most = None  # pixels that fitted where more did not, the halo counted
 
     def __call__(self, x, threads=None):
@@ -102,7 +155,7 @@ class WithinMemory:
         while N == 1 or rows >= H:
             try:
                 if rows >= H:
-                    return self.network(x, threads)
+                    return self.run(x, threads)
                 out = self._in_bands(x, rows, threads)
                 self._most = (rows + 2 * self.halo) * W
                 return out
@@ -124,11 +177,9 @@ class WithinMemory:
 
     def _in_bands(self, x, rows, threads):
         N, C, H, W = x.shape
-        R, halo = self.network.upscale_factor, -(-self.halo // BLOCK) * BLOCK
+        R = self.upscale_factor
         out = np.empty((N, C, H * R, W * R), x.dtype)
-        for first in range(0, H, rows):
-            last = min(H, first + rows)
-            top, bottom = max(0, first - halo), min(H, last + halo)
-            large = self.network(np.ascontiguousarray(x[:, :, top:bottom]), threads)
-            out[:, :, first * R : last * R] = large[:, :, (first - top) * R : (last - top) * R]
+        for band in cut(H, rows, round_up(self.halo)):
+            large = self.run(np.ascontiguousarray(x[:, :, band.top : band.bottom]), threads)
+            out[:, :, band.first * R : band.last * R] = band.kept(large, R)
         return out

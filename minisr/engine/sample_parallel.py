@@ -1,13 +1,13 @@
-"""A backend whose convolutions take the samples of a batch side by side.
+"""A backend whose convolutions take the samples of a batch in parallel.
 
-For networks that see a batch as a whole. Each thread writes its own samples' results; gradients by
-weight are made sample by sample and added in the samples' order. So the bits do not depend on how
+For networks that see a batch as a whole. Each thread writes its own samples' results; gradients of
+weights are made sample by sample and added in the samples' order. So the bits do not depend on how
 many threads there are.
 """
 
 
-class Spread:
-    """All functions of a backend; those that take longest are shared among threads.
+class SampleParallel:
+    """All functions of a backend; the convolutions, which take longest, are shared among threads.
 
     Parameters
     ----------

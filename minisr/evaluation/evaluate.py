@@ -6,13 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from minisr.datasets.pairs import make_pair
-from minisr.engine.bands import WithinMemory
-from minisr.engine.receptive_field import reach
 from minisr.errors import PictureError, ShapeError
 from minisr.images import imresize, luma, read_picture, to_8_bits
 from minisr.images.colour import full_to_studio, studio_to_full, without_alpha
 from minisr.upscaling.enlarger import Enlarger
-from minisr.upscaling.picture import upscale
 
 
 @dataclass(frozen=True)
@@ -37,11 +34,11 @@ def predict_luma(model, low, threads=None, luma_range=None):
 
     Parameters
     ----------
-    model : Network
+    model : Network or minisr.upscaling.enlarger.Enlarger
     low : ndarray, shape (C, h, w), uint8, or float in [0, 1]
         As many channels as the network has.
     threads : minisr.system.threads.Threads, optional
-        By default one a processor.
+        By default one per processor.
     luma_range : {"studio", "full"}, optional
         Of ``low``, if that is luma: a network trained on the other range gets it in that one. By
         default, as with the values of a grey picture, it is taken as it is.
@@ -51,16 +48,29 @@ def predict_luma(model, low, threads=None, luma_range=None):
     ndarray, shape (h * scale, w * scale)
         float32 in about [0, 1] from a network of luma, uint8 from one of RGB.
     """
-    low = low[None].astype(np.float32) / np.float32(255 if low.dtype == np.uint8 else 1)
-    run = WithinMemory(model, reach(model, to_the_bit=True))
-    if len(low[0]) == 3:
-        return luma(to_8_bits(run(low, threads)[0]).transpose(1, 2, 0))
-    if luma_range in (None, model.luma_range):
-        return run(low, threads)[0, 0]
+    enlarger = as_trained(model)
+    low = low.astype(np.float32) / np.float32(255 if low.dtype == np.uint8 else 1)
+    if len(low) == 3:
+        return luma(to_8_bits(enlarger.planes(low, threads)).transpose(1, 2, 0))
+    if luma_range in (None, enlarger.luma_range):
+        return enlarger.plane(low[0], threads)
     there, back = studio_to_full, full_to_studio
     if luma_range == "full":
         there, back = back, there
-    return back(run(there(low), threads)[0, 0])
+    return back(enlarger.plane(there(low[0]), threads))
+
+
+def as_trained(model, engine="compiled"):
+    """Return what runs a network just as it was trained, which is what figures are about.
+
+    Parameters
+    ----------
+    model : Network or minisr.upscaling.enlarger.Enlarger
+        The latter is returned as it is: make one of a network for which much is to be measured.
+    engine : str, optional
+        See `minisr.engine`.
+    """
+    return model if isinstance(model, Enlarger) else Enlarger(model, as_trained=True, engine=engine)
 
 
 def score_pair(model, pair, protocol, threads=None):
@@ -68,8 +78,8 @@ def score_pair(model, pair, protocol, threads=None):
 
     Parameters
     ----------
-    model : Network or None
-        None is bicubic.
+    model : Network, minisr.upscaling.enlarger.Enlarger or None
+        See `as_trained`; None is bicubic.
     pair : minisr.datasets.pairs.Pair
     protocol : minisr.evaluation.protocols.Protocol
         One that is given luma.
@@ -133,7 +143,7 @@ def score_methods(pixels, scale, models, protocol, threads=None, low=None):
         if model is None:
             prediction = protocol.bicubic(given, scale)
         elif shrunk.ndim == 3:
-            prediction = upscale(shrunk, model=Enlarger(model, as_trained=True), threads=threads)
+            prediction = as_trained(model).pixels(shrunk, threads)
         else:
             prediction = predict_luma(model, given[None], threads, made_in)
         seconds = time.perf_counter() - began
@@ -197,7 +207,7 @@ def pictures_of(pixels, scale, models, threads=None, low=None):
         if model is None:
             versions[name] = to_8_bits(imresize(shrunk / 255, original.shape[:2]))
         else:
-            versions[name] = upscale(shrunk, model=model, threads=threads)
+            versions[name] = Enlarger(model).pixels(shrunk, threads)
     return original, versions
 
 

@@ -19,10 +19,6 @@ from minisr.images.tiff.layout import CMYK, layout_of, read_directory
 from minisr.images.tiff.metadata import read as read_tiff_metadata
 from minisr.images.tiff.writing import TiffWriter
 
-# Bands begin at rows that are multiples of this. Kernels that make several rows at a time begin
-# anew every few rows of a picture, and round otherwise elsewhere.
-_ANCHOR = 16
-
 
 @dataclass(frozen=True)
 class RowReader:
@@ -159,47 +155,3 @@ def row_writer(file, form, shape, dtype, metadata, quality=None, subsampling=Non
             lambda pixels, about: encode_still(form, pixels, about, quality, subsampling),
         )
     return _WRITERS[form.name](file, shape, np.dtype(dtype), metadata)
-
-
-def enlarged_bands(reader, enlarge, scale, halo, rows):
-    """Yield the rows of an enlarged picture, a band at a time.
-
-    Parameters
-    ----------
-    reader : RowReader
-    enlarge : callable
-        As in `minisr.upscaling.file.upscale_file`; a row of its result must depend on no row of its
-        input further away than ``halo``.
-    scale : int
-    halo, rows : int
-        Rows of the small picture: those around a band, and those of a band.
-
-    Yields
-    ------
-    ndarray
-        Bit for bit what the picture would be if it were enlarged as a whole.
-
-    Notes
-    -----
-    One thing about transparency is not local: where there is none in a picture, nothing is weighted
-    by it. So a band that happens to be opaque, of a picture that is not, gets rows beyond its halo
-    that say so, and what becomes of those is thrown away.
-    """
-    height = reader.shape[0]
-    opaque = reader.is_opaque(rows)
-    for start in range(0, height, rows):
-        stop = min(start + rows, height)
-        first, last = max(start - halo, 0) // _ANCHOR * _ANCHOR, min(stop + halo, height)
-        band = reader.rows(first, last)
-        if not opaque and _is_opaque(band) and (first > 0 or last < height):
-            height_of_mark = -(-max(halo, 1) // _ANCHOR) * _ANCHOR
-            mark = np.zeros((height_of_mark, *band.shape[1:]), band.dtype)
-            band = np.concatenate([band, mark] if last < height else [mark, band])
-            first -= len(mark) if last == height else 0
-        large = enlarge(band)
-        yield large[(start - first) * scale : (stop - first) * scale]
-
-
-def _is_opaque(band):
-    full = 1 if band.dtype.kind == "f" else np.iinfo(band.dtype).max
-    return bool((band[..., -1] == full).all())

@@ -57,7 +57,6 @@ learning_rate, beta1, beta2, epsilon, step)
 lerp(average, value, fraction)                           average += fraction * (value - average)
 add(total, part)                                         total += part
 fill_zero(out)                                           zeros where the array lies
-stack(stages, upscale_factor, skip, offset)              a stack that is run as one, see below
 =======================================================  =======================================
 
 H' = H + top + bottom - K + 1 and W' = W + left + right - K + 1. A loss is a sum divided by
@@ -85,25 +84,10 @@ intensities what lies between theirs, beyond 0 and 1 what is said of these. ``ro
 ``columns``, intp, are the places of the pixels of ``x``. ``x`` and ``out`` may be views of larger
 arrays.
 
-``stack`` returns None where a backend can do no better than to be called layer by layer. Otherwise
-it returns an object for a list of `Stage`, convolutions that keep height and width, and a pixel
-shuffle at their end, with two methods:
-
-- ``forward(x, out, threads)`` fills ``out``, (N,C',H*R,W*R), from ``x``, (N,C,H,W);
-- ``learn(low, high, loss, threads)`` adds to every ``grad`` the gradient of the mean of a loss
-  ("mse", "l1" or "charbonnier") over a batch, and returns that mean.
-
-The convolutions see ``x - offset``, so that their padding, zero, means a pixel of ``offset``. With
-``skip``, ``x`` itself, each pixel repeated R x R times, is added to what comes out of the shuffle.
-Both see the parameters' values as they are when called, and give the same bits whatever the number
-of threads (a `minisr.system.threads.Threads`).
-A backend also says, in ``WHOLE_BATCHES``, whether `minisr.layers.Layer.learn` is to hand its
-functions a batch as a whole, or sample after sample from several threads. Either way the gradient
-is the batch's; the rounding is not the same.
+What a backend may offer beside these, to run whole networks faster, is in `minisr.kernels.stacks`.
 """
 
 import importlib
-from typing import Any, NamedTuple
 
 from minisr.errors import SettingsError
 
@@ -112,29 +96,6 @@ BACKENDS = {
     "cpu": "minisr.kernels.cpu.backend",
     "cuda": "minisr.kernels.cuda.backend",
 }
-
-
-class Stage(NamedTuple):
-    """One convolution of a stack, and what follows it.
-
-    Attributes
-    ----------
-    weight, bias : Parameter
-        With ``value`` and ``grad``, shapes (F, C, K, K) and (F,).
-    activation : {"tanh", "relu", "sigmoid", "prelu", None}
-    slope : Parameter, optional
-        Of "prelu", shape (F,).
-    """
-
-    weight: Any
-    bias: Any
-    activation: str | None
-    slope: Any = None
-
-    @property
-    def parameters(self):
-        """All that is learnt, in the order in which a network lists it."""
-        return [self.weight, self.bias] + ([] if self.slope is None else [self.slope])
 
 
 def load(name):

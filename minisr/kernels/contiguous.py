@@ -1,9 +1,9 @@
-"""Arrays that lie one after the other, seen as one: what changes each can change all at once."""
+"""Arrays that lie one after another in memory, seen as one flat array."""
 
 import numpy as np
 
 
-def joined(arrays):
+def flat_view(arrays):
     """Return a flat view of all arrays.
 
     Parameters

@@ -11,8 +11,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 # 8-bit level and absolute above it. (Charbonnier et al., ICIP 1994; 1e-3 as in LapSRN, CVPR 2017.)
 CHARBONNIER_EPSILON = 1e-3
 
-WHOLE_BATCHES = False
-
 
 def empty(shape, dtype):
     """Allocate an array with whatever is in it."""
@@ -330,7 +328,3 @@ def residual_forward(x, branch, scaling, out):
 def residual_backward(dout, scaling, dbranch):
     """Into the branch goes scaling * dout; past it goes dout as it is."""
     dbranch[...] = scaling * dout
-
-
-def stack(stages, upscale_factor, skip=False, offset=0.0):
-    """Return None: called layer by layer, this backend is easiest to follow."""

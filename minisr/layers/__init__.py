@@ -3,13 +3,13 @@
 Read `base` first: the protocol that all of them follow.
 """
 
-from minisr.engine.plan import ConvStack
 from minisr.layers.activations import PReLU, ReLU, Sigmoid, Tanh
 from minisr.layers.base import Layer, Parameter, Sequential
 from minisr.layers.bicubic import Bicubic
 from minisr.layers.convolution import Conv2d
 from minisr.layers.nearest import NearestUpsample
 from minisr.layers.normalization import BatchNorm2d
+from minisr.layers.offset import Offset
 from minisr.layers.pooling import MaxPool2d, MaxUnpool2d
 from minisr.layers.residual import Residual
 from minisr.layers.shuffle import PixelShuffle
@@ -19,12 +19,12 @@ __all__ = [
     "BatchNorm2d",
     "Bicubic",
     "Conv2d",
-    "ConvStack",
     "ConvTranspose2d",
     "Layer",
     "MaxPool2d",
     "MaxUnpool2d",
     "NearestUpsample",
+    "Offset",
     "PReLU",
     "Parameter",
     "PixelShuffle",

@@ -7,9 +7,6 @@ layer checks shapes, allocates, and calls one kernel; the arithmetic is in ``min
 Arrays are (N, C, H, W). ``backward`` adds to every parameter's ``grad`` and returns ``dx`` afresh.
 """
 
-import copy
-
-from minisr.engine.sample_parallel import Spread
 from minisr.errors import CheckpointError
 
 
@@ -103,70 +100,6 @@ class Layer:
             for parameter in layer.parameters:
                 layer.kernels.fill_zero(parameter.grad)
 
-    def replica(self):
-        """Return a layer that shares the values of this one and has gradients of its own.
-
-        Threads that each work on a replica add to different gradients and need no lock.
-        """
-
-        def own_gradients(layer):
-            for name, parameter in layer.named_parameters():
-                zeros = layer.kernels.zeros(parameter.value.shape, parameter.value.dtype)
-                setattr(layer, name, Parameter(parameter.value, zeros))
-
-        return self.twin(own_gradients)
-
-    def twin(self, change):
-        """Return a copy that shares everything, after ``change(leaf)`` of the copies of leaves."""
-        twin = copy.copy(self)
-        change(twin)
-        return twin
-
-    def learn(self, low, high, loss, threads):
-        """Add the gradient of a batch's mean loss to every ``grad``, and return that loss.
-
-        Parameters
-        ----------
-        low : ndarray, shape (N, C, H, W)
-        high : ndarray, shape of ``forward``'s result
-            What should have come out.
-        loss : {"mse", "l1", "charbonnier"}
-        threads : minisr.system.threads.Threads
-            Samples are worked on side by side, and added in their order: the same bits for any
-            number of threads. Where batch statistics are used, a batch is worked on as a whole,
-            and samples lie side by side in the convolutions alone. A backend with ``WHOLE_BATCHES``
-            takes all of it as a whole, and no threads.
-
-        Returns
-        -------
-        float
-        """
-        loss_kernel = getattr(self.kernels, f"{loss}_loss")
-
-        def learn_part(model, part, target):
-            prediction, cache = model.forward(part)
-            dprediction = self.kernels.empty(prediction.shape, prediction.dtype)
-            share = loss_kernel(prediction, target, high.size, dprediction)
-            model.backward(dprediction, cache)
-            return share
-
-        if self.kernels.WHOLE_BATCHES:
-            return learn_part(self, low, high)
-        if self.uses_batch_statistics:
-            spread = Spread(self.kernels, threads)
-            return learn_part(self.twin(lambda leaf: setattr(leaf, "kernels", spread)), low, high)
-
-        def learn_sample(sample, target):
-            twin = self.replica()  # a thread adds to its own twin's gradients, and to nothing else
-            return learn_part(twin, sample[None], target[None]), twin
-
-        total = 0.0
-        for share, twin in threads.map(learn_sample, low, high):
-            total += share
-            for parameter, part in zip(self.parameters, twin.parameters, strict=True):
-                self.kernels.add(parameter.grad, part.grad)
-        return total
-
     def state_dict(self):
         """Return a copy of all values as ``{name: ndarray}``, PyTorch's names and shapes."""
         return {name: array.copy() for name, array in self.named_arrays()}
@@ -237,7 +170,7 @@ class Sequential(Layer):
             x = layer(x)
         return x
 
-    def _each(self):
+    def distinct_layers(self):
         """Yield ``(name, layer)``, each layer once, under its first name."""
         met = set()
         for name, layer in self.layers.items():
@@ -247,19 +180,19 @@ class Sequential(Layer):
 
     def named_parameters(self):
         """Yield ``(name, Parameter)``, a layer's name before its parameters'."""
-        for layer_name, layer in self._each():
+        for layer_name, layer in self.distinct_layers():
             for name, parameter in layer.named_parameters():
                 yield f"{layer_name}.{name}", parameter
 
     def named_arrays(self):
         """Yield ``(name, ndarray)``, a layer's name before its arrays'."""
-        for layer_name, layer in self._each():
+        for layer_name, layer in self.distinct_layers():
             for name, array in layer.named_arrays():
                 yield f"{layer_name}.{name}", array
 
     def leaves(self):
         """Yield the layers that consist of no others, in order, each once."""
-        for _, layer in self._each():
+        for _, layer in self.distinct_layers():
             yield from layer.leaves()
 
     def train(self, mode=True):
@@ -272,13 +205,6 @@ class Sequential(Layer):
     def uses_batch_statistics(self):
         """Whether any layer does."""
         return any(layer.uses_batch_statistics for layer in self.layers.values())
-
-    def twin(self, change):
-        """Return a sequence of changed copies; what was one layer is one copy."""
-        twin = copy.copy(self)
-        copies = {id(layer): layer.twin(change) for _, layer in self._each()}
-        twin.layers = {name: copies[id(layer)] for name, layer in self.layers.items()}
-        return twin
 
     def __repr__(self):
         rows = [f"{self!s}: {self.parameter_count:,} parameters"]

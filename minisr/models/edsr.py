@@ -3,13 +3,10 @@
 import numbers
 from typing import ClassVar
 
-import numpy as np
-
-from minisr import kernels
-from minisr.engine.bands import run_in_bands
 from minisr.errors import SettingsError
 from minisr.layers import BatchNorm2d, Conv2d, PixelShuffle, ReLU, Residual, Sequential
-from minisr.models.network import Network, is_count, require, require_size
+from minisr.models.network import Network
+from minisr.models.options import is_count, require, require_size
 
 
 class EDSR(Network, Sequential):
@@ -28,14 +25,8 @@ class EDSR(Network, Sequential):
         The paper has none; many who use the network have. See the notes.
     residual_scaling : float, optional
         On what a block adds. The paper's large network (256 channels, 32 blocks) has 0.1.
-    luma_range : {"studio", "full"}, optional
-        Which luma goes in and comes out, see `minisr.images.colour`; of no effect on RGB.
-    backend : str, optional
-        See `minisr.kernels.load`.
-    dtype : numpy dtype, optional
-        float32, or float64 for checks.
-    rng : numpy.random.Generator, optional
-        Where the first weights come from: normal, of standard deviation 0.02.
+    **common
+        ``luma_range``, ``backend``, ``dtype`` and ``rng``: see `minisr.models.Network`.
 
     Raises
     ------
@@ -78,12 +69,9 @@ class EDSR(Network, Sequential):
         residual_blocks=16,
         batch_norm=True,
         residual_scaling=1.0,
-        luma_range="studio",
-        backend="cpu",
-        dtype=np.float32,
-        rng=None,
+        **common,
     ):
-        self._take(upscale_factor, in_channels, luma_range)
+        backend, dtype, rng = self._configure(upscale_factor, in_channels, **common)
         if self.upscale_factor not in STEPS:
             raise SettingsError(
                 f"EDSR enlarges by 2, 3, 4 or 8, in steps of its own, got {upscale_factor}"
@@ -99,7 +87,6 @@ class EDSR(Network, Sequential):
         self.residual_blocks = residual_blocks
         self.batch_norm = bool(batch_norm)
         self.residual_scaling = float(residual_scaling)
-        self.kernels = backend = kernels.load(backend)
 
         def conv(in_channels, out_channels):
             return Conv2d(in_channels, out_channels, 3, backend, dtype)
@@ -131,28 +118,7 @@ class EDSR(Network, Sequential):
                 "conv_out": conv(channels, in_channels),
             }
         )
-        # How far a result looks, in pixels of the small picture: one for every convolution, of
-        # which the last few look less far.
-        self.halo = 2 * residual_blocks + len(steps) + 3
         self._initialize(rng)
-
-    def __call__(self, x, threads=None):
-        """Enlarge a batch of pictures, in bands of rows; see `minisr.engine.bands`.
-
-        Parameters
-        ----------
-        x : ndarray, shape (N, in_channels, H, W)
-        threads : minisr.system.threads.Threads, optional
-            By default one a processor.
-
-        Returns
-        -------
-        ndarray, shape (N, in_channels, H * upscale_factor, W * upscale_factor)
-        """
-        self.layers["conv_in"].check(x)
-        if self.uses_batch_statistics:
-            return super().__call__(x)  # of the whole batch
-        return run_in_bands(super().__call__, x, self.upscale_factor, self.halo, threads)
 
     def __str__(self):
         norm = ", batch norm" if self.batch_norm else ""

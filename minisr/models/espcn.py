@@ -2,17 +2,15 @@
 
 from typing import ClassVar
 
-import numpy as np
-
-from minisr import kernels
-from minisr.layers import Conv2d, ConvStack, PixelShuffle, ReLU, Tanh
-from minisr.models.network import Network, is_pair, require, require_one_of, require_size
+from minisr.layers import Conv2d, PixelShuffle, ReLU, Sequential, Tanh
+from minisr.models.network import Network
+from minisr.models.options import is_pair, require, require_one_of, require_size
 from minisr.models.output import OUTPUT_ACTIVATIONS, output_layer
 
 ACTIVATIONS = {"tanh": Tanh, "relu": ReLU}
 
 
-class ESPCN(Network, ConvStack):
+class ESPCN(Network, Sequential):
     """Shi et al.'s efficient sub-pixel convolutional network, untrained.
 
     Parameters
@@ -27,14 +25,8 @@ class ESPCN(Network, ConvStack):
         After the first and after the second convolution.
     output_activation : {None, "tanh", "sigmoid"}, optional
         After the pixel shuffle. The paper has none; weights of others have been trained with one.
-    luma_range : {"studio", "full"}, optional
-        Which luma goes in and comes out, see `minisr.images.colour`; of no effect on RGB.
-    backend : str, optional
-        See `minisr.kernels.load`.
-    dtype : numpy dtype, optional
-        float32, or float64 for checks.
-    rng : numpy.random.Generator, optional
-        Where the first weights come from; two networks made with equal ones are equal.
+    **common
+        ``luma_range``, ``backend``, ``dtype`` and ``rng``: see `minisr.models.Network`.
 
     Raises
     ------
@@ -67,12 +59,9 @@ class ESPCN(Network, ConvStack):
         channels=(64, 32),
         activation="tanh",
         output_activation=None,
-        luma_range="studio",
-        backend="cpu",
-        dtype=np.float32,
-        rng=None,
+        **common,
     ):
-        self._take(upscale_factor, in_channels, luma_range)
+        backend, dtype, rng = self._configure(upscale_factor, in_channels, **common)
         require_one_of(ACTIVATIONS, "activation", activation)
         require_one_of(OUTPUT_ACTIVATIONS, "output_activation", output_activation)
         require(is_pair(channels), "channels", "two positive numbers", channels)
@@ -80,7 +69,6 @@ class ESPCN(Network, ConvStack):
         require_size(25 * in_channels * n1 + 9 * n1 * n2 + 9 * n2 * in_channels * upscale_factor**2)
         self.activation = activation
         self.output_activation = output_activation
-        backend = kernels.load(backend)
 
         def conv(in_channels, out_channels, kernel_size):
             return Conv2d(in_channels, out_channels, kernel_size, backend, dtype)
@@ -95,8 +83,7 @@ class ESPCN(Network, ConvStack):
                 "conv3": conv(n2, in_channels * self.upscale_factor**2, 3),
                 "pixel_shuffle": PixelShuffle(self.upscale_factor, backend),
                 **output_layer(output_activation, backend),
-            },
-            backend,
+            }
         )
         self._initialize(rng)
 

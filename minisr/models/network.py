@@ -1,22 +1,36 @@
 """What all networks share, so that nobody else need know one from another."""
 
 import inspect
-import numbers
 from typing import ClassVar
 
 import numpy as np
 
-from minisr.errors import SettingsError
-from minisr.images.colour import LUMA_RANGES
+from minisr import kernels
 from minisr.models import bundled, initialization
+from minisr.models.options import require, require_one_of
 
-BLANK = "blank"  # instead of a generator: no first weights, since others are about to come
-
-MOST_WEIGHTS = 100_000_000  # twice those of the largest EDSR: 400 MB, and as much for gradients
+LUMA_RANGES = ("studio", "full")  # see `minisr.images.colour`
+BLANK = "blank"  # instead of a generator: no first weights, since others are about to be loaded
 
 
 class Network:
-    """A network by its name, its scale and what it takes in; each one is also a `Layer`.
+    """What every network has beside its layers; each one is also a `Sequential`.
+
+    Parameters
+    ----------
+    upscale_factor : int
+        From 2 to 8.
+    in_channels : int
+        1 for luma, 3 for RGB; as many come out.
+    luma_range : {"studio", "full"}, optional
+        The range of the luma that goes in and comes out, see `minisr.images.colour`; of no effect
+        on RGB.
+    backend : str, optional
+        See `minisr.kernels.load`.
+    dtype : numpy dtype, optional
+        float32, or float64 for checks.
+    rng : numpy.random.Generator, optional
+        Where the first weights come from; two networks made with equal ones are equal.
 
     Attributes
     ----------
@@ -25,33 +39,57 @@ class Network:
     initialization : str
         The method of `minisr.models.initialization` by which it is made; of the class.
     training_defaults : dict
-        What `minisr.training.trainer.TrainConfig` takes where it is not told: ``in_channels``,
+        What `minisr.training.TrainConfig` takes where it is not told: ``in_channels``,
         ``initialization`` and ``icnr``; of the class.
-    upscale_factor : int
-    in_channels : int
-        1 for luma, 3 for RGB; as many come out.
-    luma_range : {"studio", "full"}
-        Which luma it was trained on, see `minisr.images.colour`.
+    kernels : module
+        The backend.
+
+    Raises
+    ------
+    SettingsError
+        If an option is not one of these.
 
     Notes
     -----
     A network keeps each option of its constructor under the option's name, see `settings`.
-    ``model(x, threads=None)`` enlarges a batch of shape (N, in_channels, H, W), intensity in
-    [0, 1], and `Layer` has the rest: ``learn``, ``state_dict``, ``load_state_dict``.
     """
 
     name: str
     initialization: str
     training_defaults: ClassVar[dict]
-    upscale_factor: int
-    in_channels: int
-    luma_range: str
+
+    def _configure(
+        self,
+        upscale_factor,
+        in_channels,
+        *,
+        luma_range="studio",
+        backend="cpu",
+        dtype=np.float32,
+        rng=None,
+    ):
+        """Check and keep what every network has; return ``(kernels, dtype, rng)`` for its layers."""
+        scales = range(2, 9)
+        expected = "an integer from 2 to 8"
+        require(upscale_factor in scales, "upscale_factor", expected, upscale_factor)
+        require(in_channels in (1, 3), "in_channels", "1 (luma) or 3 (RGB)", in_channels)
+        require_one_of(LUMA_RANGES, "luma_range", luma_range)
+        self.upscale_factor = int(upscale_factor)
+        self.in_channels = in_channels
+        self.luma_range = luma_range
+        self.kernels = kernels.load(backend)
+        return self.kernels, dtype, rng
+
+    def _initialize(self, rng):
+        """Give the first weights; two networks made with equal generators are equal."""
+        if rng is not BLANK:
+            initialization.initialize(self, np.random.default_rng() if rng is None else rng)
 
     @classmethod
     def option_names(cls):
-        """Return the options that make a network's shape, in the order of its constructor."""
-        names = list(inspect.signature(cls).parameters)
-        return [name for name in names if name not in ("backend", "dtype", "rng")]
+        """Return the options that make a network's shape."""
+        own = [name for name in inspect.signature(cls).parameters if name != "common"]
+        return [*own, "luma_range"]
 
     @property
     def settings(self):
@@ -59,32 +97,39 @@ class Network:
         values = {name: getattr(self, name) for name in self.option_names()}
         return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
-    def _take(self, upscale_factor, in_channels, luma_range):
-        """Check and keep what every network has; raise SettingsError."""
-        scales = range(2, 9)
-        require(
-            upscale_factor in scales, "upscale_factor", "an integer from 2 to 8", upscale_factor
-        )
-        require(in_channels in (1, 3), "in_channels", "1 (luma) or 3 (RGB)", in_channels)
-        require_one_of(LUMA_RANGES, "luma_range", luma_range)
-        self.upscale_factor = int(upscale_factor)
-        self.in_channels = in_channels
-        self.luma_range = luma_range
+    def learn(self, low, high, loss="mse", count=None):
+        """Add the gradient of a batch's mean loss to every ``grad``: forward, loss, backward.
 
-    def _initialize(self, rng):
-        """Give the first weights; two networks made with equal generators are equal."""
-        if rng is BLANK:
-            return
-        initialization.initialize(self, np.random.default_rng() if rng is None else rng)
+        Parameters
+        ----------
+        low : ndarray, shape (N, in_channels, H, W)
+        high : ndarray, shape (N, in_channels, H * upscale_factor, W * upscale_factor)
+            What should come out.
+        loss : {"mse", "l1", "charbonnier"}, optional
+        count : int, optional
+            What the sum of losses is divided by; by default ``high.size``, which makes the mean.
+
+        Returns
+        -------
+        float
+            The loss.
+        """
+        prediction, caches = self.forward(low)
+        dprediction = self.kernels.empty(prediction.shape, prediction.dtype)
+        loss_kernel = getattr(self.kernels, f"{loss}_loss")
+        value = loss_kernel(prediction, high, count or high.size, dprediction)
+        self.backward(dprediction, caches)
+        return value
 
     @classmethod
     def from_pretrained(cls, upscale_factor, backend="cpu"):
-        """Make the network with the weights that come with minisr.
+        """Make the network with its bundled weights.
 
         Parameters
         ----------
         upscale_factor : int
         backend : str, optional
+            See `minisr.kernels.load`.
 
         Raises
         ------
@@ -95,42 +140,3 @@ class Network:
         model = cls(**settings, backend=backend, rng=BLANK)
         model.load_state_dict(state)
         return model
-
-
-def is_count(value):
-    """Return whether ``value`` is a whole number from 1 on, and no bool."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 1
-
-
-def is_pair(value):
-    """Return whether ``value`` is two counts."""
-    return isinstance(value, list | tuple) and len(value) == 2 and all(map(is_count, value))
-
-
-def require_size(weights):
-    """Raise SettingsError for a network of too many weights, before memory is asked for them.
-
-    Asking is no way to find out: a system may promise memory that it has not, and end whoever
-    then uses it.
-
-    Parameters
-    ----------
-    weights : int
-        About how many; biases do not matter.
-    """
-    if weights > MOST_WEIGHTS:
-        raise SettingsError(
-            f"a network of {weights:,} weights cannot be made: minisr stops at {MOST_WEIGHTS:,}; "
-            "choose fewer channels or blocks"
-        )
-
-
-def require(holds, name, expected, got):
-    """Raise SettingsError about the option ``name`` unless ``holds``."""
-    if not holds:
-        raise SettingsError(f"{name} must be {expected}, got {got}")
-
-
-def require_one_of(choices, name, got):
-    """Raise SettingsError unless ``got`` is one of the choices."""
-    require(got in tuple(choices), name, f"one of {', '.join(map(str, choices))}", repr(got))

@@ -2,16 +2,14 @@
 
 from typing import ClassVar
 
-import numpy as np
-
-from minisr import kernels
-from minisr.layers import Bicubic, Conv2d, ConvStack, ReLU
-from minisr.models.network import Network, is_pair, require, require_one_of, require_size
+from minisr.layers import Bicubic, Conv2d, ReLU, Sequential
+from minisr.models.network import Network
+from minisr.models.options import is_pair, require, require_one_of, require_size
 
 KERNEL_SIZES = ((9, 1, 5), (9, 3, 5), (9, 5, 5))  # the paper's, section 4.3.2
 
 
-class SRCNN(Network, ConvStack):
+class SRCNN(Network, Sequential):
     """Dong et al.'s network, the first of the field, untrained.
 
     Parameters
@@ -24,14 +22,8 @@ class SRCNN(Network, ConvStack):
         (9, 1, 5), (9, 3, 5) or (9, 5, 5).
     channels : pair of int, optional
         Filters of the first and of the second convolution.
-    luma_range : {"studio", "full"}, optional
-        Which luma goes in and comes out, see `minisr.images.colour`; of no effect on RGB.
-    backend : str, optional
-        See `minisr.kernels.load`.
-    dtype : numpy dtype, optional
-        float32, or float64 for checks.
-    rng : numpy.random.Generator, optional
-        Where the first weights come from.
+    **common
+        ``luma_range``, ``backend``, ``dtype`` and ``rng``: see `minisr.models.Network`.
 
     Raises
     ------
@@ -68,19 +60,15 @@ class SRCNN(Network, ConvStack):
         in_channels=1,
         kernel_sizes=(9, 1, 5),
         channels=(64, 32),
-        luma_range="studio",
-        backend="cpu",
-        dtype=np.float32,
-        rng=None,
+        **common,
     ):
-        self._take(upscale_factor, in_channels, luma_range)
+        backend, dtype, rng = self._configure(upscale_factor, in_channels, **common)
         if isinstance(kernel_sizes, list):
             kernel_sizes = tuple(kernel_sizes)
         require_one_of(KERNEL_SIZES, "kernel_sizes", kernel_sizes)
         require(is_pair(channels), "channels", "two positive numbers", channels)
         self.kernel_sizes = kernel_sizes
         self.channels = n1, n2 = tuple(channels)
-        backend = kernels.load(backend)
         k1, k2, k3 = self.kernel_sizes
         require_size(k1**2 * in_channels * n1 + k2**2 * n1 * n2 + k3**2 * n2 * in_channels)
         super().__init__(
@@ -91,8 +79,7 @@ class SRCNN(Network, ConvStack):
                 "conv2": Conv2d(n1, n2, k2, backend, dtype),
                 "relu2": ReLU(backend),
                 "conv3": Conv2d(n2, in_channels, k3, backend, dtype),
-            },
-            backend,
+            }
         )
         self._initialize(rng)
 

@@ -2,15 +2,13 @@
 
 from typing import ClassVar
 
-import numpy as np
-
-from minisr import kernels
-from minisr.layers import Conv2d, ConvStack, PixelShuffle, ReLU
-from minisr.models.network import Network, require_one_of
+from minisr.layers import Conv2d, PixelShuffle, ReLU, Sequential
+from minisr.models.network import Network
+from minisr.models.options import require_one_of
 from minisr.models.output import OUTPUT_ACTIVATIONS, output_layer
 
 
-class SubPixelCNN(Network, ConvStack):
+class SubPixelCNN(Network, Sequential):
     """Four convolutions with ReLU between them, then the shuffle, untrained.
 
     Parameters
@@ -21,15 +19,8 @@ class SubPixelCNN(Network, ConvStack):
         1 for luma, 3 for RGB.
     output_activation : {None, "tanh", "sigmoid"}, optional
         After the pixel shuffle.
-    luma_range : {"studio", "full"}, optional
-        Which luma goes in and comes out, see `minisr.images.colour`. PyTorch's example trains on
-        that of Pillow, which is of full range.
-    backend : str, optional
-        See `minisr.kernels.load`.
-    dtype : numpy dtype, optional
-        float32, or float64 for checks.
-    rng : numpy.random.Generator, optional
-        Where the first weights come from: orthogonal, of gain sqrt(2) where ReLU follows.
+    **common
+        ``luma_range``, ``backend``, ``dtype`` and ``rng``: see `minisr.models.Network`.
 
     Raises
     ------
@@ -56,15 +47,11 @@ class SubPixelCNN(Network, ConvStack):
         *,
         in_channels=1,
         output_activation=None,
-        luma_range="studio",
-        backend="cpu",
-        dtype=np.float32,
-        rng=None,
+        **common,
     ):
-        self._take(upscale_factor, in_channels, luma_range)
+        backend, dtype, rng = self._configure(upscale_factor, in_channels, **common)
         require_one_of(OUTPUT_ACTIVATIONS, "output_activation", output_activation)
         self.output_activation = output_activation
-        backend = kernels.load(backend)
         out_channels = in_channels * self.upscale_factor**2
         super().__init__(
             {
@@ -77,8 +64,7 @@ class SubPixelCNN(Network, ConvStack):
                 "conv4": Conv2d(32, out_channels, 3, backend, dtype),
                 "pixel_shuffle": PixelShuffle(self.upscale_factor, backend),
                 **output_layer(output_activation, backend),
-            },
-            backend,
+            }
         )
         self._initialize(rng)
 

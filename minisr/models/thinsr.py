@@ -2,14 +2,12 @@
 
 from typing import ClassVar
 
-import numpy as np
-
-from minisr import kernels
-from minisr.layers import Conv2d, ConvStack, PixelShuffle, PReLU
-from minisr.models.network import Network, is_count, require, require_size
+from minisr.layers import Conv2d, NearestUpsample, Offset, PixelShuffle, PReLU, Residual
+from minisr.models.network import Network
+from minisr.models.options import is_count, require, require_size
 
 
-class ThinSR(Network, ConvStack):
+class ThinSR(Network, Residual):
     """A deep and thin network on the small picture, untrained.
 
     A convolution of 5 x 5, ``depth`` of 3 x 3 and as many filters, each followed by PReLU; then one
@@ -26,14 +24,8 @@ class ThinSR(Network, ConvStack):
         Filters of each convolution but the last.
     depth : int, optional
         How many convolutions lie between the first and the last.
-    luma_range : {"studio", "full"}, optional
-        Which luma goes in and comes out, see `minisr.images.colour`; of no effect on RGB.
-    backend : str, optional
-        See `minisr.kernels.load`.
-    dtype : numpy dtype, optional
-        float32, or float64 for checks.
-    rng : numpy.random.Generator, optional
-        Where the first weights come from; two networks made with equal ones are equal.
+    **common
+        ``luma_range``, ``backend``, ``dtype`` and ``rng``: see `minisr.models.Network`.
 
     Raises
     ------
@@ -60,26 +52,22 @@ class ThinSR(Network, ConvStack):
         in_channels=1,
         channels=16,
         depth=9,
-        luma_range="studio",
-        backend="cpu",
-        dtype=np.float32,
-        rng=None,
+        **common,
     ):
-        self._take(upscale_factor, in_channels, luma_range)
+        backend, dtype, rng = self._configure(upscale_factor, in_channels, **common)
         for option, value in {"channels": channels, "depth": depth}.items():
             require(is_count(value), option, "a whole number from 1 on", value)
         out_channels = in_channels * self.upscale_factor**2
         require_size(channels * (25 * in_channels + 9 * depth * channels + 9 * out_channels))
         self.channels, self.depth = channels, depth
-        backend = kernels.load(backend)
-        layers = {}
+        layers = {"offset": Offset(-0.5, backend)}
         for number in range(1, depth + 2):
             shape = (in_channels, channels, 5) if number == 1 else (channels, channels, 3)
             layers[f"conv{number}"] = Conv2d(*shape, backend, dtype)
             layers[f"prelu{number}"] = PReLU(channels, backend, dtype)
         layers[f"conv{depth + 2}"] = Conv2d(channels, out_channels, 3, backend, dtype)
         layers["pixel_shuffle"] = PixelShuffle(self.upscale_factor, backend)
-        super().__init__(layers, backend, skip=True, offset=0.5)
+        super().__init__(layers, backend, shortcut=NearestUpsample(self.upscale_factor, backend))
         self._initialize(rng)
 
     def __str__(self):

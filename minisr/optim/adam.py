@@ -1,7 +1,6 @@
 """Adam."""
 
 from minisr.errors import CheckpointError
-from minisr.kernels.contiguous import joined
 
 
 class Adam:
@@ -30,37 +29,31 @@ class Adam:
         self.betas = betas
         self.epsilon = epsilon
         self.steps = 0
-        values = [parameter.value for parameter in parameters]
-        whole = [joined(values), joined([parameter.grad for parameter in parameters])]
-        self._whole = None  # where a backend has put all parameters together, all are changed so
-        if all(array is not None for array in whole):
-            moments = [kernels.zeros(whole[0].size, whole[0].dtype) for _ in range(2)]
-            self._whole = (*whole, *moments)
-            self.first_moments, self.second_moments = (_split(m, values) for m in moments)
-        else:
-            self.first_moments = [kernels.zeros(value.shape, value.dtype) for value in values]
-            self.second_moments = [kernels.zeros(value.shape, value.dtype) for value in values]
+        self.first_moments, self.second_moments = (
+            [kernels.zeros(p.value.shape, p.value.dtype) for p in parameters] for _ in range(2)
+        )
 
     def step(self):
         """Change every parameter's value by what its gradient says."""
         self.steps += 1
-        for arrays in self._arrays():
+        for parameter, first, second in zip(
+            self.parameters, self.first_moments, self.second_moments, strict=True
+        ):
             self.kernels.adam_step(
-                *arrays, self.learning_rate, *self.betas, self.epsilon, self.steps
+                parameter.value,
+                parameter.grad,
+                first,
+                second,
+                self.learning_rate,
+                *self.betas,
+                self.epsilon,
+                self.steps,
             )
-
-    def _arrays(self):
-        """Return, for each parameter or once for all, value, gradient and moments."""
-        if self._whole is not None:
-            return [self._whole]
-        moments = zip(self.first_moments, self.second_moments, strict=True)
-        pairs = zip(self.parameters, moments, strict=True)
-        return [(parameter.value, parameter.grad, *both) for parameter, both in pairs]
 
     def zero_grad(self):
         """Set every gradient to zero."""
-        for _, grad, *_ in self._arrays():
-            self.kernels.fill_zero(grad)
+        for parameter in self.parameters:
+            self.kernels.fill_zero(parameter.grad)
 
     def state_dict(self):
         """Return the moments as ``{name: ndarray}``; the trainer keeps the number of steps."""
@@ -76,12 +69,3 @@ class Adam:
                     raise CheckpointError(f"{name}.{k} has shape {value.shape}, not {moment.shape}")
                 moment[...] = value
         self.steps = steps
-
-
-def _split(flat, shaped):
-    """View parts of a flat array, one after the other, in the shapes of other arrays."""
-    parts, start = [], 0
-    for array in shaped:
-        parts.append(flat[start : start + array.size].reshape(array.shape))
-        start += array.size
-    return parts

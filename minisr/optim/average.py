@@ -1,7 +1,5 @@
 """The moving average of the weights."""
 
-from minisr.kernels.contiguous import joined
-
 
 class MovingAverage:
     """The exponential moving average of a network's weights, kept as a network of its own.
@@ -23,20 +21,19 @@ class MovingAverage:
     """
 
     def __init__(self, model, averaged, decay):
-        averages, values = (
-            [array for _, array in network.named_arrays()] for network in (averaged, model)
-        )
-        self.pairs = list(zip(averages, values, strict=True))
-        whole = joined(averages), joined(values)
-        if all(array is not None for array in whole):  # a backend has put them together
-            self.pairs = [whole]
+        self.model, self.averaged = model, averaged
         self.kernels = model.kernels
         self.decay = decay
+
+    def pairs(self):
+        """Return ``(average, value)`` of every array that a file keeps."""
+        arrays = ([a for _, a in net.named_arrays()] for net in (self.averaged, self.model))
+        return zip(*arrays, strict=True)
 
     def update(self, step):
         """Follow the network after its step number ``step``, counted from one."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for average, value in self.pairs:
+        for average, value in self.pairs():
             if value.dtype.kind == "f":
                 self.kernels.lerp(average, value, 1 - decay)
             else:

@@ -26,7 +26,6 @@ import numpy as np
 
 from minisr.errors import CheckpointError
 from minisr.optim.adam import Adam
-from minisr.optim.blas import one_blas_thread
 
 
 class SOAP:
@@ -89,9 +88,8 @@ class SOAP:
         """Change every parameter's value by what its gradient says."""
         self.rest.learning_rate = self.learning_rate
         self.rest.step()
-        with one_blas_thread():
-            for matrix in self.matrices:
-                self._step(matrix)
+        for matrix in self.matrices:
+            self._step(matrix)
         self.steps += 1
 
     def _step(self, matrix):

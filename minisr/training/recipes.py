@@ -8,7 +8,7 @@ from pathlib import Path
 
 from minisr.datasets.pairs import PictureSet
 from minisr.errors import SettingsError
-from minisr.training.trainer import TrainConfig
+from minisr.training import TrainConfig
 
 SETTINGS = [field.name for field in dataclasses.fields(TrainConfig)]
 PICTURES = ("pictures", "validation", "exclude")
@@ -23,7 +23,7 @@ class Recipe:
     name : str
         That of its file, without the suffix.
     settings : dict
-        Of `minisr.training.trainer.TrainConfig`; those that it leaves out keep their defaults.
+        Of `minisr.training.TrainConfig`; those that it leaves out keep their defaults.
     pictures : tuple of minisr.datasets.pairs.PictureSet
         To learn from; empty if it names none.
     validation, exclude : tuple of str
@@ -79,7 +79,7 @@ def read_recipe(path):
     Parameters
     ----------
     path : path-like
-        Its keys are fields of `minisr.training.trainer.TrainConfig` and, where it names its pictures:
+        Its keys are fields of `minisr.training.TrainConfig` and, where it names its pictures:
 
         - ``[[pictures]]``, a table for each set to learn from: ``set`` is a folder of a folder
           that is told later (``minisr train --data``); ``shrink`` and ``above`` are those of

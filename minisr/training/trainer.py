@@ -1,184 +1,7 @@
-"""Training: the settings, and the step that is repeated until the network has learnt."""
+"""The step that is repeated until a network has learnt."""
 
-import math
-import numbers
-from dataclasses import dataclass, field, fields
-from types import NoneType
-from typing import get_args
-
-import numpy as np
-
-from minisr import models, optim
-from minisr.errors import CheckpointError, SettingsError
-from minisr.models import initialization
-
-LOSSES = ("mse", "l1", "charbonnier")
-NUMBERS = {int: numbers.Integral, float: numbers.Real}  # NumPy's are as good as Python's
-SCHEDULES = ("cosine", "multistep", "constant")
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """Everything that decides what a network learns; with the pictures, it decides every bit.
-
-    Attributes
-    ----------
-    upscale_factor : int
-    steps : int
-        How many batches.
-    epochs : int or None
-        How many times as many pixels as there are; if given, ``steps`` follows from it.
-    model : str
-        A key of `minisr.models.MODELS`.
-    in_channels : int
-        1 for luma, 3 for RGB. None becomes the network's own choice, here and below.
-    luma_range : str
-        Which luma, see `minisr.images.colour`.
-    options : dict
-        The network's further ones: ``{"activation": "relu"}``.
-    batch_size : int
-    patch_size : int
-        Low-resolution pixels a side.
-    loss : str
-        One of ``LOSSES``.
-    last_loss : str or None
-        Another one for the last steps. Charbonnier learns faster, but PSNR is of squared errors.
-    last_loss_from : float
-        The part of all steps after which it is that one.
-    optimizer : str
-        One of `minisr.optim.OPTIMIZERS`.
-    learning_rate : float
-        At its highest.
-    beta2 : float
-        How long Adam remembers squared gradients. PyTorch's 0.999 reacts too slowly here: with it,
-        and a learning rate of 3e-3, runs fell apart after some thousand steps.
-    schedule : str
-        One of ``SCHEDULES``: "cosine" falls to ``final`` after the warm-up; "multistep"
-        multiplies by ``gamma`` at each milestone.
-    warmup : int
-        Steps of the rise, for "cosine"; at most a tenth of all.
-    decay_start : float
-        The part of all steps after which "cosine" begins to fall, if the warm-up is over then.
-    final : float
-        What "cosine" falls to, as a part of ``learning_rate``.
-    milestones : tuple of int
-        In epochs, for "multistep". An epoch has seen as many pixels as there are.
-    gamma : float
-        For "multistep".
-    average_decay : float
-        Of the moving average of the weights, which is what is saved and used; 0 is none.
-    start : str or None
-        Weights that the first ones come from, see `minisr.weights.read_start`; what does not fit
-        starts as always.
-    initialization : str
-        One of `minisr.models.initialization.METHODS`, or None.
-    icnr : bool
-        Whether convolutions before a shuffle start without a checkerboard; or None.
-    seed : int
-    """
-
-    upscale_factor: int
-    steps: int
-    model: str = "espcn"
-    epochs: int | None = None
-    in_channels: int | None = None
-    luma_range: str = "studio"
-    options: dict = field(default_factory=dict)
-    batch_size: int = 8
-    patch_size: int = 32
-    loss: str = "mse"
-    last_loss: str | None = None
-    last_loss_from: float = 0.75
-    optimizer: str = "adam"
-    learning_rate: float = 2e-3
-    beta2: float = 0.99
-    schedule: str = "cosine"
-    warmup: int = 200
-    decay_start: float = 0.0
-    final: float = 0.01
-    milestones: tuple = (50, 75, 100)
-    gamma: float = 0.5
-    average_decay: float = 0.999
-    start: str | None = None
-    initialization: str | None = None
-    icnr: bool | None = None
-    seed: int = 0
-
-    def __post_init__(self):
-        object.__setattr__(self, "milestones", tuple(self.milestones))
-        self._require_kinds()
-        for name, value in self._require_network().training_defaults.items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
-        scales = range(2, 9)
-        self._require(self.upscale_factor in scales, "upscale_factor", "an integer from 2 to 8")
-        self._require(self.steps >= 1, "steps", "at least 1")
-        self._require(self.epochs is None or self.epochs >= 1, "epochs", "at least 1")
-        self._require(0 < self.learning_rate < math.inf, "learning_rate", "above 0 and finite")
-        self._require(0 < self.gamma <= 1, "gamma", "in (0, 1]")
-        self._require(0 <= self.beta2 < 1, "beta2", "in [0, 1)")
-        self._require(0 <= self.average_decay < 1, "average_decay", "in [0, 1)")
-        self._require(0 <= self.decay_start < 1, "decay_start", "in [0, 1)")
-        self._require(0 <= self.final <= 1, "final", "in [0, 1]")
-        self._require(self.warmup >= 0, "warmup", "at least 0")
-        self._require(self.seed >= 0, "seed", "at least 0")
-        self._require(self.loss in LOSSES, "loss", f"one of {', '.join(LOSSES)}")
-        last = self.last_loss is None or self.last_loss in LOSSES
-        self._require(last, "last_loss", f"one of {', '.join(LOSSES)}")
-        self._require(0 < self.last_loss_from < 1, "last_loss_from", "in (0, 1)")
-        known = optim.OPTIMIZERS
-        self._require(self.optimizer in known, "optimizer", f"one of {', '.join(known)}")
-        self._require(self.schedule in SCHEDULES, "schedule", f"one of {', '.join(SCHEDULES)}")
-
-    def _require_kinds(self):
-        """See that each setting is of the kind that its field says."""
-        for setting in fields(self):
-            kinds = get_args(setting.type) or (setting.type,)
-            value = getattr(self, setting.name)
-            fits = isinstance(value, tuple(NUMBERS.get(kind, kind) for kind in kinds))
-            fits = fits and (bool in kinds or not isinstance(value, bool))
-            names = [kind.__name__ for kind in kinds if kind is not NoneType]
-            self._require(fits, setting.name, f"of kind {' or '.join(names)}")
-        whole = all(isinstance(milestone, numbers.Integral) for milestone in self.milestones)
-        self._require(whole, "milestones", "whole numbers")
-
-    def _require_network(self):
-        self._require(self.model in models.MODELS, "model", f"one of {', '.join(models.MODELS)}")
-        return models.MODELS[self.model]
-
-    def _require(self, holds, name, expected):
-        if not holds:
-            raise SettingsError(f"{name} must be {expected}, got {getattr(self, name)!r}")
-
-    def make_model(self, backend):
-        """Make the network with its first weights."""
-        settings = {
-            "upscale_factor": self.upscale_factor,
-            "in_channels": self.in_channels,
-            "luma_range": self.luma_range,
-        }
-        twice = ", ".join({*settings} & {*self.options})
-        if twice:
-            raise SettingsError(f"{twice}: a setting of training, and no option of the network")
-        model = models.build(self.model, settings | self.options, backend=backend)
-        rng = np.random.default_rng(self.seed)
-        initialization.initialize(model, rng, self.initialization, self.icnr)
-        return model
-
-    def loss_at(self, step):
-        """Return the loss of a step, from zero."""
-        last = self.last_loss is not None and step >= self.last_loss_from * self.steps
-        return self.last_loss if last else self.loss
-
-    def make_schedule(self, steps_per_epoch):
-        """Return the function from the number of steps taken to the learning rate's factor."""
-        if self.schedule == "cosine":
-            warmup = min(self.warmup, self.steps // 10)
-            begin = round(self.decay_start * self.steps)
-            return optim.cosine(self.steps, warmup, self.final, begin)
-        if self.schedule == "multistep":
-            return optim.multi_step([m * steps_per_epoch for m in self.milestones], self.gamma)
-        return optim.constant()
+from minisr import optim
+from minisr.errors import CheckpointError
 
 
 class Trainer:
@@ -186,25 +9,34 @@ class Trainer:
 
     Parameters
     ----------
-    config : TrainConfig
-    patches : minisr.datasets.pairs.Patches
-    threads : minisr.system.threads.Threads
-        They share a batch's samples; the result does not depend on how many there are.
+    config : minisr.training.config.TrainConfig
+    patches : minisr.training.patches.Patches
     backend : str, optional
+        See `minisr.kernels.load`.
+
+    Attributes
+    ----------
+    model, averaged : Network
+        The one that learns, and the moving average of its weights, which is the one to use.
+    steps : int
+        Taken so far.
     """
 
-    def __init__(self, config, patches, threads, backend="cpu"):
+    def __init__(self, config, patches, backend="cpu"):
         self.config = config
         self.patches = patches
-        self.threads = threads
         self.model = config.make_model(backend).train()
         self.averaged = config.make_model(backend)
         self.average = optim.MovingAverage(self.model, self.averaged, config.average_decay)
-        self.optimizer = optim.OPTIMIZERS[config.optimizer](
-            self.model.parameters, self.model.kernels, config.learning_rate, (0.9, config.beta2)
-        )
+        self.optimizer = self.make_optimizer(self.model.parameters)
         self.schedule = config.make_schedule(patches.steps_per_epoch)
         self.steps = 0
+
+    def make_optimizer(self, parameters):
+        """Make the optimizer that the settings name."""
+        optimizer = optim.OPTIMIZERS[self.config.optimizer]
+        betas = (0.9, self.config.beta2)
+        return optimizer(parameters, self.model.kernels, self.config.learning_rate, betas)
 
     def start_from(self, state):
         """Begin with the arrays of ``state``, by name; those that it lacks stay as they are."""
@@ -212,18 +44,22 @@ class Trainer:
             network.load_state_dict(network.state_dict() | state)
 
     def step(self):
-        """Draw a batch, take one Adam step on it, and return its loss."""
+        """Draw a batch, take one step on it, and return its loss."""
         return self.step_on(*self.patches.batch(self.steps))
 
     def step_on(self, low, high):
-        """Take one Adam step on a batch, shapes as of `Patches.batch`, and return its loss."""
+        """Take one step on a batch, shapes as of `Patches.batch`, and return its loss."""
         self.optimizer.zero_grad()
-        loss = self.model.learn(low, high, self.config.loss_at(self.steps), self.threads)
+        loss = self.learn(low, high, self.config.loss_at(self.steps))
         self.optimizer.learning_rate = self.config.learning_rate * self.schedule(self.steps)
         self.optimizer.step()
         self.steps += 1
         self.average.update(self.steps)
         return loss
+
+    def learn(self, low, high, loss):
+        """Add the gradient of a batch's mean loss to every ``grad``, and return that loss."""
+        return self.model.learn(low, high, loss)
 
     def state_dict(self):
         """Return all that a resumed run needs, as ``{name: ndarray}``, beside config and steps."""

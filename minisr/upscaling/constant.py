@@ -8,19 +8,19 @@ can be taken off every result: see `minisr.upscaling.plan.Step`.
 
 import numpy as np
 
-from minisr.engine.receptive_field import reach
-
 STEPS = (255, 85, 51, 17)  # of intensity: those of 8 bits, or every third, fifth or fifteenth
 MOST_PIXELS = 60_000  # that the network may enlarge to find out: those of a small picture
 
 
-def flat_error(network, shape):
+def flat_error(run, radius, shape):
     """Work out by how much a network is off on flat pictures.
 
     Parameters
     ----------
-    network : Network
-        Of one channel, and of known reach, see `minisr.engine.receptive_field`.
+    run : callable
+        A network of one channel, see `minisr.engine.compile`.
+    radius : int
+        Of its receptive field, see `minisr.engine.receptive_field`.
     shape : (int, int)
         Height and width of a picture.
 
@@ -30,13 +30,14 @@ def flat_error(network, shape):
         What comes out less what goes in: of intensities 0 to 1 in L equal steps, for each of the
         R x R pixels that a pixel becomes; by its place among P rows and Q columns, see `places`.
     """
-    P, Q = (min(length, 2 * reach(network) + 1) for length in shape)
+    P, Q = (min(length, 2 * radius + 1) for length in shape)
     steps = next((n for n in STEPS if (n + 1) * P * Q <= MOST_PIXELS), STEPS[-1])
+    network = run.network
     dtype, R = network.parameters[0].value.dtype, network.upscale_factor
     levels = np.linspace(0, 1, steps + 1, dtype=dtype)
     table = np.empty((steps + 1, P, Q, R, R), dtype)
     for level, error in zip(levels, table, strict=True):
-        large = network(np.full((1, 1, P, Q), level, dtype))[0, 0]
+        large = run(np.full((1, 1, P, Q), level, dtype))[0, 0]
         error[...] = large.reshape(P, R, Q, R).swapaxes(1, 2) - level
     return table
 

@@ -8,11 +8,14 @@ import threading
 from pathlib import Path
 
 from minisr import models, weights
-from minisr.engine import devices
+from minisr.engine import ENGINES, devices
 from minisr.errors import PictureError, SettingsError
+from minisr.system.threads import default_threads
 from minisr.upscaling.chains import DEFAULT_SCALE, LARGEST, chains_of, comes_along, factors_of
+from minisr.upscaling.pixels import enlarge_pixels
 from minisr.upscaling.plan import Enlargement, Step, halo_of
 
+COLOURS = ("luma", "rgb")
 WASTE = 2  # how many times as high and wide as asked for a chain may make a picture
 
 
@@ -32,6 +35,10 @@ class Enlarger:
     device : str or minisr.engine.devices.Device, optional
         What computes: "cpu", "cuda", "cuda:1", "auto", see `minisr.engine.devices`; a network has its own
         already.
+    colour : {"luma", "rgb"}, optional
+        What of a colour picture goes through a network of luma, see `minisr.upscale`.
+    engine : {"compiled", "layers"}, optional
+        See `minisr.engine`.
     as_trained : bool, optional
         Whether to leave networks as they are, which on flat pictures is not flat; otherwise see
         `minisr.upscaling.plan.Step`.
@@ -71,10 +78,25 @@ class Enlarger:
     Networks are loaded when they are first needed, once, whichever thread comes first.
     """
 
-    def __init__(self, model=None, scale=None, size=None, device="cpu", as_trained=False):
+    def __init__(
+        self,
+        model=None,
+        scale=None,
+        size=None,
+        device="cpu",
+        *,
+        colour="luma",
+        engine="compiled",
+        as_trained=False,
+    ):
+        if colour not in COLOURS:
+            raise SettingsError(f"colour must be one of {', '.join(COLOURS)}, got {colour!r}")
+        if engine not in ENGINES:
+            raise SettingsError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
         if scale is not None and size is not None:
             raise SettingsError(f"expected a scale or a size, got both: x{scale} and {size}")
-        self.device, self.as_trained = devices.choose(device), as_trained
+        self.device, self.colour = devices.choose(device), colour
+        self.engine, self.as_trained = engine, as_trained
         self._lock = threading.Lock()
         self._networks, self._steps = {}, {}  # by factor
         self._enlargements = {}  # by the size of the picture
@@ -110,7 +132,7 @@ class Enlarger:
                 network = self._networks.get(factor)
                 if network is None:
                     network = models.from_pretrained(self.name, factor, self.device.backend)
-                self._steps[factor] = Step(network, self.as_trained)
+                self._steps[factor] = Step(network, self.as_trained, self.engine)
             return self._steps[factor]
 
     def chain(self, scale):
@@ -203,6 +225,29 @@ class Enlarger:
             self._enlargements = {shape: found}  # of one size alone: a folder may have thousands
         return found
 
+    def pixels(self, picture, threads=None):
+        """Enlarge a picture in memory.
+
+        Parameters
+        ----------
+        picture : ndarray, shape (H, W) or (H, W, C), uint8, uint16, or float in [0, 1]
+            Grey, or with C channels: grey and alpha (2), RGB (3), RGBA (4).
+        threads : minisr.system.threads.Threads, optional
+            By default one per processor.
+
+        Returns
+        -------
+        ndarray, shape (H', W') or (H', W', C), dtype of ``picture``
+            Of `size_of` pixels. Integers are clipped and rounded; floats are as the network gives
+            them, unclipped.
+
+        Raises
+        ------
+        PictureError
+            If the array is no picture, or has NaN or infinity in it.
+        """
+        return enlarge_pixels(picture, self, threads or default_threads())
+
     def plane(self, low, threads=None):
         """Enlarge one plane.
 
@@ -218,7 +263,23 @@ class Enlarger:
         ndarray, shape ``size_of(H, W)``, float32
             Not clipped.
         """
-        return self.of(*low.shape).plane(low, threads)
+        return self.planes(low[None], threads)[0]
+
+    def planes(self, low, threads=None):
+        """Enlarge planes of one picture: each by itself, or three together as red, green and blue.
+
+        Parameters
+        ----------
+        low : ndarray, shape (N, H, W), float32, intensity in [0, 1]
+        threads : minisr.system.threads.Threads, optional
+            By default one per processor.
+
+        Returns
+        -------
+        ndarray, shape (N, *size_of(H, W)), float32
+            Not clipped.
+        """
+        return self.of(*low.shape[1:]).planes(low, threads or default_threads())
 
     @property
     def _some_network(self):

@@ -11,7 +11,6 @@ import numpy as np
 from minisr.errors import PictureError
 from minisr.images.animation import encode_animation, frames_of, read_animation
 from minisr.images.bands import (
-    enlarged_bands,
     picture_reader,
     row_reader,
     row_writer,
@@ -26,11 +25,11 @@ from minisr.images.sources import explained, name_of, naming, opened
 from minisr.images.writing import check_quality, check_sides, encode_picture, write_bytes
 from minisr.system import memory
 from minisr.system.atomic import atomic_path
+from minisr.upscaling.file_bands import enlarged_bands
 
 LARGEST_WHOLE = 64_000_000  # pixels; what has more goes through in bands, where it can
 _BAND = 1 << 19  # pixels at a time
-_SMALL = 1 << 24  # bytes of pixels; nobody need ask whether there is memory for these
-_TRIAL = 16  # pixels a side, to learn what `enlarge` does
+_SMALL = 1 << 24  # bytes of pixels; there is no need to ask whether there is memory for these
 
 
 @dataclass(frozen=True)
@@ -59,13 +58,13 @@ class Upscaled:
 def upscale_file(
     source,
     target,
-    enlarge,
+    enlarger,
     *,
+    threads=None,
     suffix=None,
     quality=None,
     stamp=None,
     allow_large=False,
-    halo=None,
 ):
     """Enlarge a picture file: a still, or every frame of an animation.
 
@@ -75,10 +74,10 @@ def upscale_file(
         PNG, JPEG, TIFF, WebP, BMP, GIF or PPM/PGM/PBM.
     target : str, Path or None
         Where to write; the file appears when it is complete. None returns the bytes.
-    enlarge : callable
-        Takes pixels as `minisr.images.Picture` has them and returns them larger, of the same dtype
-        and channels; `minisr.upscaling.picture.upscale` with its settings bound. It may have an attribute
-        ``size_of(height, width)``, which returns those of the result.
+    enlarger : minisr.upscaling.enlarger.Enlarger
+        Or anything with its ``size_of``, ``halo`` and ``pixels``.
+    threads : minisr.system.threads.Threads, optional
+        By default one per processor.
     suffix : str, optional
         The format, such as ".png"; by default that of ``target`` or, without one, of ``source``.
     quality : int, optional
@@ -89,12 +88,12 @@ def upscale_file(
         place for it.
     allow_large : bool, optional
         Read also what is larger than 179 megapixels.
-    halo : int, optional
-        How many rows of the source, above and below a row, its enlargement depends on. With it, a
-        TIFF, PNM, PNG or JPEG of more than 64 megapixels is made band by band, and never whole in
-        memory; nor is its source if that is a TIFF or PNM. The pixels are the same, bit for bit, if
-        ``enlarge`` makes the same of the same rows wherever in a picture they are. None: always as
-        a whole.
+
+    Notes
+    -----
+    A TIFF, PNM, PNG or JPEG of more than 64 megapixels, enlarged by a whole factor, is made band by
+    band where the enlarger's ``halo`` is known, and is never whole in memory; nor is its source if
+    that is a TIFF or PNM. The pixels are the same, bit for bit.
 
     Returns
     -------
@@ -113,18 +112,18 @@ def upscale_file(
             form = format_of(suffix if suffix is not None else Path(target).suffix)
         if target is not None and not Path(target).parent.is_dir():
             raise PictureError("cannot be written: No such file or directory")
-    enlarge = _with_enough_memory(enlarge, name_of(source))
     with opened(source) as (file, kind):
         form = form or next(known for known in FORMATS if known.name == kind)
-        work = _Work(enlarge, form, quality, stamp or {})
+        work = _Work(enlarger, threads, name_of(source), form, quality, stamp or {})
         with explained(source):
             found = probe(file, kind, allow_large=allow_large)
         with naming(name_of(source)):
-            sizes = found.results(enlarge.size_of) if hasattr(enlarge, "size_of") else []
+            sizes = found.results(enlarger.size_of)
         with naming(goal):  # before the work, not after it
-            check_sides(*min(sizes, key=max, default=(0, 0))[::-1], form)
-        is_large = max(found.width * found.height, *map(math.prod, sizes), 0) > LARGEST_WHOLE
-        scale = _scale(found, enlarge, sizes) if is_large or found.nbytes >= _SMALL else None
+            check_sides(*min(sizes, key=max)[::-1], form)
+        is_large = max(found.width * found.height, *map(math.prod, sizes)) > LARGEST_WHOLE
+        scale = (min(map(math.prod, sizes)) / (found.height * found.width)) ** 0.5
+        halo = enlarger.halo
         in_bands = is_large and halo is not None and scale == int(scale)
         with explained(source):
             reader = row_reader(file, kind) if in_bands else None
@@ -135,10 +134,7 @@ def upscale_file(
             _check_memory(found, 0 if in_bands else scale)
             animation = read_animation(file, kind, allow_large=allow_large)
             if animation:
-                many = len(animation.durations)
-                if scale is None and found.nbytes * many >= _SMALL:
-                    scale = _scale(found, enlarge, sizes)
-                _check_memory(found, scale, many)
+                _check_memory(found, scale, len(animation.durations))
             picture = animation.first if animation else read_picture(file, allow_large=allow_large)
         if in_bands and not animation and takes_rows(form, picture.pixels.shape):
             reader = picture_reader(picture)
@@ -158,10 +154,20 @@ def upscale_file(
 class _Work:
     """What is to be done with each picture."""
 
-    enlarge: callable
+    enlarger: object
+    threads: object
+    name: str
     form: Format
     quality: int | None
     stamp: dict
+
+    def enlarge(self, pixels):
+        """Return pixels enlarged, with a clear error where a machine has not got the memory."""
+        with naming(self.name):
+            try:
+                return self.enlarger.pixels(pixels, self.threads)
+            except MemoryError:
+                raise PictureError("there is not enough memory to enlarge it") from None
 
     def still(self, picture):
         """Return the bytes of a still, enlarged, and the other fields of `Upscaled`."""
@@ -226,33 +232,9 @@ def _size(pixels):
     return pixels.shape[1], pixels.shape[0]
 
 
-def _with_enough_memory(enlarge, name):
-    """Return ``enlarge`` with a clear error for what a machine has not got."""
-
-    def checked(pixels):
-        with naming(name):
-            try:
-                return enlarge(pixels)
-            except MemoryError:
-                raise PictureError("there is not enough memory to enlarge it") from None
-
-    if hasattr(enlarge, "size_of"):
-        checked.size_of = enlarge.size_of
-    return checked
-
-
-def _scale(found, enlarge, sizes):
-    """Return by how much `enlarge` enlarges, at least."""
-    if sizes:
-        return (min(map(math.prod, sizes)) / (found.height * found.width)) ** 0.5
-    shape = (_TRIAL, _TRIAL) if found.channels == 1 else (_TRIAL, _TRIAL, found.channels)
-    dtype = {1: np.uint8, 2: np.uint16}.get(found.itemsize, np.float32)
-    return len(enlarge(np.zeros(shape, dtype))) / _TRIAL
-
-
 def _check_memory(found, scale, frames=1):
     """Raise PictureError if a picture and its result need more memory than is free."""
-    if scale is not None:
+    if found.nbytes * frames * (1 + scale**2) >= _SMALL:
         size = found.width, found.height
         memory.check(size, found.channels, found.itemsize, scale, memory.available(), frames)
 

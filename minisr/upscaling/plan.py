@@ -5,15 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minisr.engine.bands import WithinMemory
-from minisr.engine.receptive_field import BLOCK, reach
-from minisr.system.threads import default_threads
+from minisr.engine import compile
+from minisr.engine.bands import BLOCK, round_up, rows_within
+from minisr.engine.receptive_field import receptive_field
 from minisr.upscaling.constant import flat_error, is_flat, places
 from minisr.upscaling.resizer import Resizer
 
 ROWS = 64  # of the small picture that a thread mends at a time
 KEPT = 4  # tables of a step; most pictures share one, but small ones have their own
-BAND_BYTES = 1 << 26  # of what the networks give for a band, in float32, the halo counted
 
 
 class Step:
@@ -25,6 +24,8 @@ class Step:
     as_trained : bool, optional
         Whether to leave the network as it is. So are those of RGB, since a table for these would
         have every colour in it, and those whose reach is not known.
+    engine : str, optional
+        See `minisr.engine.compile`.
 
     Notes
     -----
@@ -38,10 +39,11 @@ class Step:
     from its padding where a picture ends.
     """
 
-    def __init__(self, network, as_trained=False):
+    def __init__(self, network, as_trained=False, engine="compiled"):
         self.network, self.factor = network, network.upscale_factor
-        self.halo = reach(network, to_the_bit=True)
-        self._run = WithinMemory(network, self.halo)
+        self._run = compile(network, engine)
+        self.halo = self._run.halo
+        self.radius = receptive_field(network)
         self.is_mended = not as_trained and network.in_channels == 1 and self.halo is not None
         self._tables = {}  # by the size of the picture, as far as that matters
 
@@ -98,17 +100,17 @@ class Step:
         threads.map(work, range(0, planes.shape[1], ROWS))
 
     def _table(self, height, width):
-        most = 2 * reach(self.network) + 1
+        most = 2 * self.radius + 1
         shape = min(height, most), min(width, most)
         table = self._tables.get(shape)
         if table is None:
-            table = flat_error(self.network, shape)
+            table = flat_error(self._run, self.radius, shape)
             self._tables = dict([*self._tables.items(), (shape, table)][-KEPT:])
         return table
 
     def _level(self, plane, large):
         """Make flat what comes of a flat place."""
-        flat = is_flat(plane, reach(self.network))
+        flat = is_flat(plane, self.radius)
         if flat.any():
             for i, j in np.ndindex(self.factor, self.factor):
                 large[i :: self.factor, j :: self.factor][flat] = plane[flat]
@@ -167,8 +169,7 @@ class Enlargement:
         if self.halo is None:
             return self.size[0]
         row = 4 * planes * self.shape[1] * self.factor**2  # bytes, for each row of the picture
-        rows = max(BAND_BYTES // row - 2 * self.halo, 2 * self.halo, BLOCK) // BLOCK * BLOCK
-        return max(1, rows * self.size[0] // self.shape[0])
+        return max(1, rows_within(row, self.halo) * self.size[0] // self.shape[0])
 
     def make(self, band, top, first, last, threads, exact=False):
         """Send a band through the networks.
@@ -195,21 +196,20 @@ class Enlargement:
         planes = band[:, above - top * self.factor : below - top * self.factor]
         return Made(planes, above, self._resizer)
 
-    def plane(self, low, threads=None):
-        """Enlarge a whole plane, shape (H, W); see `minisr.upscaling.enlarger.Enlarger.plane`."""
-        threads = threads or default_threads()
-        rows = self.band_rows(1)
+    def planes(self, low, threads):
+        """Enlarge whole planes, shape (N, H, W); see `minisr.upscaling.enlarger.Enlarger.planes`."""
+        rows = self.band_rows(len(low))
         if self._resizer is None and rows >= self.size[0]:  # one band, nothing to be put together
-            return self.make(low[None], 0, 0, self.size[0], threads).planes[0]
-        out = np.empty(self.size, np.float32)
-        for first in range(0, len(out), rows):
-            last = min(len(out), first + rows)
+            return self.make(low, 0, 0, self.size[0], threads).planes
+        out = np.empty((len(low), *self.size), np.float32)
+        for first in range(0, self.size[0], rows):
+            last = min(self.size[0], first + rows)
             top, bottom = self.source_rows(first, last)
-            made = self.make(low[None, top:bottom], top, first, last, threads)
+            made = self.make(low[:, top:bottom], top, first, last, threads)
 
             def finish(at, made=made, last=last):  # of `out`, it alone writes these rows
                 end = min(last, at + ROWS)
-                out[at:end] = made.strip(at, end)[0]
+                out[:, at:end] = made.strip(at, end)
 
             threads.map(finish, range(first, last, ROWS))
             del made, finish
@@ -254,5 +254,5 @@ def halo_of(steps):
         if step.halo is None:
             return None
         # From this network's result to what it takes in, where blocks begin anew.
-        rows = -(-(-(-rows // step.factor) + step.halo) // BLOCK) * BLOCK
+        rows = round_up(-(-rows // step.factor) + step.halo)
     return rows

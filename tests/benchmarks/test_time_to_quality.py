@@ -10,10 +10,11 @@ from numpy.testing import assert_allclose
 from test_checkerboard import natural
 
 from minisr import kernels
-from minisr.datasets.pairs import Patches, make_pair
+from minisr.datasets.pairs import make_pair
 from minisr.images import read_picture, write_picture
 from minisr.system.threads import Threads
-from minisr.training.trainer import TrainConfig
+from minisr.training import TrainConfig
+from minisr.training.patches import Patches
 
 torch = pytest.importorskip("torch", reason="needs PyTorch, which the benchmark compares with")
 

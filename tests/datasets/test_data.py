@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from minisr.datasets.pairs import Pair, Patches, _turned, fingerprint, make_pair, read_pairs
+from minisr.datasets.pairs import Pair, fingerprint, make_pair, read_pairs
 from minisr.errors import PictureError, SettingsError
 from minisr.images import imresize, luma, write_picture
 from minisr.system.threads import Threads
+from minisr.training.patches import Patches, _turned
 
 
 def picture(rng, *shape):

@@ -6,11 +6,12 @@ from backends import BACKENDS, ON_CPU
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minisr import ESPCN, kernels, optim
-from minisr.datasets.pairs import Pair, Patches
+from minisr.datasets.pairs import Pair
 from minisr.layers import PReLU
 from minisr.models import initialization
 from minisr.system.threads import Threads
-from minisr.training.trainer import TrainConfig, Trainer
+from minisr.training import TrainConfig, Trainer
+from minisr.training.patches import Patches
 
 torch = pytest.importorskip("torch", reason="needs PyTorch, which minisr itself never imports")
 

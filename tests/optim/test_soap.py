@@ -5,11 +5,12 @@ import pytest
 from numpy.testing import assert_allclose
 
 from minisr import kernels, optim
-from minisr.datasets.pairs import Patches, make_pair
+from minisr.datasets.pairs import make_pair
 from minisr.errors import CheckpointError, SettingsError
 from minisr.layers import Parameter
 from minisr.system.threads import Threads
-from minisr.training.trainer import TrainConfig, Trainer
+from minisr.training import TrainConfig, Trainer
+from minisr.training.patches import Patches
 
 REFERENCE = kernels.load("reference")
 
@@ -199,7 +200,7 @@ def test_a_state_of_other_shapes_is_refused(rng):
 
 
 def test_a_step_leaves_one_thread_to_blas_and_gives_the_others_back(monkeypatch):
-    import minisr.optim.blas as blas
+    import minisr.engine.blas as blas
 
     if not blas._libraries():
         pytest.skip("the BLAS behind NumPy is no OpenBLAS of its wheels")

@@ -11,16 +11,16 @@ from numpy.testing import assert_array_equal
 
 import minisr
 from minisr import cli, models, optim, weights
-from minisr.datasets.pairs import Patches, make_pair
+from minisr.datasets.pairs import make_pair
 from minisr.errors import SettingsError
 from minisr.evaluation.evaluate import evaluate_picture
 from minisr.evaluation.protocols import PROTOCOLS
 from minisr.images import luma, read_picture, write_picture
 from minisr.system import tensor_files
 from minisr.system.threads import Threads
-from minisr.training import runs
+from minisr.training import TrainConfig, Trainer, runs
+from minisr.training.patches import Patches
 from minisr.training.recipes import read_recipe
-from minisr.training.trainer import TrainConfig, Trainer
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "subpixelcnn.toml"
 SMALL_EDSR = {"channels": 8, "residual_blocks": 2}

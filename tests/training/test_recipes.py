@@ -14,9 +14,8 @@ from minisr.errors import SettingsError
 from minisr.images import imresize, read_picture, write_picture
 from minisr.models import ESPCN, SRCNN
 from minisr.system import tensor_files
-from minisr.training import runs
+from minisr.training import TrainConfig, runs
 from minisr.training.recipes import read_recipe
-from minisr.training.trainer import TrainConfig
 
 RECIPE = """\
 upscale_factor = 2

@@ -12,15 +12,15 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from minisr import optim, weights
-from minisr.datasets.pairs import Pair, Patches, make_pair
+from minisr.datasets.pairs import Pair, make_pair
 from minisr.errors import CheckpointError, PictureError, SettingsError, TrainingError
 from minisr.evaluation.evaluate import Score
 from minisr.evaluation.protocols import PROTOCOLS
 from minisr.images import write_picture
 from minisr.system import tensor_files
 from minisr.system.threads import Threads
-from minisr.training import runs
-from minisr.training.trainer import TrainConfig, Trainer
+from minisr.training import TrainConfig, Trainer, runs
+from minisr.training.patches import Patches
 
 
 def smooth_picture(seed, height=60, width=72):
@@ -219,7 +219,7 @@ def test_stopping_and_resuming_changes_no_bit(pictures, tmp_path):
 KILLED = """
 import sys
 from minisr.training import runs
-from minisr.training.trainer import TrainConfig
+from minisr.training import TrainConfig
 runs.loop.CHECKPOINT_SECONDS = 0  # after every step: the kill falls into writing, too
 settings = {"upscale_factor": 2, "steps": 30, "batch_size": 3, "patch_size": 9}
 settings |= {"warmup": 4, "seed": 11}

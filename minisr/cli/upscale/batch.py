@@ -22,7 +22,7 @@ from minisr.cli.common import (
 from minisr.cli.reports import check_reports
 from minisr.cli.upscale.names import check_extensions, naming
 from minisr.cli.upscale.page import Page
-from minisr.cli.upscale.picture import upscaling
+from minisr.cli.upscale.picture import upscale_picture
 from minisr.cli.upscale.video import is_video, preview_of, upscale_video_job
 from minisr.errors import MinisrError, PictureError, SettingsError
 from minisr.images.files import find
@@ -95,7 +95,6 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
     videos = [job for job in jobs if is_video(job.source)]
     page = Page(arguments, enlarger) if arguments.html is not None else None
     within = threads_within(pool, pictures)
-    upscale = upscaling(arguments, enlarger, stamp, within)
 
     def do(job):
         outcome = worker(job)
@@ -103,7 +102,9 @@ def _run(arguments, enlarger, stamp, worker, jobs, pool):
             page.show(job)
         return outcome
 
-    worker.work = lambda job: upscale(job.source, job.target)
+    worker.work = lambda job: upscale_picture(
+        arguments, job.source, job.target, enlarger, stamp, within
+    )
     outcomes = []
     with _ending_what_has_begun(pictures, pool) as stop, Bar(pictures) as bar:
         worker.stop = stop

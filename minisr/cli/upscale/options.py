@@ -8,6 +8,7 @@ from minisr.cli.common import (
     add_allow_large,
     add_command,
     add_device,
+    add_engine,
     add_threads,
     choose_device,
 )
@@ -17,8 +18,7 @@ from minisr.cli.upscale.pipe import is_piped, upscale_pipe
 from minisr.cli.upscale.video import WRITABLE, add_video_options
 from minisr.errors import SettingsError
 from minisr.images.formats import WRITE_SUFFIXES
-from minisr.upscaling.enlarger import LARGEST, Enlarger
-from minisr.upscaling.picture import COLOURS
+from minisr.upscaling.enlarger import COLOURS, LARGEST, Enlarger
 from minisr.version import __version__
 
 
@@ -36,6 +36,8 @@ def upscale_command(arguments):
         arguments.scale,
         None if size == (None, None) else size,
         choose_device(arguments.device, quiet=arguments.dry_run),
+        colour=arguments.colour,
+        engine=arguments.engine,
     )
     stamp = (
         {} if arguments.no_stamp else {"Software": f"minisr {__version__}, {enlarger.description}"}
@@ -92,6 +94,7 @@ def add_parser(commands):
     )
     add_threads(how)
     add_device(how)
+    add_engine(how)
     files = sub.add_argument_group("files")
     files.add_argument(
         "--suffix",

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from minisr.cli.common import note
-from minisr.cli.upscale.picture import upscaling
+from minisr.cli.upscale.picture import upscale_picture
 from minisr.errors import PictureError, SettingsError
 from minisr.system.threads import Threads
 from minisr.upscaling.batch.targets import check_extension
@@ -40,7 +40,7 @@ def upscale_pipe(arguments, enlarger, stamp):
         content = sys.stdin.buffer.read()
     with Threads(arguments.threads) as pool:
         try:
-            done = upscaling(arguments, enlarger, stamp, pool)(content, target)
+            done = upscale_picture(arguments, content, target, enlarger, stamp, pool)
         except PictureError as error:
             raise PictureError(str(error).replace("the picture:", f"{source}:")) from error
     if target is None:

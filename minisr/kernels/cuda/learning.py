@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minisr.kernels.contiguous import joined
+from minisr.kernels.contiguous import flat_view
 from minisr.kernels.cuda import loss_end, memory, training_convolution, weight_gradient
 from minisr.kernels.cuda.process import working
 from minisr.kernels.cuda.training_batch import Batch
@@ -32,7 +32,7 @@ def place_together(parameters):
     flat = []
     for name in ("value", "grad"):
         arrays = [getattr(parameter, name) for parameter in parameters]
-        whole = joined(arrays)
+        whole = flat_view(arrays)
         if whole is not None:
             flat.append(whole)
             continue

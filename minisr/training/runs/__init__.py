@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minisr import models, weights
-from minisr.datasets.pairs import Patches, PictureSet, fingerprint
+from minisr.datasets.pairs import PictureSet, fingerprint
 from minisr.errors import CheckpointError, SettingsError, short
 from minisr.system.threads import Threads
+from minisr.training.compiled import make_trainer
+from minisr.training.patches import Patches
 from minisr.training.runs.folder import (
     CHECKPOINT,
     CURVES,
@@ -31,7 +33,6 @@ from minisr.training.runs.folder import (
 from minisr.training.runs.loop import Run, steps_in
 from minisr.training.runs.pictures import read
 from minisr.training.runs.settings import DEFAULT_STEPS, agree, new_config
-from minisr.training.trainer import Trainer
 from minisr.version import __version__
 
 __all__ = [
@@ -115,7 +116,7 @@ def train(
     should_stop : callable, optional
         Asked after every step; if true, the run is saved and ends.
     **settings
-        Of `minisr.training.trainer.TrainConfig`; ``upscale_factor`` at least, and one of ``steps``,
+        Of `minisr.training.TrainConfig`; ``upscale_factor`` at least, and one of ``steps``,
         ``epochs`` and ``minutes``.
         A resumed run has its own; any that are given must be the same.
 
@@ -188,7 +189,7 @@ def train(
         elif config.epochs is not None:
             steps = config.epochs * patches.steps_per_epoch
             config = dataclasses.replace(config, steps=steps)
-        trainer = Trainer(config, patches, pool, backend)
+        trainer = make_trainer(config, patches, pool, backend)
         if saved:
             try:
                 trainer.load_state_dict(saved.tensors, saved.steps)
@@ -197,7 +198,9 @@ def train(
         elif start:
             trainer.start_from(start.state)
         about["config"] = dataclasses.asdict(config)
-        run = Run(folder, trainer, held_out, about, say if show_progress else lambda line: None)
+        run = Run(
+            folder, trainer, held_out, about, pool, say if show_progress else lambda line: None
+        )
         make_folder(folder)
         run.go(show_progress, should_stop)
         if run.about["rows"] and not run.draw():

@@ -6,10 +6,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from minisr import engine
 from minisr.datasets.pairs import PictureSet
 from minisr.errors import CheckpointError, SettingsError
 from minisr.system import tensor_files
-from minisr.training.trainer import TrainConfig
+from minisr.training import TrainConfig
 from minisr.version import __version__
 
 CHECKPOINT, MODEL, LOG, CURVES = (
@@ -80,6 +81,8 @@ def saved_run(folder, resume):
         raise CheckpointError(f"{path} holds {about.get('format')}, not the state of a run")
     names = {field.name for field in dataclasses.fields(TrainConfig)}
     config = about.get("config")
+    if isinstance(config, dict):
+        config = {"engine": engine.DEFAULT} | config  # runs of earlier versions had no other
     if not isinstance(config, dict) or {*config} != names or {*SOUND} - {*about}:
         raise CheckpointError(
             f"{path} is of version {about.get('version')}, whose runs this version, {__version__}, "

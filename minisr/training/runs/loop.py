@@ -7,17 +7,17 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-from minisr import weights
+from minisr import engine, weights
 from minisr.errors import TrainingError
-from minisr.evaluation.evaluate import mean, score_pair
+from minisr.evaluation.evaluate import as_trained, mean, score_pair
 from minisr.evaluation.protocols import PROTOCOLS
 from minisr.system import tensor_files
 from minisr.system.atomic import atomic_path
 from minisr.system.threads import Threads, processor
+from minisr.training.compiled import make_trainer
 from minisr.training.plots import plot_curves
 from minisr.training.runs.folder import CHECKPOINT, COLUMNS, CURVES, LOG, MODEL
 from minisr.training.runs.pictures import hidden
-from minisr.training.trainer import Trainer
 
 ROUNDS = 40  # rows in the log: after each round the network is validated
 CHECKPOINT_SECONDS = 20
@@ -33,11 +33,14 @@ class Run:
     held_out : list of minisr.datasets.pairs.Pair
     about : dict
         What the checkpoint says beside tensors and steps; rows of the log are added to it.
+    threads : minisr.system.threads.Threads
+        They share the pictures that are held out.
     say : callable
         Takes a line about each epoch, where the run is counted in epochs.
     """
 
-    def __init__(self, folder, trainer, held_out, about, say):
+    def __init__(self, folder, trainer, held_out, about, threads, say):
+        self.threads = threads
         self.folder, self.trainer, self.held_out = folder, trainer, held_out
         self.about = about
         self.say = say
@@ -84,8 +87,9 @@ class Run:
         if not self.held_out:
             return None
         alone = Threads(1)  # the pictures are shared among the threads already
-        scores = self.trainer.threads.map(
-            lambda pair: score_pair(model, pair, self.protocol, alone), self.held_out
+        enlarger = None if model is None else as_trained(model, self.trainer.config.engine)
+        scores = self.threads.map(
+            lambda pair: score_pair(enlarger, pair, self.protocol, alone), self.held_out
         )
         return mean(scores).psnr
 
@@ -93,7 +97,7 @@ class Run:
         psnr = self._validate(self.trainer.averaged)
         config = self.trainer.config
         epoch = self.trainer.steps / self.trainer.patches.steps_per_epoch
-        count = self.trainer.threads.count
+        count = self.threads.count
         is_mse = config.loss_at(self.trainer.steps - 1) == "mse" and loss > 0
         row = {
             "step": self.trainer.steps,
@@ -126,7 +130,7 @@ class Run:
         about = self.about
         training = {  # neither paths nor times: the same run gives the same file anywhere
             "recipe": about["recipe"],
-            "config": about["config"] | {"start": about["start"] and about["start"]["weights"]},
+            "config": _config_of_weights(about),
             "start": about["start"],
             "steps": trainer.steps,
             "pictures": sorted({each["name"] for each in about["pictures"]}),
@@ -151,9 +155,17 @@ class Run:
         return plot_curves(self.about["rows"], self.folder / CURVES, title)
 
 
+def _config_of_weights(about):
+    """Return the settings as weights tell them: no path, and no engine but an unusual one."""
+    config = about["config"] | {"start": about["start"] and about["start"]["weights"]}
+    if config["engine"] == engine.DEFAULT:
+        del config["engine"]
+    return config
+
+
 def steps_in(seconds, config, patches, pool, backend, should_stop):
     """Return how many steps take so long here, by taking some on a network to throw away."""
-    trainer = Trainer(config, patches, pool, backend)
+    trainer = make_trainer(config, patches, pool, backend)
     trainer.step()  # compiles
     probe = min(5.0, seconds / 20)
     began = time.perf_counter()

@@ -35,7 +35,7 @@ def read(pictures, validation, exclude, config, pool, show_progress, say):
     pictures, validation, exclude : list of minisr.datasets.pairs.PictureSet
         To learn from, less those of ``validation``, which are held out, and of ``exclude``. If
         ``validation`` is empty, some of the others are held out.
-    config : minisr.training.trainer.TrainConfig
+    config : minisr.training.TrainConfig
     pool : minisr.system.threads.Threads
     show_progress : bool
     say : callable

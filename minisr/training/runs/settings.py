@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 from minisr.errors import SettingsError
-from minisr.training.trainer import TrainConfig
+from minisr.training import TrainConfig
 
 DEFAULT_STEPS = 20_000
 

@@ -10,7 +10,8 @@ from minisr.layers import (
     BatchNorm2d,
     Bicubic,
     Conv2d,
-    ConvStack,
+    NearestUpsample,
+    Offset,
     PixelShuffle,
     PReLU,
     ReLU,
@@ -136,17 +137,11 @@ class _Graph:
         self.add("Add", self.constant(f"{name}.offset", offset))
 
     def add_network(self, model):
-        """Add all layers, and what a stack has besides: an offset before them, a skip past them."""
-        start, is_stack = self.last, isinstance(model, ConvStack)
-        if is_stack and model.offset:
-            self.add("Sub", self.constant("offset", model.offset))
-        self.add_layers("", model)
-        if is_stack and model.skip:
-            made, self.last = self.last, start
-            scales = self.constant("skip.scales", [1, 1, model.factor, model.factor])
-            how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-            self.add("Resize", "", scales, mode="nearest", **how)
-            self.add("Add", made, name="skip")
+        """Add all layers, and the shortcut past them if the network is a `Residual`."""
+        if isinstance(model, Residual):
+            self.add_residual("", model)
+        else:
+            self.add_layers("", model)
 
     def add_layers(self, prefix, sequence):
         """Add the layers of a sequence; ``prefix`` comes before their names."""
@@ -160,6 +155,12 @@ class _Graph:
             weight = self.constant(f"{name}.weight", layer.weight.value)
             bias = self.constant(f"{name}.bias", layer.bias.value)
             self.add("Conv", weight, bias, name=name, pads=[top, left, bottom, right])
+        elif isinstance(layer, Offset):
+            self.add("Add", self.constant(name, layer.value), name=name)
+        elif isinstance(layer, NearestUpsample):
+            scales = [1, 1, layer.upscale_factor, layer.upscale_factor]
+            how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+            self.add("Resize", "", self.constant(f"{name}.scales", scales), mode="nearest", **how)
         elif isinstance(layer, PixelShuffle):
             self.add("DepthToSpace", name=name, blocksize=layer.upscale_factor, mode="CRD")
         elif isinstance(layer, PReLU):
@@ -173,15 +174,22 @@ class _Graph:
         elif isinstance(layer, Bicubic):
             self.add_bicubic(name, layer.upscale_factor)
         elif isinstance(layer, Residual):
-            before = self.last
-            self.add_layers(f"{name}.", layer)
-            if layer.scaling != 1:
-                self.add("Mul", self.constant(f"{name}.scaling", layer.scaling))
-            self.add("Add", before, name=name)
+            self.add_residual(f"{name}.", layer)
         elif type(layer) is Sequential:
             self.add_layers(f"{name}.", layer)
         else:
             raise SettingsError(f"the layer {name}, {layer}, cannot be written as ONNX")
+
+    def add_residual(self, prefix, layer):
+        """Add a branch and its shortcut."""
+        before = self.last
+        self.add_layers(prefix, layer)
+        if layer.scaling != 1:
+            self.add("Mul", self.constant(f"{prefix}scaling", layer.scaling))
+        branch, self.last = self.last, before
+        if layer.shortcut is not None:
+            self.add_layer(f"{prefix}shortcut", layer.shortcut)
+        self.add("Add", branch, name=f"{prefix}sum")
 
     def add_bicubic(self, name, upscale_factor):
         """Add MATLAB's bicubic, which ONNX's Resize is not at the border.

@@ -11,7 +11,7 @@ pytest.importorskip("numba_cuda", reason='needs numba-cuda: pip install "minisr[
 from numba import cuda
 
 from minisr import kernels
-from minisr.kernels import contiguous as neighbours
+from minisr.kernels.contiguous import flat_view
 from minisr.kernels.cuda.learning import Learning
 from minisr.kernels.cuda.loss_end import THREADS, loss_end
 from minisr.layers import Conv2d, ConvStack, PReLU
@@ -105,7 +105,7 @@ def test_parameters_lie_one_after_the_other_and_keep_their_values(rng):
     ours, plain = pair(ESPCN, channels=(4, 3))
     for name in ("value", "grad"):
         arrays = [getattr(parameter, name) for parameter in ours.parameters]
-        whole = neighbours.joined(arrays)
+        whole = flat_view(arrays)
         assert whole.size == ours.parameter_count
         whole += 1
         for ours_now, before in zip(arrays, plain.parameters, strict=True):

@@ -11,9 +11,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from test_gradients import layers_of
 
 from minisr import models, optim
-from minisr.datasets.pairs import Pair, Patches
+from minisr.datasets.pairs import Pair
 from minisr.system.threads import Threads
-from minisr.training.trainer import TrainConfig, Trainer
+from minisr.training import TrainConfig, Trainer
+from minisr.training.patches import Patches
 
 pytestmark = pytest.mark.parametrize("backend", BACKENDS[-1:])
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from minisr import kernels
-from minisr.kernels.contiguous import joined
+from minisr.kernels.contiguous import flat_view
 from minisr.layers import Parameter
 from minisr.models import ESPCN
 from minisr.optim import Adam, MovingAverage
@@ -18,7 +18,7 @@ cpu = kernels.load("cpu")
 def test_neighbours_are_seen_as_one():
     whole = np.arange(12.0)
     parts = [whole[2:8].reshape(2, 3), whole[8:9], whole[9:11].reshape(1, 2)]
-    both = joined(parts)
+    both = flat_view(parts)
     assert_array_equal(both, np.arange(2.0, 11))
     both[0] = 7
     assert parts[0][0, 0] == 7
@@ -39,7 +39,7 @@ def test_neighbours_are_seen_as_one():
     ],
 )
 def test_others_are_not(parts):
-    assert joined(parts) is None
+    assert flat_view(parts) is None
 
 
 class Counting:

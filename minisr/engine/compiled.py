@@ -1,0 +1,142 @@
+"""A network, run by whatever its backend does best."""
+
+import numpy as np
+
+from minisr.engine.bands import BLOCK, WithinMemory, run_in_bands
+from minisr.engine.learning import learn
+from minisr.engine.receptive_field import receptive_field
+from minisr.engine.stacks import plan_stack
+from minisr.system.threads import default_threads
+
+
+class LayerByLayer:
+    """The lesson: a network run as it is written, layer after layer, by one thread.
+
+    Parameters
+    ----------
+    network : Network
+
+    Attributes
+    ----------
+    halo : int or None
+        How many rows away a result still sees a pixel; None if that is unknown.
+    """
+
+    def __init__(self, network):
+        self.network = network
+        self.halo = receptive_field(network)
+
+    def __call__(self, x, threads=None):
+        """Enlarge a batch; ``threads`` are not used."""
+        return self.network(x)
+
+    def learn(self, low, high, loss, threads=None):
+        """See `minisr.models.network.Network.learn`."""
+        return self.network.learn(low, high, loss)
+
+
+class CompiledNetwork:
+    """A network run by its backend's stack where it is one, else in bands or by samples.
+
+    Parameters
+    ----------
+    network : Network
+        Or anything that can be called with a batch. It is not copied.
+
+    Attributes
+    ----------
+    network : Network
+    plan : minisr.engine.stacks.StackPlan or None
+    halo : int or None
+        How many rows away a result still sees a pixel, to the bit; None if that is unknown.
+
+    Examples
+    --------
+    >>> from minisr import ESPCN
+    >>> compiled = CompiledNetwork(ESPCN.from_pretrained(3))
+    >>> compiled(np.zeros((1, 1, 5, 4), np.float32)).shape
+    (1, 1, 15, 12)
+    """
+
+    def __init__(self, network):
+        self.network = network
+        self.plan = plan_stack(network)
+        self.halo = receptive_field(network, BLOCK if self.plan else 1)
+        factor = getattr(network, "upscale_factor", 1)
+        self._run = WithinMemory(self._run_at_once, factor, self.halo)
+
+    def __call__(self, x, threads=None):
+        """Enlarge a batch of pictures.
+
+        Parameters
+        ----------
+        x : ndarray, shape (N, in_channels, H, W)
+        threads : minisr.system.threads.Threads, optional
+            By default one per processor.
+
+        Returns
+        -------
+        ndarray, shape (N, in_channels, H * upscale_factor, W * upscale_factor)
+
+        Raises
+        ------
+        ShapeError
+            If ``x`` is not what the network takes.
+        DeviceMemoryError
+            If a GPU has no memory even for a few rows.
+        """
+        return self._run(x, threads or default_threads())
+
+    def _run_at_once(self, x, threads):
+        if self.plan is not None:
+            return self._run_stack(x, threads)
+        network = self.network
+        if self.halo is None or not _takes_bands(network):
+            return network(x)
+        return run_in_bands(network, x, network.upscale_factor, self.halo, threads)
+
+    def _run_stack(self, x, threads):
+        plan = self.plan
+        x = self._prepared(x)
+        plan.first.check(x)
+        R = plan.upscale_factor
+        N, _, H, W = x.shape
+        C = plan.last.weight.value.shape[0] // R**2
+        out = self.network.kernels.empty((N, C, H * R, W * R), x.dtype)
+        plan.stack.forward(x, out, threads)
+        return out
+
+    def _prepared(self, x):
+        for layer in self.plan.before:
+            x = layer(x)
+        return x
+
+    def learn(self, low, high, loss, threads):
+        """Add the gradient of a batch's mean loss to every ``grad``, and return that loss.
+
+        Parameters
+        ----------
+        low : ndarray, shape (N, C, H, W)
+        high : ndarray, shape of the network's result
+        loss : {"mse", "l1", "charbonnier"}
+        threads : minisr.system.threads.Threads
+            The result's bits do not depend on how many there are.
+
+        Returns
+        -------
+        float
+        """
+        stack = None if self.plan is None else self.plan.stack
+        if hasattr(stack, "learn"):  # some backends' stacks only run forwards
+            return stack.learn(self._prepared(low), high, loss, threads)
+        return learn(self.network, low, high, loss, threads)
+
+
+def _takes_bands(network):
+    """Return whether bands change no bit: in float32, on a backend made for speed.
+
+    Elsewhere a pixel's sum may depend on where in a picture it lies.
+    """
+    first = next(iter(network.parameters), None)
+    fast = hasattr(network.kernels, "stack")
+    return fast and first is not None and first.value.dtype == np.float32

@@ -1,0 +1,186 @@
+"""The settings of a training run: everything that decides what a network learns."""
+
+import math
+import numbers
+from dataclasses import dataclass, field, fields
+from types import NoneType
+from typing import get_args
+
+import numpy as np
+
+from minisr import engine, models, optim
+from minisr.errors import SettingsError
+from minisr.models import initialization
+
+LOSSES = ("mse", "l1", "charbonnier")
+NUMBERS = {int: numbers.Integral, float: numbers.Real}  # NumPy's are as good as Python's
+SCHEDULES = ("cosine", "multistep", "constant")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides what a network learns; with the pictures, it decides every bit.
+
+    Attributes
+    ----------
+    upscale_factor : int
+    steps : int
+        How many batches.
+    epochs : int or None
+        How many times as many pixels as there are; if given, ``steps`` follows from it.
+    model : str
+        A key of `minisr.models.MODELS`.
+    in_channels : int
+        1 for luma, 3 for RGB. None becomes the network's own choice, here and below.
+    luma_range : str
+        Which luma, see `minisr.images.colour`.
+    options : dict
+        The network's further ones: ``{"activation": "relu"}``.
+    batch_size : int
+    patch_size : int
+        Low-resolution pixels a side.
+    loss : str
+        One of ``LOSSES``.
+    last_loss : str or None
+        Another one for the last steps. Charbonnier learns faster, but PSNR is of squared errors.
+    last_loss_from : float
+        The part of all steps after which it is that one.
+    optimizer : str
+        One of `minisr.optim.OPTIMIZERS`.
+    learning_rate : float
+        At its highest.
+    beta2 : float
+        How long Adam remembers squared gradients. PyTorch's 0.999 reacts too slowly here: with it,
+        and a learning rate of 3e-3, runs fell apart after some thousand steps.
+    schedule : str
+        One of ``SCHEDULES``: "cosine" falls to ``final`` after the warm-up; "multistep"
+        multiplies by ``gamma`` at each milestone.
+    warmup : int
+        Steps of the rise, for "cosine"; at most a tenth of all.
+    decay_start : float
+        The part of all steps after which "cosine" begins to fall, if the warm-up is over then.
+    final : float
+        What "cosine" falls to, as a part of ``learning_rate``.
+    milestones : tuple of int
+        In epochs, for "multistep". An epoch has seen as many pixels as there are.
+    gamma : float
+        For "multistep".
+    average_decay : float
+        Of the moving average of the weights, which is what is saved and used; 0 is none.
+    start : str or None
+        Weights that the first ones come from, see `minisr.weights.read_start`; what does not fit
+        starts as always.
+    initialization : str
+        One of `minisr.models.initialization.METHODS`, or None.
+    icnr : bool
+        Whether convolutions before a shuffle start without a checkerboard; or None.
+    seed : int
+    engine : str
+        One of `minisr.engine.ENGINES`: "layers" trains layer by layer, as the code reads.
+    """
+
+    upscale_factor: int
+    steps: int
+    model: str = "espcn"
+    epochs: int | None = None
+    in_channels: int | None = None
+    luma_range: str = "studio"
+    options: dict = field(default_factory=dict)
+    batch_size: int = 8
+    patch_size: int = 32
+    loss: str = "mse"
+    last_loss: str | None = None
+    last_loss_from: float = 0.75
+    optimizer: str = "adam"
+    learning_rate: float = 2e-3
+    beta2: float = 0.99
+    schedule: str = "cosine"
+    warmup: int = 200
+    decay_start: float = 0.0
+    final: float = 0.01
+    milestones: tuple = (50, 75, 100)
+    gamma: float = 0.5
+    average_decay: float = 0.999
+    start: str | None = None
+    initialization: str | None = None
+    icnr: bool | None = None
+    seed: int = 0
+    engine: str = engine.DEFAULT
+
+    def __post_init__(self):
+        object.__setattr__(self, "milestones", tuple(self.milestones))
+        self._require_kinds()
+        for name, value in self._require_network().training_defaults.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+        scales = range(2, 9)
+        self._require(self.upscale_factor in scales, "upscale_factor", "an integer from 2 to 8")
+        self._require(self.steps >= 1, "steps", "at least 1")
+        self._require(self.epochs is None or self.epochs >= 1, "epochs", "at least 1")
+        self._require(0 < self.learning_rate < math.inf, "learning_rate", "above 0 and finite")
+        self._require(0 < self.gamma <= 1, "gamma", "in (0, 1]")
+        self._require(0 <= self.beta2 < 1, "beta2", "in [0, 1)")
+        self._require(0 <= self.average_decay < 1, "average_decay", "in [0, 1)")
+        self._require(0 <= self.decay_start < 1, "decay_start", "in [0, 1)")
+        self._require(0 <= self.final <= 1, "final", "in [0, 1]")
+        self._require(self.warmup >= 0, "warmup", "at least 0")
+        self._require(self.seed >= 0, "seed", "at least 0")
+        self._require(self.loss in LOSSES, "loss", f"one of {', '.join(LOSSES)}")
+        last = self.last_loss is None or self.last_loss in LOSSES
+        self._require(last, "last_loss", f"one of {', '.join(LOSSES)}")
+        self._require(0 < self.last_loss_from < 1, "last_loss_from", "in (0, 1)")
+        known = optim.OPTIMIZERS
+        self._require(self.optimizer in known, "optimizer", f"one of {', '.join(known)}")
+        engines = ", ".join(engine.ENGINES)
+        self._require(self.engine in engine.ENGINES, "engine", f"one of {engines}")
+        self._require(self.schedule in SCHEDULES, "schedule", f"one of {', '.join(SCHEDULES)}")
+
+    def _require_kinds(self):
+        """See that each setting is of the kind that its field says."""
+        for setting in fields(self):
+            kinds = get_args(setting.type) or (setting.type,)
+            value = getattr(self, setting.name)
+            fits = isinstance(value, tuple(NUMBERS.get(kind, kind) for kind in kinds))
+            fits = fits and (bool in kinds or not isinstance(value, bool))
+            names = [kind.__name__ for kind in kinds if kind is not NoneType]
+            self._require(fits, setting.name, f"of kind {' or '.join(names)}")
+        whole = all(isinstance(milestone, numbers.Integral) for milestone in self.milestones)
+        self._require(whole, "milestones", "whole numbers")
+
+    def _require_network(self):
+        self._require(self.model in models.MODELS, "model", f"one of {', '.join(models.MODELS)}")
+        return models.MODELS[self.model]
+
+    def _require(self, holds, name, expected):
+        if not holds:
+            raise SettingsError(f"{name} must be {expected}, got {getattr(self, name)!r}")
+
+    def make_model(self, backend):
+        """Make the network with its first weights."""
+        settings = {
+            "upscale_factor": self.upscale_factor,
+            "in_channels": self.in_channels,
+            "luma_range": self.luma_range,
+        }
+        twice = ", ".join({*settings} & {*self.options})
+        if twice:
+            raise SettingsError(f"{twice}: a setting of training, and no option of the network")
+        model = models.build(self.model, settings | self.options, backend=backend)
+        rng = np.random.default_rng(self.seed)
+        initialization.initialize(model, rng, self.initialization, self.icnr)
+        return model
+
+    def loss_at(self, step):
+        """Return the loss of a step, from zero."""
+        last = self.last_loss is not None and step >= self.last_loss_from * self.steps
+        return self.last_loss if last else self.loss
+
+    def make_schedule(self, steps_per_epoch):
+        """Return the function from the number of steps taken to the learning rate's factor."""
+        if self.schedule == "cosine":
+            warmup = min(self.warmup, self.steps // 10)
+            begin = round(self.decay_start * self.steps)
+            return optim.cosine(self.steps, warmup, self.final, begin)
+        if self.schedule == "multistep":
+            return optim.multi_step([m * steps_per_epoch for m in self.milestones], self.gamma)
+        return optim.constant()
