@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from minisr.atomic import atomic_path
+from minisr.system.atomic import atomic_path
 from minisr.errors import DatasetError, PictureError
 from minisr.images import read_picture
 

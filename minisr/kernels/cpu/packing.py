@@ -9,7 +9,7 @@ ESPCN for layers and transposes, where NumPy takes 1.2 for the layers alone.
 import numpy as np
 
 from minisr.kernels.cpu.options import EXACT, compiled
-from minisr.kernels.cpu.winograd import weight_matrix
+from minisr.kernels.cpu.winograd_transforms import weight_matrix
 
 G = weight_matrix().astype(np.float32)
 

@@ -20,7 +20,8 @@ from minisr.kernels.cpu.microkernel import BLOCK, NONE, PIXELS, multiply_block
 from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.packing import G
 from minisr.kernels.cpu.vectors import LANES, Emitter, integer, splat
-from minisr.kernels.cpu.winograd import A, B, emit_input, multiples, shuffle
+from minisr.kernels.cpu.winograd import multiples
+from minisr.kernels.cpu.winograd_transforms import A, B, emit_input, shuffle
 
 
 def emit_gradient(emitter, y):
