@@ -52,6 +52,7 @@ class CompiledNetwork:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from minisr import ESPCN
     >>> compiled = CompiledNetwork(ESPCN.from_pretrained(3))
     >>> compiled(np.zeros((1, 1, 5, 4), np.float32)).shape

@@ -52,6 +52,7 @@ class EDSR(Network, Sequential):
 
     Examples
     --------
+    >>> import numpy as np
     >>> EDSR(2, channels=8, residual_blocks=2)(np.zeros((1, 3, 5, 4), np.float32)).shape
     (1, 3, 10, 8)
     """

@@ -40,6 +40,7 @@ class ESPCN(Network, Sequential):
 
     Examples
     --------
+    >>> import numpy as np
     >>> model = ESPCN(upscale_factor=3)
     >>> model.parameter_count
     22729

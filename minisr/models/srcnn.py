@@ -42,6 +42,7 @@ class SRCNN(Network, Sequential):
 
     Examples
     --------
+    >>> import numpy as np
     >>> model = SRCNN(upscale_factor=3)
     >>> model.parameter_count
     8129

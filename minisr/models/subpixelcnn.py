@@ -33,6 +33,7 @@ class SubPixelCNN(Network, Sequential):
 
     Examples
     --------
+    >>> import numpy as np
     >>> SubPixelCNN(upscale_factor=3)(np.zeros((1, 1, 5, 4), np.float32)).shape
     (1, 1, 15, 12)
     """

@@ -34,6 +34,7 @@ class ThinSR(Network, Residual):
 
     Examples
     --------
+    >>> import numpy as np
     >>> model = ThinSR(upscale_factor=3)
     >>> model.parameter_count
     22761

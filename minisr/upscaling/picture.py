@@ -78,6 +78,7 @@ def upscale(
 
     Examples
     --------
+    >>> import numpy as np
     >>> upscale(np.zeros((4, 5, 3), np.uint8), scale=2).shape
     (8, 10, 3)
     """
