@@ -24,7 +24,16 @@ ALLOWED = {
     "engine": {"errors", "system", "kernels", "layers", "models"},
     "weights": {"errors", "version", "system", "images", "layers", "models"},
     "datasets": {"errors", "system", "images"},
-    "upscaling": {"errors", "version", "system", "images", "kernels", "models", "engine", "weights"},
+    "upscaling": {
+        "errors",
+        "version",
+        "system",
+        "images",
+        "kernels",
+        "models",
+        "engine",
+        "weights",
+    },
     "evaluation": {"errors", "version", "system", "images", "models", "datasets", "upscaling"},
 }
 ALLOWED["training"] = {*ALLOWED}

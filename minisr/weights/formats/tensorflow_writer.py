@@ -6,7 +6,7 @@ The nodes are those of TF-ESPCN's files; `tensorflow` says what a graph is.
 import numpy as np
 
 from minisr.errors import SettingsError
-from minisr.layers import Conv2d, PixelShuffle, ReLU, Sigmoid, Tanh
+from minisr.layers import Conv2d, PixelShuffle, ReLU, Residual, Sigmoid, Tanh
 from minisr.weights.formats.luma import TO_FULL, TO_STUDIO
 from minisr.weights.formats.protobuf import field
 from minisr.weights.formats.tensorflow import FLOAT, INT32
@@ -38,6 +38,8 @@ def to_bytes(model):
     """
     if model.in_channels != 1:
         raise SettingsError("a TensorFlow graph is for networks of luma, and this one is of RGB")
+    if isinstance(model, Residual):
+        raise SettingsError(f"the shortcut past the layers of {model} cannot be written as a graph")
     graph = _Graph()
     if model.luma_range == "studio":
         graph.add_affine("to_studio", *TO_STUDIO)
