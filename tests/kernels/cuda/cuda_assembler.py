@@ -3,7 +3,7 @@
 No GPU is needed. It runs in a process of its own, since the tests' own has Numba's simulator in
 the place of its compiler.
 
-    python tests/cuda_assembler.py [--arch 90 ...] [--match TEXT]
+    python tests/kernels/cuda/cuda_assembler.py [--arch 90 ...] [--match TEXT]
 """
 
 import argparse

@@ -10,11 +10,12 @@ pytest.importorskip("numba_cuda", reason='needs numba-cuda: pip install "minisr[
 
 from numba import cuda
 
-from minisr import kernels
+from minisr import engine, kernels
+from minisr.engine import learning
 from minisr.kernels.contiguous import flat_view
 from minisr.kernels.cuda.learning import Learning
 from minisr.kernels.cuda.loss_end import THREADS, loss_end
-from minisr.layers import Conv2d, ConvStack, PReLU
+from minisr.layers import Conv2d, PReLU
 from minisr.models import ESPCN, ThinSR
 from minisr.optim import Adam
 
@@ -24,9 +25,9 @@ BACKEND = SimpleNamespace(**vars(cpu) | {"stack": Learning})
 
 
 def pair(make, seed=0, **options):
-    """Make a network twice with the same weights: with `Learning`, and called layer by layer."""
+    """Make a network twice with the same weights: compiled to `Learning`, and as its layers."""
 
-    def one(backend):
+    def one():
         model = make(2, rng=np.random.default_rng(seed), **options)
         rng = np.random.default_rng(seed)
         for layer in model.layers.values():
@@ -37,11 +38,11 @@ def pair(make, seed=0, **options):
                 layer.bias.value[...] = 0.1 * rng.standard_normal(layer.bias.value.shape)
                 size = layer.weight.value.shape
                 layer.weight.value[...] = rng.standard_normal(size) / np.sqrt(np.prod(size[1:]))
-        return ConvStack(model.layers, backend, model.skip, model.offset)
+        return model
 
-    plain = one(cpu)
-    plain.stack = None
-    return one(BACKEND), plain
+    ours = one()
+    ours.kernels = BACKEND
+    return engine.compile(ours), one()
 
 
 def batch(rng, N, C, H, W, R=2):
@@ -66,8 +67,8 @@ def test_learn_agrees_with_the_layers(make, options, shape, loss, threads, rng):
     ours, plain = pair(make, **options)
     low, high = batch(rng, *shape)
     found = ours.learn(low, high, loss, threads)
-    assert found == pytest.approx(plain.learn(low, high, loss, threads), rel=1e-5)
-    for (name, one), other in zip(ours.named_parameters(), plain.parameters, strict=True):
+    assert found == pytest.approx(learning.learn(plain, low, high, loss, threads), rel=1e-5)
+    for (name, one), other in zip(ours.network.named_parameters(), plain.parameters, strict=True):
         assert_allclose(one.grad, other.grad, rtol=1e-5, atol=1e-7, err_msg=name)
 
 
@@ -76,8 +77,8 @@ def test_batches_of_other_shapes_and_from_the_gpu(threads, rng):
     for shape in [(1, 1, 3, 4), (2, 1, 2, 3)]:  # whose gradients are added
         low, high = batch(rng, *shape)
         loss = ours.learn(cuda.to_device(low), cuda.to_device(high), "mse", threads)
-        assert loss == pytest.approx(plain.learn(low, high, "mse", threads), rel=1e-5)
-    for (name, one), other in zip(ours.named_parameters(), plain.parameters, strict=True):
+        assert loss == pytest.approx(learning.learn(plain, low, high, "mse", threads), rel=1e-5)
+    for (name, one), other in zip(ours.network.named_parameters(), plain.parameters, strict=True):
         assert_allclose(one.grad, other.grad, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
@@ -85,12 +86,13 @@ def test_training_twice_gives_the_same_bits(threads, rng):
     low, high = batch(rng, 2, 1, 2, 3)
 
     def train():
-        model, _ = pair(ESPCN, channels=(2, 1))
+        compiled, _ = pair(ESPCN, channels=(2, 1))
+        model = compiled.network
         optimizer = Adam(model.parameters, cpu, 1e-2)
         losses = []
         for _ in range(3):
             optimizer.zero_grad()
-            losses.append(model.learn(low, high, "mse", threads))
+            losses.append(compiled.learn(low, high, "mse", threads))
             optimizer.step()
         return losses, model.state_dict()
 
@@ -104,14 +106,14 @@ def test_training_twice_gives_the_same_bits(threads, rng):
 def test_parameters_lie_one_after_the_other_and_keep_their_values(rng):
     ours, plain = pair(ESPCN, channels=(4, 3))
     for name in ("value", "grad"):
-        arrays = [getattr(parameter, name) for parameter in ours.parameters]
+        arrays = [getattr(parameter, name) for parameter in ours.network.parameters]
         whole = flat_view(arrays)
-        assert whole.size == ours.parameter_count
+        assert whole.size == plain.parameter_count
         whole += 1
         for ours_now, before in zip(arrays, plain.parameters, strict=True):
             assert_array_equal(ours_now, getattr(before, name) + np.float32(1))
-    again = Learning(ours.stack.stages, 2)
-    assert again.values.ctypes.data == ours.stack.values.ctypes.data
+    again = Learning(ours.plan.stack.stages, 2)
+    assert again.values.ctypes.data == ours.plan.stack.values.ctypes.data
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid"])

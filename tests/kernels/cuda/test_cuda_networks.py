@@ -10,11 +10,10 @@ from backends import BACKENDS
 from numpy.testing import assert_allclose, assert_array_equal
 from test_gradients import layers_of
 
-from minisr import models, optim
+from minisr import engine, kernels, models, optim
 from minisr.datasets.pairs import Pair
 from minisr.system.threads import Threads
-from minisr.training import TrainConfig, Trainer
-from minisr.training.patches import Patches
+from minisr.training import CompiledTrainer, Patches, TrainConfig, Trainer
 
 pytestmark = pytest.mark.parametrize("backend", BACKENDS[-1:])
 
@@ -54,37 +53,51 @@ def test_three_steps_of_training_are_those_of_the_cpu(backend, optimizer, name, 
     for where in ("cpu", backend):
         settings = {"backend": where, "dtype": np.float64, "rng": np.random.default_rng(1)}
         model = models.build(name, options, **settings).train()
-        sides.append((model, optim.OPTIMIZERS[optimizer](model.parameters, model.kernels, 1e-3)))
-    (expected, expected_steps), (model, steps) = sides
+        compiled = engine.compile(model)
+        steps = optim.OPTIMIZERS[optimizer](model.parameters, model.kernels, 1e-3)
+        sides.append((compiled, steps))
+    (expected, expected_steps), (compiled, steps) = sides
+    model = compiled.network
     with Threads(2) as threads:
         for low in rng.random((3, 2, 1, 3, 4)):
             high = low.repeat(2, axis=2).repeat(2, axis=3)
             expected_steps.zero_grad()
             steps.zero_grad()
             loss = expected.learn(low, high, "charbonnier", threads)
-            assert model.learn(low, high, "charbonnier", threads) == pytest.approx(loss, rel=1e-9)
-            for one, other in zip(model.parameters, expected.parameters, strict=True):
+            found = compiled.learn(low, high, "charbonnier", threads)
+            assert found == pytest.approx(loss, rel=1e-9)
+            for one, other in zip(model.parameters, expected.network.parameters, strict=True):
                 assert_allclose(one.grad, other.grad, rtol=1e-7, atol=1e-9)
                 one.grad[...] = other.grad
             expected_steps.step()
             steps.step()
     state = model.state_dict()
-    for key, value in expected.state_dict().items():
+    for key, value in expected.network.state_dict().items():
         assert_allclose(state[key], value, rtol=1e-9, atol=1e-12, err_msg=key)
 
 
-def test_a_trainer_learns_as_on_the_cpu_and_goes_on_to_the_bit(backend, rng):
+def training(rng, optimizer="adam"):
+    """Return the settings of a tiny run, and its patches."""
     high = rng.integers(0, 256, (1, 1, 16, 20), np.uint8)
     pairs = [Pair("0", np.ascontiguousarray(h[:, ::2, ::2]), h) for h in high]
-    options = {"channels": (2, 2)}
-    config = TrainConfig(2, 4, options=options, batch_size=2, patch_size=3, warmup=1)
-    patches = Patches(pairs, config.patch_size, config.batch_size, config.seed)
+    shape = {"options": {"channels": (2, 2)}, "batch_size": 2, "patch_size": 3}
+    config = TrainConfig(2, 4, **shape, warmup=1, optimizer=optimizer)
+    return config, Patches(pairs, config.patch_size, config.batch_size, config.seed)
+
+
+@pytest.mark.parametrize("optimizer", optim.OPTIMIZERS)
+def test_a_trainer_learns_as_on_the_cpu_and_goes_on_to_the_bit(backend, optimizer, rng):
+    run = training(rng, optimizer)
     with Threads(2) as threads:
-        whole = Trainer(config, patches, threads, backend)
+        whole = CompiledTrainer(*run, threads, backend)
         losses = [whole.step() for _ in range(3)]
-        on_cpu = Trainer(config, patches, threads)
+        on_cpu = CompiledTrainer(*run, threads)
+        start = on_cpu.model.state_dict()
         assert_allclose(losses, [on_cpu.step() for _ in range(3)], rtol=1e-4)
-        first, second = (Trainer(config, patches, threads, backend) for _ in range(2))
+        for name, value in whole.model.state_dict().items():
+            assert_allclose(value, on_cpu.model.state_dict()[name], atol=1e-4, err_msg=name)
+            assert abs(value - start[name]).max() > 1e-3, name
+        first, second = (CompiledTrainer(*run, threads, backend) for _ in range(2))
         assert first.step() == losses[0]
         second.load_state_dict(first.state_dict(), 1)
         assert [second.step() for _ in range(2)] == losses[1:]
@@ -92,10 +105,57 @@ def test_a_trainer_learns_as_on_the_cpu_and_goes_on_to_the_bit(backend, rng):
         assert_array_equal(second.state_dict()[name], value, err_msg=name)
 
 
+def test_what_one_kind_of_trainer_has_begun_another_goes_on_with(backend, rng):
+    """A file of a run knows nothing of how parameters lie in memory."""
+    run = training(rng)
+    with Threads(1) as threads:
+        kinds = {
+            "compiled": lambda: CompiledTrainer(*run, threads, backend),
+            "by layers": lambda: Trainer(*run, backend),
+            "on the processor": lambda: CompiledTrainer(*run, threads),
+        }
+        losses, states = {}, {}
+        for name, make in kinds.items():
+            trainer = make()
+            losses[name] = [trainer.step()]
+            states[name] = trainer.state_dict()
+            losses[name].append(trainer.step())
+        for name, state in states.items():
+            shapes = {key: array.shape for key, array in state.items()}
+            assert shapes == {k: a.shape for k, a in states["by layers"].items()}, name
+            for other, make in kinds.items():
+                trainer = make()
+                trainer.load_state_dict(state, 1)
+                assert trainer.step() == pytest.approx(losses[other][1], rel=1e-4), (name, other)
+
+
+def test_parameters_that_lie_together_are_changed_by_one_kernel_a_step(backend, rng, monkeypatch):
+    module, calls = kernels.load(backend), []
+    for name in ("adam_step", "lerp", "fill_zero"):
+
+        def counted(array, *rest, name=name, kernel=getattr(module, name)):
+            calls.append((name, array.size))
+            return kernel(array, *rest)
+
+        monkeypatch.setattr(module, name, counted)
+    with Threads(1) as threads:
+        trainer = CompiledTrainer(*training(rng), threads, backend)
+        size = trainer.model.parameter_count
+        for _ in range(2):
+            before, averaged = trainer.model.state_dict(), trainer.averaged.state_dict()
+            calls.clear()
+            trainer.step()
+            assert calls == [("fill_zero", size), ("adam_step", size), ("lerp", size)]
+            for name, value in trainer.model.state_dict().items():
+                assert (value != before[name]).any(), name
+                assert (trainer.averaged.state_dict()[name] != averaged[name]).any(), name
+
+
 def test_a_network_is_called_as_it_is_trained(backend, rng):
     for name, options in NETWORKS:
         model = models.build(name, options, backend=backend, rng=np.random.default_rng(1))
         expected = models.build(name, options, backend="reference", rng=np.random.default_rng(1))
         x = rng.random((1, 1, 3, 4), np.float32)
-        assert_allclose(model(x), expected(x), rtol=0, atol=1e-6)
-        assert_allclose(model(x), model.forward(x)[0], rtol=0, atol=1e-6)
+        compiled = engine.compile(model)
+        assert_allclose(compiled(x), expected(x), rtol=0, atol=1e-6)
+        assert_allclose(compiled(x), model.forward(x)[0], rtol=0, atol=1e-6)

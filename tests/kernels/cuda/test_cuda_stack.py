@@ -1,8 +1,10 @@
 """Stacks on the GPU, or in Numba's simulator of one, against the definition and the CPU's."""
 
+import copy
 import importlib
 import itertools
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +14,10 @@ pytest.importorskip("numba_cuda", reason='needs numba-cuda: pip install "minisr[
 
 from numba import cuda
 
-from minisr.kernels import Stage, reference
+from minisr import engine
+from minisr.engine import learning
+from minisr.engine.stacks import plan_stack
+from minisr.kernels import reference
 from minisr.kernels.cuda.blocking import Blocking, filters_per_thread
 from minisr.kernels.cuda.epilogue import ACTIVATIONS
 from minisr.kernels.cuda.frames import FrameStream
@@ -21,6 +26,7 @@ from minisr.kernels.cuda.planes import Geometry, take_in
 from minisr.kernels.cuda.stack import row_length, stack
 from minisr.kernels.cuda.stage_convolution import convolution
 from minisr.kernels.cuda.steps import plan
+from minisr.kernels.stacks import Stage
 from minisr.layers.base import Parameter
 from minisr.models import ESPCN, ThinSR
 from minisr.system.threads import Threads
@@ -186,13 +192,20 @@ def jolted(model, rng):
     return model
 
 
+def plan_of(model):
+    """Return how a network would run on the GPU, its layers being where they are."""
+    planned = copy.copy(model)
+    planned.kernels = SimpleNamespace(stack=stack)
+    return plan_stack(planned)
+
+
 def stack_of(model):
-    return stack(model.stack.stages, model.factor, model.skip, model.offset)
+    return plan_of(model).stack
 
 
 def run(model, x, most_bytes=None):
     """Return what a model's stack on the GPU makes of a batch."""
-    R = model.factor
+    R = model.upscale_factor
     out = np.full((len(x), model.in_channels, x.shape[2] * R, x.shape[3] * R), np.nan, np.float32)
     if most_bytes is None:
         stack_of(model).forward(x, out)
@@ -217,15 +230,15 @@ def run(model, x, most_bytes=None):
 def test_networks_agree_with_the_cpu(make, options, shape, rng):
     model = jolted(make(3, rng=rng, **options), rng)
     x = rng.random(shape, np.float32)
-    assert_allclose(run(model, x), model(x), rtol=1e-5, atol=1e-5)
+    assert_allclose(run(model, x), engine.compile(model)(x), rtol=1e-5, atol=1e-5)
 
 
 def test_the_first_two_layers_are_one_kernel(rng):
     for model, count in ((ESPCN(3, rng=rng), 2), (ThinSR(2, rng=rng), 10)):
-        stages = model.stack.stages
-        steps = plan(stages, model.factor, model.skip, False, 1, 360, 640, 132)
+        ours = stack_of(model)
+        steps = plan(ours.stages, ours.upscale_factor, ours.skip, False, 1, 360, 640, 132)
         assert len(steps) == count
-        assert [stage for step in steps for stage in step.stages] == stages
+        assert [stage for step in steps for stage in step.stages] == ours.stages
 
 
 def test_bands_and_batches_give_the_same_bits(rng):
@@ -275,7 +288,7 @@ def test_what_the_kernels_cannot_take_is_left_to_the_layers(rng):
     assert stack([draw(rng, 1, 4, 4, None)], 2) is None
     assert stack([draw(rng, 1, 5, 3, None)], 2) is None
     assert stack([], 1) is None
-    assert stack(ESPCN(2, dtype=np.float64, rng=rng).stack or [], 2) is None
+    assert plan_of(ESPCN(2, dtype=np.float64, rng=rng)) is None
 
 
 @pytest.mark.parametrize("width", [4, 5])
@@ -307,14 +320,15 @@ def test_who_stops_early_may_begin_again(rng):
 
 def test_a_stack_that_only_runs_forwards_leaves_learning_to_the_layers(rng):
     model = ESPCN(2, channels=(3, 2), rng=rng)
-    twin = model.replica()
-    model.stack = stack_of(model)
-    del model.stack.learn  # as where PReLU comes last
+    compiled = engine.compile(model)
+    compiled.plan = compiled.plan._replace(stack=stack_of(model))
+    del compiled.plan.stack.learn  # as where PReLU comes last
+    other = learning.with_own_gradients(model)
     low, high = rng.random((2, 1, 3, 4), np.float32), rng.random((2, 1, 6, 8), np.float32)
     with Threads(1) as threads:
-        losses = [m.learn(low, high, "mse", threads) for m in (model, twin)]
-    assert losses[0] == losses[1]
-    for ours, theirs in zip(model.parameters, twin.parameters, strict=True):
+        loss = learning.learn(other, low, high, "mse", threads)
+        assert compiled.learn(low, high, "mse", threads) == loss
+    for ours, theirs in zip(model.parameters, other.parameters, strict=True):
         assert_array_equal(ours.grad, theirs.grad)
 
 
