@@ -15,49 +15,52 @@ from statistics import median
 import numpy as np
 from measure import describe, environment, interleave, parser, plot_bars, print_table, write_json
 
+from minisr import engine
 from minisr.system.threads import Threads
 from minisr.upscaling.enlarger import Enlarger
 from minisr.upscaling.video import upscale_video
+from minisr.upscaling.video.options import VideoOptions
 from minisr.upscaling.video.picture import FrameEnlarger
 from minisr.upscaling.video.pipeline import ahead, in_order
 from minisr.upscaling.video.plan import make_plan
 from minisr.upscaling.video.source import Source
 
-HEIGHT, WIDTH, SCALE = 360, 640, 3
+SIZE, TOY, SCALE = (360, 640), (18, 32), 3
 CRF = 18
 COLUMNS = ["way", "frames/s", "ms a frame", "of network alone"]
 NETWORK, ENLARGER, BARE = "network alone", "enlarger alone", "minisr without encoder"
 WHOLE, LANCZOS = "minisr, h264 {}", "ffmpeg lanczos, h264 {}"
 
 
-def make_clip(path, frames):
+def make_clip(path, size, frames):
     """Write a clip of something like leaves in the wind: smooth shapes, edges and noise."""
     import av  # not above: the report of what has been measured needs no PyAV
 
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[:HEIGHT, :WIDTH]
-    grain = rng.normal(0, 3, (HEIGHT, WIDTH + 2 * frames))
+    rng, (height, width) = np.random.default_rng(0), size
+    y, x = np.mgrid[:height, :width]
+    grain = rng.normal(0, 3, (height, width + 2 * frames))
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=Fraction(25), options={"crf": "18"})
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for n in range(frames):
             shapes = np.sin((x + 2 * n) / 17 + 3 * np.sin(y / 29)) * np.cos((y - n) / 13)
-            luma = 110 + 60 * shapes + 30 * (shapes > 0.4) + grain[:, 2 * n : 2 * n + WIDTH]
+            luma = 110 + 60 * shapes + 30 * (shapes > 0.4) + grain[:, 2 * n : 2 * n + width]
             planes = [luma.clip(16, 235).astype(np.uint8)]
-            planes += [np.full((HEIGHT // 2, WIDTH // 2), level, np.uint8) for level in (110, 140)]
+            planes += [np.full((height // 2, width // 2), level, np.uint8) for level in (110, 140)]
             frame = av.VideoFrame.from_ndarray(
-                np.concatenate([plane.reshape(-1, WIDTH) for plane in planes]), "yuv420p"
+                np.concatenate([plane.reshape(-1, width) for plane in planes]), "yuv420p"
             )
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
 
 
-def ways(clip, folder, frames, threads, presets, model="espcn"):
+def ways(clip, size, folder, frames, threads, presets, model="espcn"):
     """Return what is timed: a callable a way, each making all frames."""
     enlarger = Enlarger(model, scale=SCALE)
-    network = enlarger.network(SCALE)
-    low = np.random.default_rng(0).random((HEIGHT, WIDTH), np.float32)
-    plan = make_plan(clip, folder / "x.mkv", enlarger, None, None, None, None, None, threads.count)
+    network = engine.compile(enlarger.network(SCALE))
+    height, width = size
+    low = np.random.default_rng(0).random(size, np.float32)
+    plan = make_plan(clip, folder / "x.mkv", enlarger, VideoOptions(), threads.count)
 
     def bare(workers, within):
         make = FrameEnlarger(plan, within)
@@ -74,7 +77,7 @@ def ways(clip, folder, frames, threads, presets, model="espcn"):
         assert made == frames
 
     def lanczos(preset):
-        scaling = f"scale={SCALE * WIDTH}:{SCALE * HEIGHT}:flags=lanczos"
+        scaling = f"scale={SCALE * width}:{SCALE * height}:flags=lanczos"
         words = ["-i", str(clip), "-vf", scaling, "-c:v", "libx264", "-preset", preset]
         words += ["-crf", str(CRF), "-threads", str(threads.count), str(folder / "ffmpeg.mkv")]
         subprocess.run(["ffmpeg", "-v", "error", "-y", *words], check=True)
@@ -119,17 +122,20 @@ def main():
     options.add_argument("--presets", nargs="+", default=["ultrafast"], help="of the encoder")
     options.add_argument("--rounds", type=int, default=5, help="at least")
     arguments = options.parse_args()
-    frames = min(arguments.frames, 40) if arguments.short else arguments.frames
-    rounds = 3 if arguments.short else arguments.rounds
-    about = environment(arguments.threads, ["numpy", "numba", "av"])
+    size, frames, seconds, rounds = SIZE, arguments.frames, 1, arguments.rounds
+    if arguments.short:
+        frames, rounds = min(frames, 40), 3
+    if arguments.toy:
+        size, frames, seconds = TOY, 3, 0
+    height, width = size
+    about = environment(arguments, ["numpy", "numba", "av"])
     describe(about)
     with tempfile.TemporaryDirectory() as name, Threads(arguments.threads) as threads:
         folder = Path(name)
-        make_clip(folder / "clip.mp4", frames)
-        peers = ways(
-            *(folder / "clip.mp4", folder, frames, threads, arguments.presets, arguments.model)
-        )
-        times = interleave(peers, 1, least=rounds)
+        clip = folder / "clip.mp4"
+        make_clip(clip, size, frames)
+        peers = ways(clip, size, folder, frames, threads, arguments.presets, arguments.model)
+        times = interleave(peers, seconds, least=rounds)
     each = {way: 1e3 * median(seconds) / frames for way, seconds in times.items()}
     rows = [
         {
@@ -140,7 +146,7 @@ def main():
         }
         for way, ms in each.items()
     ]
-    title = f"{arguments.model}, {WIDTH} x {HEIGHT} to {SCALE * WIDTH} x {SCALE * HEIGHT}"
+    title = f"{arguments.model}, {width} x {height} to {SCALE * width} x {SCALE * height}"
     title += f", a clip of {frames} frames"
     words = list(summary(each, arguments.presets))
     print(f"\n{title}")

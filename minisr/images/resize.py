@@ -87,25 +87,60 @@ def axis_weights(in_length, out_length, scale):
     weights are k(u - index) with the cubic k; shrinking, k is stretched to s k(s (u - index)),
     4 / s pixels wide, which is the antialiasing.
     """
-    width = 4 / min(scale, 1.0)
     centre = np.arange(1, out_length + 1) / scale + 0.5 * (1 - 1 / scale)
+    return cubic_taps(centre, in_length, min(scale, 1.0), first=1)
+
+
+def cubic_taps(centre, in_length, stretch, first=0):
+    """Work out which samples Keys' cubic weights around given places, and with what weights.
+
+    Parameters
+    ----------
+    centre : ndarray, shape (n,), float64
+        Places along an axis.
+    in_length : int
+        Samples along it.
+    stretch : float
+        At most 1; the cubic is ``1 / stretch`` times as wide, which is the antialiasing.
+    first : int, optional
+        Where the first sample lies, such as 1 where places are counted as MATLAB does.
+
+    Returns
+    -------
+    index : ndarray, shape (n, P), intp
+        Zero-based samples, mirrored at the border with the edge sample repeated.
+    weight : ndarray, shape (n, P), float64
+        Each row sums to 1.
+    """
+    width = 4 / stretch
     left = np.floor(centre - width / 2)
     index = left[:, None] + np.arange(math.ceil(width) + 2)
-    weight = _cubic((centre[:, None] - index) * min(scale, 1.0))
+    weight = cubic((centre[:, None] - index) * stretch)
     weight /= weight.sum(axis=1, keepdims=True)
-
     mirror = np.concatenate([np.arange(in_length), np.arange(in_length)[::-1]])
-    index = mirror[np.mod(index.astype(np.intp) - 1, 2 * in_length)]
+    index = mirror[np.mod(index.astype(np.intp) - first, 2 * in_length)]
     used = np.any(weight != 0, axis=0)  # an unused tap must not spread a neighbour's NaN either
     return index[:, used], weight[:, used]
 
 
-def _cubic(x):
-    """Evaluate Keys' cubic with a = -1/2, which is 0 from |x| = 2 on."""
+def cubic(x, a=-0.5):
+    """Evaluate Keys' cubic, which is 0 from |x| = 2 on.
+
+    Parameters
+    ----------
+    x : ndarray, float
+        Distances in samples.
+    a : float, optional
+        Its slope at |x| = 1: -1/2 for MATLAB and Pillow, -3/4 for OpenCV.
+
+    Returns
+    -------
+    ndarray, shape and dtype of ``x``
+    """
     x = np.abs(x)
-    inner = (1.5 * x - 2.5) * x * x + 1
-    outer = ((-0.5 * x + 2.5) * x - 4) * x + 2
-    return np.where(x <= 1, inner, np.where(x <= 2, outer, 0.0))
+    inner = ((a + 2) * x - (a + 3)) * x * x + 1
+    outer = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+    return np.where(x <= 1, inner, np.where(x <= 2, outer, x.dtype.type(0)))
 
 
 def _resize_rows(picture, index, weight):

@@ -24,8 +24,8 @@ def upscale_video(
     device : str or minisr.engine.devices.Device, optional
         As of `minisr.upscale`.
     **options
-        ``codec``, ``crf``, ``preset``, ``start``, ``duration``, ``progress``, ``overwrite``,
-        ``note``, as there.
+        ``progress``, ``note``, and the fields of
+        `minisr.upscaling.video.options.VideoOptions`, as there.
 
     Returns
     -------

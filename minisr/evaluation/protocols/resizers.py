@@ -8,7 +8,7 @@ import numpy as np
 
 from minisr.errors import PictureError
 from minisr.images.depth import to_8_bits
-from minisr.images.resize import imresize
+from minisr.images.resize import cubic, imresize
 
 OPENCV_BITS = 11  # OpenCV keeps the weights of 8-bit pictures as whole 1/2048
 OPENCV_A = -0.75  # of its cubic; MATLAB's and Pillow's is -0.5
@@ -131,13 +131,8 @@ def _opencv_taps(length, new_length):
     place = (np.arange(new_length) + 0.5) * (length / new_length) - 0.5
     first = np.floor(place)
     x = (place - first).astype(np.float32)
-    a, one = np.float32(OPENCV_A), np.float32(1)
-    far, near = x + one, one - x
-    weights = [
-        ((a * far - 5 * a) * far + 8 * a) * far - 4 * a,
-        ((a + 2) * x - (a + 3)) * x * x + one,
-        ((a + 2) * near - (a + 3)) * near * near + one,
-    ]
+    one = np.float32(1)
+    weights = [cubic(distance, OPENCV_A) for distance in (x + one, x, one - x)]
     weights.append(one - weights[0] - weights[1] - weights[2])
     whole = np.rint(np.stack(weights, axis=1) * (1 << OPENCV_BITS)).astype(np.int64)
     return (first[:, None].astype(np.int64) + np.arange(-1, 3)).clip(0, length - 1), whole

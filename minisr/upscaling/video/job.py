@@ -2,6 +2,7 @@
 
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from minisr.errors import PictureError, SettingsError
@@ -9,8 +10,9 @@ from minisr.system.threads import default_threads
 from minisr.upscaling.video.facts import facts_of
 from minisr.upscaling.video.join import join, lost_titles, output_of
 from minisr.upscaling.video.library import errors_named
+from minisr.upscaling.video.options import VideoOptions
 from minisr.upscaling.video.pipeline import ahead, in_order
-from minisr.upscaling.video.plan import SEGMENT, make_plan, stamp_of
+from minisr.upscaling.video.plan import make_plan, stamp_of
 from minisr.upscaling.video.segments import SegmentWriter
 from minisr.upscaling.video.source import Source
 from minisr.upscaling.video.work import WorkFolder
@@ -18,23 +20,7 @@ from minisr.upscaling.video.work import WorkFolder
 WAITING = 2  # frames in each queue
 
 
-def upscale_video(
-    source,
-    target,
-    enlarger,
-    *,
-    codec=None,
-    crf=None,
-    preset=None,
-    start=None,
-    duration=None,
-    threads=None,
-    progress=None,
-    overwrite=False,
-    stamp=None,
-    note=None,
-    segment=SEGMENT,
-):
+def upscale_video(source, target, enlarger, *, threads=None, progress=None, note=None, **options):
     """Enlarge a video; copy all that comes with it.
 
     Parameters
@@ -46,27 +32,14 @@ def upscale_video(
         the work lies in the hidden folder ``.NAME.minisr`` beside it.
     enlarger : minisr.upscaling.enlarger.Enlarger
         Or anything with ``size_of(height, width)`` and ``plane(low, threads)``.
-    codec : {"h264", "h265", "vp9", "av1", "ffv1"}, optional
-        By default h264, or h265 where there are more than 8 bits; in .webm vp9, or av1.
-    crf : int, optional
-        Quality: less is better and larger. The default suits the codec.
-    preset : str or int, optional
-        Speed, by the encoder's own names.
-    start, duration : float, optional
-        Seconds: only a part. Audio is cut between two packets.
     threads : minisr.system.threads.Threads, optional
-        By default one a processor. Each has a frame of its own.
+        By default one per processor. Each works on a frame of its own.
     progress : callable, optional
         Called with (frames done, frames in all or None) after each frame.
-    overwrite : bool, optional
-        Whether a target that is there is replaced.
-    stamp : str, optional
-        What the enlarger is. Work begun with another one is not gone on with. By default told from
-        what it makes of noise.
     note : callable, optional
         Called with a line about anything that is left out or odd.
-    segment : int, optional
-        Frames after which work is safe from interruption.
+    **options
+        The fields of `minisr.upscaling.video.options.VideoOptions`.
 
     Returns
     -------
@@ -78,31 +51,29 @@ def upscale_video(
     PictureError
         The source is no such video, or the result cannot be written.
     SettingsError
-        A setting cannot be had.
+        An option cannot be satisfied.
 
     Notes
     -----
     Luma goes through the network as it is in the file, chroma through bicubic that knows where its
     samples lie. Frames keep their times, to the tick where the container can.
 
-    Work goes into segments. Call again after an interruption, with the same arguments, and it goes
-    on after the last whole one.
+    Work goes into segments. Call again after an interruption, with the same arguments, and it
+    resumes after the last whole one.
     """
+    options = VideoOptions(**options)
     threads = threads or default_threads()
-    note = note or (lambda line: None)
-    target = Path(target)
-    _check_free(target, overwrite)
-    plan = make_plan(source, target, enlarger, codec, crf, preset, start, duration, threads.count)
-    from minisr.upscaling.video.picture import (
-        FrameEnlarger,  # compiles kernels: not before all is checked
-    )
+    _check_free(target, options)
+    plan = make_plan(source, target, enlarger, options, threads.count)
+    from minisr.upscaling.video.picture import FrameEnlarger  # compiles: only once all is checked
 
-    make = FrameEnlarger(plan)
-    stamp = stamp_of(plan.enlarger, plan.facts, threads) if stamp is None else stamp
-    return _run(plan, make, threads, stamp, segment, progress, note)
+    stamp = _stamp(plan, options, threads)
+    return _run(plan, FrameEnlarger(plan), threads, stamp, progress, note or _silent)
 
 
-def preview_video(source, target, enlarger, seconds, *, start=None, **options):
+def preview_video(
+    source, target, enlarger, seconds, *, threads=None, progress=None, note=None, **options
+):
     """Make a clip to compare: bicubic left of a wipe that moves, the network right of it.
 
     Parameters
@@ -110,11 +81,12 @@ def preview_video(source, target, enlarger, seconds, *, start=None, **options):
     source, target, enlarger
         As for `upscale_video`.
     seconds : float
-        How long.
-    start : float, optional
-        Where; by default the middle of the video.
-    **options
+        How long the clip is.
+    threads, progress, note
         As for `upscale_video`.
+    **options
+        As for `upscale_video`, but no ``duration``. ``start`` is by default such that the clip is
+        the middle of the video.
 
     Returns
     -------
@@ -123,33 +95,37 @@ def preview_video(source, target, enlarger, seconds, *, start=None, **options):
     """
     if not (math.isfinite(seconds) and seconds > 0):
         raise SettingsError(f"preview must be more than 0 seconds, got {seconds}")
-    threads = options.pop("threads", None) or default_threads()
-    note = options.pop("note", None) or (lambda line: None)
-    progress, stamp = options.pop("progress", None), options.pop("stamp", None)
-    segment = options.pop("segment", SEGMENT)
-    target = Path(target)
-    _check_free(target, options.pop("overwrite", False))
-    choice = [options.pop(name, None) for name in ("codec", "crf", "preset")]
-    if options:
-        raise TypeError(f"preview_video has no {', '.join(options)}")
-    if start is None:
-        start = max(0.0, round(((facts_of(source).seconds or 0) - seconds) / 2, 3))
-    plan = make_plan(source, target, enlarger, *choice, start, seconds, threads.count)
+    options = VideoOptions(duration=seconds, **options)
+    threads = threads or default_threads()
+    _check_free(target, options)
+    if options.start is None:
+        middle = ((facts_of(source).seconds or 0) - seconds) / 2
+        options = replace(options, start=max(0.0, round(middle, 3)))
+    plan = make_plan(source, target, enlarger, options, threads.count)
     from minisr.upscaling.video.wipe import WipeMaker
 
-    make = WipeMaker(plan)
-    stamp = stamp_of(plan.enlarger, plan.facts, threads) if stamp is None else stamp
-    return _run(plan, make, threads, f"wipe {stamp}", segment, progress, note)
+    stamp = f"wipe {_stamp(plan, options, threads)}"
+    return _run(plan, WipeMaker(plan), threads, stamp, progress, note or _silent)
 
 
-def _check_free(target, overwrite):
-    if target.exists() and not overwrite:
+def _silent(line):
+    pass
+
+
+def _stamp(plan, options, threads):
+    if options.stamp is not None:
+        return options.stamp
+    return stamp_of(plan.enlarger, plan.facts, threads)
+
+
+def _check_free(target, options):
+    if Path(target).exists() and not options.overwrite:
         raise SettingsError(f"{target} is there already; choose another name, or overwrite it")
 
 
-def _run(plan, make, threads, stamp, segment, progress, note):
+def _run(plan, make, threads, stamp, progress, note):
     """Do what is planned, or the rest of it."""
-    with WorkFolder(plan.target, plan.manifest(stamp, segment)) as work:
+    with WorkFolder(plan.target, plan.manifest(stamp)) as work:
         for line in plan.notes() + _trial(work, plan):
             note(line)
         if work.discarded:
@@ -159,9 +135,9 @@ def _run(plan, make, threads, stamp, segment, progress, note):
         if not work.ended:
             with errors_named(plan.target, f"cannot be encoded by {plan.settings.codec}"):
                 try:
-                    _make_segments(work, plan, make, threads, segment, progress, note)
+                    _make_segments(work, plan, make, threads, progress, note)
                 except KeyboardInterrupt:
-                    note(_stopped(work, segment))
+                    note(_stopped(work, plan.segment))
                     raise
         if not work.frames:
             work.remove()
@@ -200,7 +176,7 @@ def _trial(work, plan):
         raise
 
 
-def _make_segments(work, plan, make, threads, length, progress, note):
+def _make_segments(work, plan, make, threads, progress, note):
     """Decode, enlarge and encode, each in threads of its own, into whole segments."""
     begin, end = plan.span
     source = Source(plan.source, plan.facts, begin if begin > plan.facts.origin else None, end)
@@ -223,7 +199,7 @@ def _make_segments(work, plan, make, threads, length, progress, note):
             done += 1
             if progress is not None:
                 progress(done, plan.expected)
-            if len(writer.times) == length:
+            if len(writer.times) == plan.segment:
                 _close(writer, work)
                 writer = None
         if writer is not None:

@@ -15,7 +15,6 @@ from minisr.upscaling.video.hdr import hdr_options
 from minisr.upscaling.video.library import require_av
 from minisr.upscaling.video.segments import fingerprint
 
-SEGMENT = 240  # frames: what is lost, at most, by whoever is stopped
 # What frames may carry that is told elsewhere, or carried; what else there is, is lost.
 KNOWN_EXTRAS = {"DISPLAYMATRIX", "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"}
 CAPTIONS, CAPTIONERS = "A53_CC", ("h264", "h265")
@@ -40,6 +39,8 @@ class Plan:
     span : (Fraction, Fraction or None)
         Beginning and end, in seconds of the source's clock.
     threads : int
+    segment : int
+        Frames after which work is safe from interruption.
     """
 
     source: Path
@@ -52,6 +53,7 @@ class Plan:
     size: tuple
     span: tuple
     threads: int
+    segment: int
 
     @property
     def expected(self):
@@ -65,7 +67,7 @@ class Plan:
         last = last if self.span[1] is None else min(last, self.span[1])
         return max(0, math.ceil((last - self.span[0]) * facts.rate))
 
-    def manifest(self, stamp, segment):
+    def manifest(self, stamp):
         """Return what decides about every bit of the video, for JSON."""
         return {
             "source": fingerprint(self.source),
@@ -74,7 +76,7 @@ class Plan:
             "format": self.settings.layout.format,
             "size": self.size,
             "span": [str(second) for second in self.span],
-            "segment": segment,
+            "segment": self.segment,
             "pyav": require_av().__version__,
         }
 
@@ -98,8 +100,26 @@ class Plan:
         return notes
 
 
-def make_plan(source, target, enlarger, codec, crf, preset, start, duration, threads):
-    """Check everything; raise PictureError or SettingsError before any work."""
+def make_plan(source, target, enlarger, options, threads):
+    """Check everything before any work, and say how it will be done.
+
+    Parameters
+    ----------
+    source, target : path-like
+    enlarger : minisr.upscaling.enlarger.Enlarger
+    options : minisr.upscaling.video.options.VideoOptions
+    threads : int
+        How many there are.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    PictureError, SettingsError
+        See `minisr.upscaling.video.upscale_video`.
+    """
     source, target = Path(source), Path(target)
     container = encoders.container_of(target)
     if not target.parent.is_dir():
@@ -107,7 +127,7 @@ def make_plan(source, target, enlarger, codec, crf, preset, start, duration, thr
     if target.exists() and source.exists() and target.samefile(source):
         raise SettingsError(f"the result of {source} would replace it; choose another name")
     facts = facts_of(source)
-    settings = encoders.choose(codec, crf, preset, container, facts.layout)
+    settings = encoders.choose(options.codec, options.crf, options.preset, container, facts.layout)
     if facts.turned and hasattr(enlarger, "turned"):
         enlarger = enlarger.turned()
     large = enlarger.size_of(facts.height, facts.width)
@@ -116,8 +136,12 @@ def make_plan(source, target, enlarger, codec, crf, preset, start, duration, thr
         raise PictureError(
             f"{source}: too small for {settings.codec}: {facts.width}x{facts.height}"
         )
-    span = _span(facts, start, duration)
-    return Plan(source, target, container, facts, enlarger, settings, large, size, span, threads)
+    return Plan(
+        *(source, target, container, facts, enlarger, settings, large, size),
+        span=_span(facts, options.start, options.duration),
+        threads=threads,
+        segment=options.segment,
+    )
 
 
 def _span(facts, start, duration):

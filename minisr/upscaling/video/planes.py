@@ -5,10 +5,9 @@ not lie in the middle of its four pixels, and who enlarges it as if it did shift
 luma. Columns first, on the few rows that there are, then whole rows, which vectorises.
 """
 
-import math
-
 import numpy as np
 
+from minisr.images.resize import cubic_taps
 from minisr.kernels.cpu.options import OPTIONS, compiled
 
 
@@ -43,25 +42,8 @@ def axis_taps(in_length, out_length, luma_in, luma_out, step, site):
     scale = luma_out / luma_in
     pixel = step * np.arange(out_length) + site
     centre = ((pixel + 0.5) / scale - 0.5 - site) / step
-    stretch = min(scale, 1.0)  # where a picture becomes smaller, the cubic is as much wider
-    width = 4 / stretch
-    first = np.floor(centre - width / 2)
-    index = first[:, None] + np.arange(math.ceil(width) + 2)
-    weight = _cubic((centre[:, None] - index) * stretch)
-    weight /= weight.sum(axis=1, keepdims=True)
-    mirror = np.concatenate([np.arange(in_length), np.arange(in_length)[::-1]])
-    index = mirror[np.mod(index.astype(np.intp), 2 * in_length)]
-    used = np.any(weight != 0, axis=0)
-    index, weight = index[:, used], weight[:, used].astype(np.float32)
-    return np.ascontiguousarray(index), np.ascontiguousarray(weight)
-
-
-def _cubic(x):
-    """Evaluate Keys' cubic with a = -1/2, which is 0 from |x| = 2 on."""
-    x = np.abs(x)
-    inner = (1.5 * x - 2.5) * x * x + 1
-    outer = ((-0.5 * x + 2.5) * x - 4) * x + 2
-    return np.where(x <= 1, inner, np.where(x <= 2, outer, 0.0))
+    index, weight = cubic_taps(centre, in_length, min(scale, 1.0))
+    return np.ascontiguousarray(index), np.ascontiguousarray(weight.astype(np.float32))
 
 
 def resize(plane, rows, columns):
