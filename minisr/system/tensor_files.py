@@ -106,6 +106,25 @@ def read(path):
     return tensors, metadata if isinstance(metadata, dict) else None
 
 
+def header_size(begin, size):
+    """Return the length of a safetensors file's header, which lists its tensors.
+
+    Parameters
+    ----------
+    begin : bytes
+        The first bytes of a file, at least 9.
+    size : int
+        Bytes of the whole file.
+
+    Returns
+    -------
+    int or None
+        In bytes; None if this is no safetensors file.
+    """
+    length = int.from_bytes(begin[:8], "little")
+    return length if begin[8:9] == b"{" and length <= size else None
+
+
 def require_file(path):
     """Raise CheckpointError unless there is such a file.
 

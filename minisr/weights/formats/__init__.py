@@ -89,8 +89,8 @@ def _open(path):
 
 def _kind(begin, size):
     """Return what a file is, by its first bytes; safetensors if nothing else."""
-    header = int.from_bytes(begin[:8], "little")
-    if begin[8:9] == b"{" and header <= size:
+    header = tensor_files.header_size(begin, size)
+    if header is not None:
         if header > LARGEST_HEADER:
             raise CheckpointError(
                 f"has a list of tensors of {header >> 20} MiB; "
