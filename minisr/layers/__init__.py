@@ -1,9 +1,9 @@
-"""Layers without autograd: each knows its forward, its backward, and what the one leaves the other.
+"""Layers without autograd: each has a forward, a backward, and a cache that one hands the other.
 
-Read `base` first: the protocol that all of them follow.
+Read `base` first: it defines the protocol that all of them follow.
 """
 
-from minisr.layers.activations import PReLU, ReLU, Sigmoid, Tanh
+from minisr.layers.activations import ReLU, Sigmoid, Tanh
 from minisr.layers.base import Layer, Parameter, Sequential
 from minisr.layers.bicubic import Bicubic
 from minisr.layers.convolution import Conv2d
@@ -11,6 +11,7 @@ from minisr.layers.nearest import NearestUpsample
 from minisr.layers.normalization import BatchNorm2d
 from minisr.layers.offset import Offset
 from minisr.layers.pooling import MaxPool2d, MaxUnpool2d
+from minisr.layers.prelu import PReLU
 from minisr.layers.residual import Residual
 from minisr.layers.shuffle import PixelShuffle
 from minisr.layers.transposed_convolution import ConvTranspose2d

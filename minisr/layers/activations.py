@@ -1,7 +1,6 @@
-"""Activations: functions of one value, applied to each."""
+"""Activations: functions applied to each value by itself."""
 
-from minisr.errors import ShapeError
-from minisr.layers.base import Layer, Parameter
+from minisr.layers.base import Layer
 
 
 class Tanh(Layer):
@@ -59,49 +58,3 @@ class Sigmoid(Layer):
         dx = self.kernels.empty(out.shape, out.dtype)
         self.kernels.sigmoid_backward(dout, out, dx)
         return dx
-
-
-class PReLU(Layer):
-    """Values where they are positive, elsewhere ``weight`` times them: a slope for each channel.
-
-    Parameters
-    ----------
-    channels : int
-    kernels : module
-        A backend, see `minisr.kernels.load`.
-    dtype : numpy dtype
-        float32, or float64 for checks.
-
-    Notes
-    -----
-    ``weight``, PyTorch's name for the slopes, has shape (channels,) and starts at 0.25, as in He et
-    al., "Delving deep into rectifiers", ICCV 2015, section 2.1, and in PyTorch.
-    """
-
-    def __init__(self, channels, kernels, dtype):
-        self.kernels = kernels
-        self.weight = Parameter(
-            kernels.zeros((channels,), dtype), kernels.zeros((channels,), dtype)
-        )
-        self.weight.value[...] = 0.25
-
-    def forward(self, x):
-        """(N, C, H, W) to the same; the cache is ``x``, as the result does not tell its sign."""
-        slope = self.weight.value
-        if x.ndim != 4 or x.shape[1] != slope.size or x.dtype != slope.dtype:
-            raise ShapeError(
-                f"{self} expects x of shape (N, {slope.size}, H, W) and dtype {slope.dtype}, "
-                f"got {x.shape} and {x.dtype}"
-            )
-        out = self.kernels.empty(x.shape, x.dtype)
-        self.kernels.prelu_forward(x, slope, out)
-        return out, x
-
-    def backward(self, dout, x):
-        """Take the shape of ``x``."""
-        dx = self.kernels.empty(x.shape, x.dtype)
-        self.kernels.prelu_backward(dout, x, self.weight.value, dx, self.weight.grad)
-        return dx
-
-    def __str__(self):
-        return f"PReLU({self.weight.value.size})"

@@ -1,24 +1,24 @@
-"""What all layers share, and layers one after the other.
+"""What all layers share, and `Sequential`: layers one after another.
 
-``out, cache = layer.forward(x)`` and ``dx = layer.backward(dout, cache)``. The cache is handed to
-the caller, never kept on the layer: inference drops it, and two threads may share a layer. A
+``out, cache = layer.forward(x)`` and ``dx = layer.backward(dout, cache)``. The cache goes to the
+caller and is never kept on the layer: inference drops it, and two threads may share a layer. A
 layer checks shapes, allocates, and calls one kernel; the arithmetic is in ``minisr.kernels``.
 
-Arrays are (N, C, H, W). ``backward`` adds to every parameter's ``grad`` and returns ``dx`` afresh.
+Arrays are (N, C, H, W). ``backward`` adds to every parameter's ``grad`` and returns a new ``dx``.
 """
 
 from minisr.errors import CheckpointError
 
 
 class Parameter:
-    """Numbers that are learnt, and the gradient of the loss with respect to them.
+    """Numbers that are learnt, with the gradient of the loss with respect to them.
 
     Parameters
     ----------
     value : ndarray
         The numbers themselves; optimizers change them in place.
     grad : ndarray, same shape and dtype
-        ``backward`` adds to it; whoever trains sets it to zero.
+        ``backward`` adds to it; the training loop sets it to zero.
     """
 
     def __init__(self, value, grad):
@@ -27,22 +27,22 @@ class Parameter:
 
 
 class Layer:
-    """What all layers share; a layer of one's own defines ``forward`` and ``backward``.
+    """The base of all layers; a subclass defines ``forward`` and ``backward``.
 
     Attributes
     ----------
     training : bool
-        Whether a layer that trains otherwise than it is used, as batch normalisation does, is to
-        train. False at first: whoever only calls a network must not change it.
+        Whether layers that behave differently in training, such as batch normalisation, do so now.
+        False at first: calling a network must not change it.
     buffer_names : tuple of str
-        Attributes that are arrays, not learnt but kept in files.
+        Names of attributes that are arrays: not learnt, but saved in files.
     """
 
     training = False
     buffer_names = ()
 
     def forward(self, x):
-        """Return ``(out, cache)``; the cache is whatever ``backward`` will want."""
+        """Return ``(out, cache)``; the cache is whatever ``backward`` will need."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def backward(self, dout, cache):
@@ -54,29 +54,29 @@ class Layer:
         return self.forward(x)[0]
 
     def named_parameters(self):
-        """Yield ``(name, Parameter)``, names as in PyTorch."""
+        """Yield ``(name, Parameter)``, with PyTorch's names."""
         for name, attribute in vars(self).items():
             if isinstance(attribute, Parameter):
                 yield name, attribute
 
     def named_arrays(self):
-        """Yield ``(name, ndarray)`` for all that a file keeps: parameters' values, then buffers."""
+        """Yield ``(name, ndarray)`` for all that a file holds: parameters' values, then buffers."""
         for name, parameter in self.named_parameters():
             yield name, parameter.value
         for name in self.buffer_names:
             yield name, getattr(self, name)
 
     def leaves(self):
-        """Yield the layers that consist of no others, in order, each once."""
+        """Yield the layers that contain no others, in order, each once."""
         yield self
 
     def train(self, mode=True):
-        """Make this layer, and all inside, train (or not), and return it: PyTorch's method."""
+        """Switch this layer, and all inside it, to training (or back), and return it."""
         self.training = mode
         return self
 
     def eval(self):
-        """Make this layer, and all inside, what it is in use, and return it."""
+        """Switch this layer, and all inside it, to inference, and return it."""
         return self.train(False)
 
     @property
@@ -86,7 +86,7 @@ class Layer:
 
     @property
     def parameters(self):
-        """The parameters alone, in a list."""
+        """A list of the parameters, without their names."""
         return [parameter for _, parameter in self.named_parameters()]
 
     @property
@@ -101,21 +101,21 @@ class Layer:
                 layer.kernels.fill_zero(parameter.grad)
 
     def state_dict(self):
-        """Return a copy of all values as ``{name: ndarray}``, PyTorch's names and shapes."""
+        """Return a copy of all values as ``{name: ndarray}``, with PyTorch's names and shapes."""
         return {name: array.copy() for name, array in self.named_arrays()}
 
     def load_state_dict(self, state):
-        """Copy values in, all or none.
+        """Copy values in: all of them, or none.
 
         Parameters
         ----------
         state : dict of str to ndarray
-            What ``state_dict`` returns; arrays are converted to the dtype of the layer.
+            As ``state_dict`` returns it; arrays are converted to the layer's dtype.
 
         Raises
         ------
         CheckpointError
-            If a name is missing or unknown, or a shape differs. Nothing is changed then.
+            If a name is missing or unknown, or a shape differs. Nothing is changed in that case.
         """
         own = dict(self.named_arrays())
         faults = [f"{name} is missing" for name in own if name not in state]
@@ -138,12 +138,12 @@ class Layer:
 
 
 class Sequential(Layer):
-    """Layers one after the other; itself a layer, so that it nests.
+    """Layers one after another; itself a layer, so it nests.
 
     Parameters
     ----------
     layers : dict of str to Layer
-        In order. The names make those of the parameters: ``conv1.weight``. A layer that is there
+        In order. Their names prefix those of the parameters: ``conv1.weight``. A layer that occurs
         twice is one layer: its first name counts, and its gradients add up.
     """
 
@@ -151,7 +151,7 @@ class Sequential(Layer):
         self.layers = layers
 
     def forward(self, x):
-        """Run all layers; the cache is the list of theirs."""
+        """Run all layers; the cache is the list of their caches."""
         caches = []
         for layer in self.layers.values():
             x, cache = layer.forward(x)
@@ -165,7 +165,7 @@ class Sequential(Layer):
         return dout
 
     def __call__(self, x):
-        """Run all layers; each cache is dropped before the next layer allocates."""
+        """Run all layers, dropping each cache before the next layer allocates."""
         for layer in self.layers.values():
             x = layer(x)
         return x
@@ -179,24 +179,24 @@ class Sequential(Layer):
                 yield name, layer
 
     def named_parameters(self):
-        """Yield ``(name, Parameter)``, a layer's name before its parameters'."""
+        """Yield ``(name, Parameter)``, each name prefixed with its layer's."""
         for layer_name, layer in self.distinct_layers():
             for name, parameter in layer.named_parameters():
                 yield f"{layer_name}.{name}", parameter
 
     def named_arrays(self):
-        """Yield ``(name, ndarray)``, a layer's name before its arrays'."""
+        """Yield ``(name, ndarray)``, each name prefixed with its layer's."""
         for layer_name, layer in self.distinct_layers():
             for name, array in layer.named_arrays():
                 yield f"{layer_name}.{name}", array
 
     def leaves(self):
-        """Yield the layers that consist of no others, in order, each once."""
+        """Yield the layers that contain no others, in order, each once."""
         for _, layer in self.distinct_layers():
             yield from layer.leaves()
 
     def train(self, mode=True):
-        """Make all layers train, or not."""
+        """Switch all layers to training, or back."""
         for layer in self.layers.values():
             layer.train(mode)
         return super().train(mode)

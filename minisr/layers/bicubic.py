@@ -1,4 +1,4 @@
-"""MATLAB's bicubic enlargement as a layer, for networks that take the enlarged picture."""
+"""MATLAB's bicubic enlargement as a layer, for networks that work on the enlarged picture."""
 
 from minisr.errors import ShapeError
 from minisr.images.resize import axis_weights
@@ -16,10 +16,10 @@ class Bicubic(Layer):
 
     Notes
     -----
-    Rows first, then columns, each a sum of four neighbours with the weights of
+    Rows first, then columns; each output is a sum of four neighbours with the weights of
     `minisr.images.resize.axis_weights`. Nothing is clipped. Backward is the exact transpose: every
-    input pixel collects what the outputs that it went into send back, by the same weights; at the
-    border a pixel meets its own mirror image, and collects from both.
+    input pixel collects gradients from the outputs it contributed to, with the same weights. At the
+    border a pixel contributes through its mirror image as well.
     """
 
     def __init__(self, upscale_factor, kernels):

@@ -7,10 +7,10 @@ from minisr.layers.base import Layer, Parameter
 
 
 class BatchNorm2d(Layer):
-    """Give every channel mean 0 and variance 1, then a scale and a shift that are learnt.
+    """Normalise every channel to mean 0 and variance 1, then apply a learnt scale and shift.
 
-    In training (see `Layer.train`) mean and variance are those of the batch, and running ones
-    follow them; otherwise the running ones are used, each pixel by itself.
+    In training (see `Layer.train`), mean and variance are the batch's, and running averages follow
+    them. In inference the running averages are used, and each pixel is independent.
 
     Parameters
     ----------
@@ -19,16 +19,16 @@ class BatchNorm2d(Layer):
         A backend, see `minisr.kernels.load`.
     dtype : numpy dtype
     momentum : float, optional
-        How far the running statistics move towards those of a batch.
+        How far the running statistics move towards a batch's.
     epsilon : float, optional
-        Added to the variance, so that no division is by zero.
+        Added to the variance, to avoid dividing by zero.
 
     Notes
     -----
-    As PyTorch has it: the batch is normalised by its biased variance, but the running variance
-    follows the unbiased one, divided by one less than the count. ``weight``, ``bias``,
-    ``running_mean`` and ``running_var`` have shape (channels,); ``num_batches_tracked`` is a
-    number. A layer used twice in a network counts twice.
+    As in PyTorch, a batch is normalised by its biased variance, but the running variance follows
+    the unbiased one (divided by one less than the count). ``weight``, ``bias``, ``running_mean``
+    and ``running_var`` have shape (channels,); ``num_batches_tracked`` is a number. A layer used
+    twice in a network counts each batch twice.
 
     References
     ----------
@@ -59,7 +59,7 @@ class BatchNorm2d(Layer):
         return self.training
 
     def forward(self, x):
-        """(N, C, H, W), the same out; the cache is ``x`` and the statistics used."""
+        """(N, C, H, W) to the same shape; the cache is ``x`` and the statistics used."""
         channels = self.weight.value.size
         if x.ndim != 4 or x.shape[1] != channels:
             raise ShapeError(f"{self} expects x of shape (N, {channels}, H, W), got {x.shape}")
@@ -72,7 +72,7 @@ class BatchNorm2d(Layer):
         return out, (x, mean, variance, self.training)
 
     def _statistics(self, x):
-        """Return mean and variance of a batch, and let the running ones follow."""
+        """Return a batch's mean and variance, and update the running averages."""
         count = x.size // x.shape[1]
         if count < 2:
             raise ShapeError(f"{self} expects two values a channel to train on, got {x.shape}")
@@ -86,7 +86,7 @@ class BatchNorm2d(Layer):
         return mean, variance
 
     def backward(self, dout, cache):
-        """(N, C, H, W), the same out. A batch's statistics depend on it: they have a gradient."""
+        """(N, C, H, W) to the same shape. A batch's statistics depend on ``x``: they have a gradient."""
         x, mean, variance, of_batch = cache
         dx = self.kernels.empty(x.shape, x.dtype)
         self.kernels.batch_norm_backward(

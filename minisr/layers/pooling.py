@@ -1,4 +1,4 @@
-"""Max pooling, and the unpooling that puts values back to where the maxima were."""
+"""Max pooling, and the unpooling that puts values back where the maxima were."""
 
 from typing import NamedTuple
 
@@ -9,12 +9,12 @@ from minisr.layers.base import Layer
 
 
 class Pooled(NamedTuple):
-    """What max pooling leaves behind.
+    """The cache of max pooling.
 
     Attributes
     ----------
     indices : ndarray, shape (N, C, H // K, W // K), int64
-        Where in its plane, row after row, each maximum was.
+        The position of each maximum in its plane, counted row by row.
     shape : tuple of int
         Of the input.
     """
@@ -29,8 +29,7 @@ class MaxPool2d(Layer):
     Parameters
     ----------
     kernel_size : int
-        Also the stride, as by default in PyTorch. Rows and columns that fill no window are left
-        out.
+        Also the stride, PyTorch's default. Rows and columns that do not fill a window are left out.
     kernels : module
         A backend, see `minisr.kernels.load`.
     """
@@ -42,7 +41,7 @@ class MaxPool2d(Layer):
         self.kernels = kernels
 
     def forward(self, x):
-        """Return the maxima and, as the cache, `Pooled`: its indices are what unpooling takes."""
+        """Return the maxima; the cache is a `Pooled`, whose indices `MaxUnpool2d` takes."""
         K = self.kernel_size
         if x.ndim != 4 or min(x.shape) < 1 or min(x.shape[2:]) < K:
             raise ShapeError(
@@ -56,7 +55,7 @@ class MaxPool2d(Layer):
         return out, Pooled(indices, x.shape)
 
     def backward(self, dout, pooled):
-        """(N, C, H // K, W // K) -> (N, C, H, W): only the largest pixel made the output."""
+        """(N, C, H // K, W // K) -> (N, C, H, W): only the largest pixel has a gradient."""
         dx = self.kernels.empty(pooled.shape, dout.dtype)
         self.kernels.max_unpool2d(dout, pooled.indices, dx)
         return dx
@@ -66,9 +65,9 @@ class MaxPool2d(Layer):
 
 
 class MaxUnpool2d(Layer):
-    """Put each value where an index says, and zero elsewhere: (N, C, H, W) -> (N, C, H*K, W*K).
+    """Put each value where its index says, and zero elsewhere: (N, C, H, W) -> (N, C, H*K, W*K).
 
-    Unlike other layers, it also takes the indices in ``forward``.
+    Unlike other layers, ``forward`` takes the indices as well.
 
     Parameters
     ----------
@@ -94,9 +93,9 @@ class MaxUnpool2d(Layer):
         ----------
         x : ndarray, shape (N, C, H, W)
         indices : ndarray, shape of ``x``, int64
-            Those of `MaxPool2d`; in each plane all different.
+            From `MaxPool2d`: all different within a plane.
         output_size : (int, int), optional
-            Height and width, where pooling left rows or columns out; H*K and W*K by default.
+            Height and width, where pooling left out rows or columns; by default H*K and W*K.
 
         Returns
         -------

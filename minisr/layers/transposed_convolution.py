@@ -5,14 +5,14 @@ from minisr.layers.base import Layer, Parameter
 
 
 class ConvTranspose2d(Layer):
-    """Transposed convolution, also called deconvolution: PyTorch's, without groups and dilation.
+    """Transposed convolution ("deconvolution"), as in PyTorch, without groups and dilation.
 
     Parameters
     ----------
     in_channels, out_channels : int
     kernel_size : int
     stride : int
-        Output pixels from one input pixel's stamp to the next one's.
+        Distance, in output pixels, between the stamps of neighbouring input pixels.
     kernels : module
         A backend, see `minisr.kernels.load`.
     dtype : numpy dtype
@@ -20,13 +20,12 @@ class ConvTranspose2d(Layer):
     padding : int, optional
         Rows and columns cut off each side of the output.
     output_padding : int, optional
-        Rows at the bottom and columns at the right that are not cut off after all; below
-        ``stride``.
+        How many of the bottom rows and right columns are kept after all; less than ``stride``.
 
     Raises
     ------
     SettingsError
-        If a number is not one of these.
+        If a number is out of range.
 
     Notes
     -----

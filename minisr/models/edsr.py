@@ -1,4 +1,4 @@
-"""EDSR: residual blocks on the small picture, then shuffles that make it large."""
+"""EDSR: residual blocks on the small picture, then pixel shuffles that enlarge it."""
 
 import numbers
 from typing import ClassVar
@@ -10,28 +10,28 @@ from minisr.models.options import is_count, require, require_size
 
 
 class EDSR(Network, Sequential):
-    """Lim et al.'s residual network, with batch normalisation or without, untrained.
+    """Lim et al.'s residual network, with or without batch normalisation, untrained.
 
     Parameters
     ----------
     upscale_factor : int
-        2, 4 or 8, in steps of two, or 3 at once.
+        2, 4 or 8, in steps of two, or 3 in one step.
     in_channels : int, optional
         1 for luma, 3 for RGB.
     channels : int, optional
-        Of all layers between the first and the last.
+        Channels inside the network.
     residual_blocks : int, optional
     batch_norm : bool, optional
-        The paper has none; many who use the network have. See the notes.
+        The paper has none; many users of the network do. See the notes.
     residual_scaling : float, optional
-        On what a block adds. The paper's large network (256 channels, 32 blocks) has 0.1.
+        Factor on what a block adds. The paper's large network (256 channels, 32 blocks) has 0.1.
     **common
         ``luma_range``, ``backend``, ``dtype`` and ``rng``: see `minisr.models.Network`.
 
     Raises
     ------
     SettingsError
-        If an option is not one of these.
+        If an option is not among these.
 
     Notes
     -----
@@ -39,11 +39,11 @@ class EDSR(Network, Sequential):
     ``body.k.conv2``; ``body.conv_mid``; for each step of enlargement ``upsample.k.conv``;
     ``conv_out``.
 
-    The two normalisations of a block are one layer, met twice, as in the weights that its users
-    share. Its running statistics are therefore a mixture of two places, true of neither, and
-    the network does worse in use than it did in training: after 1,200 steps of a small one (16
-    channels, 3 blocks, x2, T91), 20.2 dB on a picture of Set5 where the statistics of that picture
-    itself give 25.7. Without normalisation there is no such gap.
+    The two normalisations of a block are one layer, used twice, as in the weights that people
+    share. Its running statistics therefore mix two places and fit neither, and the network does
+    worse in inference than in training: after 1,200 steps of a small one (16 channels, 3 blocks,
+    x2, T91) it has 20.2 dB on a picture of Set5, where that picture's own statistics give 25.7.
+    Without normalisation there is no such gap.
 
     References
     ----------
@@ -75,7 +75,7 @@ class EDSR(Network, Sequential):
         backend, dtype, rng = self._configure(upscale_factor, in_channels, **common)
         if self.upscale_factor not in STEPS:
             raise SettingsError(
-                f"EDSR enlarges by 2, 3, 4 or 8, in steps of its own, got {upscale_factor}"
+                f"upscale_factor of EDSR must be 2, 3, 4 or 8, got {upscale_factor}"
             )
         for name, count in (("channels", channels), ("residual_blocks", residual_blocks)):
             require(is_count(count), name, "a whole number from 1 on", count)

@@ -1,9 +1,9 @@
-"""A sub-pixel convolution and a transposed convolution that are the same function.
+"""Sub-pixel convolution and transposed convolution, converted into each other.
 
-Say output pixel R*h' + a is made of input pixel h. The transposed convolution uses its tap
-i = R*(h' - h) + a + padding; the sub-pixel convolution uses, of its filter number a, the tap
-t = radius - (h' - h). Both relations are one to one, so weights of one can be moved to the other:
-tap i is tap t of filter a. That holds along both axes, for every pixel, the borders included.
+Suppose input pixel h contributes to output pixel R*h' + a. The transposed convolution uses its tap
+i = R*(h' - h) + a + padding; the sub-pixel convolution uses tap t = radius - (h' - h) of its filter
+number a. Both relations are one to one, so weights can be moved from one to the other: tap i is tap
+t of filter a. This holds along both axes and for every pixel, borders included.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from minisr.layers import Conv2d, ConvTranspose2d
 
 
 def _taps(sub_pixel_size, size, R, padding):
-    """Yield (a, t, i) along one axis, see above, for all taps that a kernel of ``size`` has."""
+    """Yield (a, t, i) along one axis, as above, for all taps of a kernel of ``size``."""
     for a in range(R):
         for t in range(sub_pixel_size):
             i = R * (sub_pixel_size // 2 - t) + a + padding
@@ -22,7 +22,7 @@ def _taps(sub_pixel_size, size, R, padding):
 
 
 def sub_pixel_from_transposed(transposed):
-    """Make the convolution which, with a pixel shuffle after it, does what ``transposed`` does.
+    """Make the convolution that, followed by a pixel shuffle, equals ``transposed``.
 
     Parameters
     ----------
@@ -34,12 +34,12 @@ def sub_pixel_from_transposed(transposed):
     -------
     Conv2d
         With stride * stride times as many filters. Its kernel is the smallest odd one that fits;
-        where it has more taps than the transposed convolution, they are zero.
+        taps that the transposed convolution lacks are zero.
 
     Raises
     ------
     SettingsError
-        If the output is of another size.
+        If the output would have another size.
     """
     weight, R = transposed.weight.value, transposed.stride
     C, F, K, _ = weight.shape
@@ -61,14 +61,14 @@ def sub_pixel_from_transposed(transposed):
 
 
 def transposed_from_sub_pixel(conv, upscale_factor):
-    """Make the transposed convolution that does what ``conv`` and a pixel shuffle do.
+    """Make the transposed convolution that equals ``conv`` followed by a pixel shuffle.
 
     Parameters
     ----------
     conv : Conv2d
         With padding that keeps height and width.
     upscale_factor : int
-        That of the shuffle.
+        Of the shuffle.
 
     Returns
     -------
@@ -78,8 +78,8 @@ def transposed_from_sub_pixel(conv, upscale_factor):
     Raises
     ------
     SettingsError
-        If the filters do not come in groups of ``upscale_factor`` squared, or the biases of a group
-        differ: a transposed convolution has only one for all pixels of a cell.
+        If the filters do not come in groups of ``upscale_factor`` squared, or the biases within a
+        group differ: a transposed convolution has one bias for all pixels of a cell.
     """
     weight, R = conv.weight.value, upscale_factor
     filters, C, T, _ = weight.shape

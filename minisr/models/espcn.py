@@ -1,4 +1,4 @@
-"""ESPCN: three convolutions on the small picture, then the shuffle that makes it large."""
+"""ESPCN: three convolutions on the small picture, then the pixel shuffle that enlarges it."""
 
 from typing import ClassVar
 
@@ -20,18 +20,18 @@ class ESPCN(Network, Sequential):
     in_channels : int, optional
         1 for luma, 3 for RGB.
     channels : pair of int, optional
-        Filters of the first and of the second convolution.
+        Filters of the first and the second convolution.
     activation : {"tanh", "relu"}, optional
-        After the first and after the second convolution.
+        After the first and the second convolution.
     output_activation : {None, "tanh", "sigmoid"}, optional
-        After the pixel shuffle. The paper has none; weights of others have been trained with one.
+        After the pixel shuffle. The paper has none; some published weights were trained with one.
     **common
         ``luma_range``, ``backend``, ``dtype`` and ``rng``: see `minisr.models.Network`.
 
     Raises
     ------
     SettingsError
-        If an option is not one of these.
+        If an option is not among these.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""What a network's weights are before it has learnt anything."""
+"""Initial weights."""
 
 import itertools
 
@@ -9,9 +9,9 @@ from minisr.layers import Conv2d, PixelShuffle, ReLU
 
 
 def uniform(conv, rng):
-    """Fill weight and bias from U(-b, b), b = 1 / sqrt(fan-in): PyTorch's default for Conv2d.
+    """Draw weight and bias from U(-b, b), b = 1 / sqrt(fan-in): PyTorch's default for Conv2d.
 
-    PyTorch calls it Kaiming uniform with a = sqrt(5); He et al., ICCV 2015, has the idea.
+    PyTorch calls it Kaiming uniform with a = sqrt(5), after He et al., ICCV 2015.
 
     Parameters
     ----------
@@ -25,11 +25,11 @@ def uniform(conv, rng):
 
 
 def orthogonal(conv, rng, gain=1.0):
-    """Make the filters, each taken as one long vector, orthogonal, of length ``gain``.
+    """Make the filters, each flattened to a vector, orthogonal and of length ``gain``.
 
-    Where there are more filters than a filter has taps, the taps' vectors are orthogonal instead.
-    Biases become zero. Saxe et al., "Exact solutions to the nonlinear dynamics of learning in
-    deep linear neural networks", ICLR 2014; gain sqrt(2) goes with ReLU.
+    Where there are more filters than taps in a filter, the vectors of the taps are orthogonal
+    instead. Biases are set to zero. Saxe et al., "Exact solutions to the nonlinear dynamics of
+    learning in deep linear neural networks", ICLR 2014; gain sqrt(2) suits ReLU.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def orthogonal(conv, rng, gain=1.0):
 
 
 def normal(conv, rng, deviation=0.02):
-    """Fill the weight from a normal distribution around zero; the bias becomes zero.
+    """Draw the weight from a normal distribution around zero; set the bias to zero.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def normal(conv, rng, deviation=0.02):
 
 
 def he_normal(conv, rng, slope=0.25, scale=1.0):
-    """Fill the weight so that values keep their size through a layer and PReLU; no bias.
+    """Draw the weight so that values keep their size through a layer and its PReLU; no bias.
 
     Parameters
     ----------
@@ -81,11 +81,11 @@ def he_normal(conv, rng, slope=0.25, scale=1.0):
 
 
 def near_identity(conv, rng):
-    """Let a convolution pass on its input, and add half as much of `he_normal`.
+    """Make a convolution the identity plus half of `he_normal`.
 
-    Many layers then begin as few: each only adds to what came before, as a residual block does,
-    and costs nothing more when the network is used. Zagoruyko and Komodakis, arXiv 1706.00388,
-    have the idea.
+    A deep network then starts out like a shallow one: each layer adds a little to what came before,
+    like a residual block, at no extra cost in inference. The idea is Zagoruyko and Komodakis's,
+    arXiv 1706.00388.
 
     Parameters
     ----------
@@ -99,15 +99,15 @@ def near_identity(conv, rng):
 
 
 def icnr(conv, upscale_factor):
-    """Give the R*R filters that make one output channel's pixels the weights of the first of them.
+    """Copy the first of each R*R filters, which make one output channel's pixels, to the others.
 
-    An untrained sub-pixel convolution then enlarges by repeating pixels, and starts without a
-    checkerboard. Aitken et al., arXiv 1707.02937.
+    An untrained sub-pixel convolution then repeats pixels, and starts without a checkerboard.
+    Aitken et al., arXiv 1707.02937.
 
     Parameters
     ----------
     conv : Conv2d
-        The convolution before the shuffle, already filled by another initialisation.
+        The convolution before the shuffle, already initialised.
     upscale_factor : int
 
     Raises
@@ -126,20 +126,19 @@ def icnr(conv, upscale_factor):
 
 
 def balance_ends(first, last):
-    """Let the first layer see contrast, not brightness, and let the last one start small.
+    """Make the first layer see contrast instead of brightness, and the last one start small.
 
-    Neighbouring pixels differ by about a tenth of the range. Under weights from `uniform`, tanh
-    then works where it is a straight line, and for thousands of steps the network is no more than
-    a linear filter. Filters without a mean, four times as long, bring tanh to where it bends; a
-    last layer of 0.3 of its length, with a bias of the mean intensity of pictures, keeps the
-    first outputs near what they should be. On the first 20 pictures of BSDS500/train, after 3,000
-    steps on T91 at x3 with all else as by default, this gave 29.12 dB, `uniform` 28.87,
-    `orthogonal` 28.85 and bicubic 28.27.
+    Neighbouring pixels differ by about a tenth of the range. With weights from `uniform`, tanh then
+    stays where it is nearly straight, and for thousands of steps the network is no more than a
+    linear filter. Zero-mean filters, four times as large, reach the part where tanh bends; a last
+    layer scaled by 0.3, with a bias of a picture's mean intensity, keeps the first outputs near the
+    target. On the first 20 pictures of BSDS500/train, after 3,000 steps on T91 at x3 with default
+    settings otherwise, this gave 29.12 dB, `uniform` 28.87, `orthogonal` 28.85 and bicubic 28.27.
 
     Parameters
     ----------
     first, last : Conv2d
-        Already filled; changed in place.
+        Already initialised; changed in place.
     """
     weight = first.weight.value
     weight -= weight.mean(axis=(1, 2, 3), keepdims=True)
@@ -152,19 +151,19 @@ METHODS = ("uniform", "orthogonal", "balanced", "normal", "residual")
 
 
 def initialize(model, rng, method=None, with_icnr=False):
-    """Fill all convolutions of a network.
+    """Initialise all convolutions of a network.
 
     Parameters
     ----------
     model : Network
     rng : numpy.random.Generator
     method : str, optional
-        One of ``METHODS``; by default the network's own. "orthogonal" has gain sqrt(2) before
-        ReLU and 1 elsewhere; "balanced" is "uniform" and then `balance_ends`;
-        "residual" is `he_normal`, between the ends `near_identity`, and a last layer near zero,
-        for networks that begin as their skip.
+        One of ``METHODS``; by default the network's own. "orthogonal" has gain sqrt(2) before ReLU
+        and 1 elsewhere; "balanced" is "uniform" followed by `balance_ends`; "residual" is
+        `he_normal` for the first layer, `near_identity` in between and a last layer near zero, for
+        networks that start out as their skip connection.
     with_icnr : bool, optional
-        Whether the filters of convolutions before a shuffle start as copies, see `icnr`.
+        Whether to apply `icnr` to the convolutions before a pixel shuffle.
 
     Raises
     ------

@@ -68,7 +68,7 @@ class Network:
         dtype=np.float32,
         rng=None,
     ):
-        """Check and keep what every network has; return ``(kernels, dtype, rng)`` for its layers."""
+        """Check and keep what every network has; return ``(kernels, dtype, rng)`` for layers."""
         scales = range(2, 9)
         expected = "an integer from 2 to 8"
         require(upscale_factor in scales, "upscale_factor", expected, upscale_factor)

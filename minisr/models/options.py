@@ -8,29 +8,29 @@ MOST_WEIGHTS = 100_000_000  # twice those of the largest EDSR: 400 MB, and as mu
 
 
 def is_count(value):
-    """Return whether ``value`` is a whole number from 1 on, and no bool."""
+    """Return whether ``value`` is a positive whole number, and not a bool."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 1
 
 
 def is_pair(value):
-    """Return whether ``value`` is two counts."""
+    """Return whether ``value`` is a pair of positive whole numbers."""
     return isinstance(value, list | tuple) and len(value) == 2 and all(map(is_count, value))
 
 
 def require_size(weights):
-    """Raise SettingsError for a network of too many weights, before memory is asked for them.
+    """Raise SettingsError for a network with too many weights, before memory is allocated.
 
-    Asking is no way to find out: a system may promise memory that it has not, and end whoever
-    then uses it.
+    Allocating is no way to find out: a system may promise memory that it does not have, and kill
+    the process that then uses it.
 
     Parameters
     ----------
     weights : int
-        About how many; biases do not matter.
+        Roughly how many; biases do not matter.
     """
     if weights > MOST_WEIGHTS:
         raise SettingsError(
-            f"a network of {weights:,} weights cannot be made: minisr stops at {MOST_WEIGHTS:,}; "
+            f"a network of {weights:,} weights is too large: minisr allows {MOST_WEIGHTS:,}; "
             "choose fewer channels or blocks"
         )
 

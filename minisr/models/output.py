@@ -1,4 +1,4 @@
-"""What may follow the pixel shuffle: nothing, or a function that keeps outputs in a range."""
+"""Activations that may follow the pixel shuffle, to keep outputs in a range."""
 
 from minisr.layers import Sigmoid, Tanh
 
@@ -6,6 +6,6 @@ OUTPUT_ACTIVATIONS = {None: None, "tanh": Tanh, "sigmoid": Sigmoid}
 
 
 def output_layer(output_activation, kernels):
-    """Return ``{name: layer}`` for a key of ``OUTPUT_ACTIVATIONS``: one layer, or none."""
+    """Return ``{name: layer}`` for a key of ``OUTPUT_ACTIVATIONS``: one layer or none."""
     layer = OUTPUT_ACTIVATIONS[output_activation]
     return {} if layer is None else {output_activation: layer(kernels)}

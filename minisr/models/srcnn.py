@@ -1,4 +1,4 @@
-"""SRCNN: bicubic first, then three convolutions that mend it."""
+"""SRCNN: bicubic enlargement first, then three convolutions that improve it."""
 
 from typing import ClassVar
 
@@ -10,30 +10,30 @@ KERNEL_SIZES = ((9, 1, 5), (9, 3, 5), (9, 5, 5))  # the paper's, section 4.3.2
 
 
 class SRCNN(Network, Sequential):
-    """Dong et al.'s network, the first of the field, untrained.
+    """Dong et al.'s network, the first in the field, untrained.
 
     Parameters
     ----------
     upscale_factor : int
-        From 2 to 8; of the bicubic enlargement that comes first.
+        From 2 to 8: of the bicubic enlargement.
     in_channels : int, optional
         1 for luma, 3 for RGB.
     kernel_sizes : three of int, optional
         (9, 1, 5), (9, 3, 5) or (9, 5, 5).
     channels : pair of int, optional
-        Filters of the first and of the second convolution.
+        Filters of the first and the second convolution.
     **common
         ``luma_range``, ``backend``, ``dtype`` and ``rng``: see `minisr.models.Network`.
 
     Raises
     ------
     SettingsError
-        If an option is not one of these.
+        If an option is not among these.
 
     Notes
     -----
-    The paper's convolutions shrink the picture; here padding keeps its size. Its weights were
-    trained on pictures enlarged by MATLAB, which is what `Bicubic` does.
+    The paper's convolutions shrink the picture; here padding keeps its size. The paper trained on
+    pictures enlarged by MATLAB, as `Bicubic` does.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""SubPixelCNN: the four convolutions and ReLU of PyTorch's own example of sub-pixel convolution."""
+"""SubPixelCNN: the four-convolution network of PyTorch's own super-resolution example."""
 
 from typing import ClassVar
 
@@ -25,7 +25,7 @@ class SubPixelCNN(Network, Sequential):
     Raises
     ------
     SettingsError
-        If an option is not one of these.
+        If an option is not among these.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""ThinSR: many thin convolutions on the small picture, which learn only what repetition lacks."""
+"""ThinSR: many thin convolutions on the small picture, which learn what pixel repetition lacks."""
 
 from typing import ClassVar
 
@@ -10,9 +10,10 @@ from minisr.models.options import is_count, require, require_size
 class ThinSR(Network, Residual):
     """A deep and thin network on the small picture, untrained.
 
-    A convolution of 5 x 5, ``depth`` of 3 x 3 and as many filters, each followed by PReLU; then one
-    of 3 x 3 before the pixel shuffle. The input, enlarged by repeating its pixels, is added to
-    the result. The convolutions see intensities around zero, and padding is mid-grey to them.
+    A 5 x 5 convolution and ``depth`` 3 x 3 convolutions with as many filters, each followed by
+    PReLU; then a 3 x 3 convolution before the pixel shuffle. The input, enlarged by repeating its
+    pixels, is added to the result. The convolutions see intensities around zero, so zero padding is
+    mid-grey.
 
     Parameters
     ----------
@@ -21,16 +22,16 @@ class ThinSR(Network, Residual):
     in_channels : int, optional
         1 for luma, 3 for RGB.
     channels : int, optional
-        Filters of each convolution but the last.
+        Filters of every convolution but the last.
     depth : int, optional
-        How many convolutions lie between the first and the last.
+        Number of convolutions between the first and the last.
     **common
         ``luma_range``, ``backend``, ``dtype`` and ``rng``: see `minisr.models.Network`.
 
     Raises
     ------
     SettingsError
-        If an option is not one of these.
+        If an option is not among these.
 
     Examples
     --------

@@ -10,11 +10,11 @@ class Adam:
     ----------
     parameters : list of Parameter
     kernels : module
-        The backend that the parameters live on.
+        The backend of the parameters, see `minisr.kernels.load`.
     learning_rate : float, optional
-        May be set anew before every step.
+        May be changed before every step.
     betas : pair of float, optional
-        Decay of the first and of the second moment.
+        Decay of the first and the second moment.
     epsilon : float, optional
 
     References
@@ -34,7 +34,7 @@ class Adam:
         )
 
     def step(self):
-        """Change every parameter's value by what its gradient says."""
+        """Update every parameter from its gradient."""
         self.steps += 1
         for parameter, first, second in zip(
             self.parameters, self.first_moments, self.second_moments, strict=True
@@ -56,12 +56,12 @@ class Adam:
             self.kernels.fill_zero(parameter.grad)
 
     def state_dict(self):
-        """Return the moments as ``{name: ndarray}``; the trainer keeps the number of steps."""
+        """Return the moments as ``{name: ndarray}``; the trainer keeps the step count."""
         moments = {"first": self.first_moments, "second": self.second_moments}
         return {f"{name}.{k}": m.copy() for name, ms in moments.items() for k, m in enumerate(ms)}
 
     def load_state_dict(self, state, steps):
-        """Go on where ``state_dict`` was taken, after ``steps`` steps."""
+        """Continue from a ``state_dict`` that was taken after ``steps`` steps."""
         for name, moments in (("first", self.first_moments), ("second", self.second_moments)):
             for k, moment in enumerate(moments):
                 value = state[f"{name}.{k}"]

@@ -1,11 +1,11 @@
-"""The step that is repeated until a network has learnt."""
+"""Training: the step that is repeated until a network has learnt."""
 
 from minisr import optim
 from minisr.errors import CheckpointError
 
 
 class Trainer:
-    """A network that learns, the optimizer that teaches it, and what it has become on average.
+    """A network that learns, its optimizer, and the moving average of its weights.
 
     Parameters
     ----------
@@ -17,7 +17,7 @@ class Trainer:
     Attributes
     ----------
     model, averaged : Network
-        The one that learns, and the moving average of its weights, which is the one to use.
+        The network that learns, and the average of its weights: the one to use.
     steps : int
         Taken so far.
     """
@@ -39,7 +39,7 @@ class Trainer:
         return optimizer(parameters, self.model.kernels, self.config.learning_rate, betas)
 
     def start_from(self, state):
-        """Begin with the arrays of ``state``, by name; those that it lacks stay as they are."""
+        """Start from the arrays in ``state``, by name; others keep their initial values."""
         for network in (self.model, self.averaged):
             network.load_state_dict(network.state_dict() | state)
 
@@ -62,7 +62,7 @@ class Trainer:
         return self.model.learn(low, high, loss)
 
     def state_dict(self):
-        """Return all that a resumed run needs, as ``{name: ndarray}``, beside config and steps."""
+        """Return all that a resumed run needs beside config and steps, as ``{name: ndarray}``."""
         parts = {"model": self.model, "average": self.averaged, "optimizer": self.optimizer}
         return {
             f"{part}.{name}": array
@@ -71,7 +71,7 @@ class Trainer:
         }
 
     def load_state_dict(self, state, steps):
-        """Go on where ``state_dict`` was taken, after ``steps`` steps."""
+        """Continue from a ``state_dict`` that was taken after ``steps`` steps."""
 
         def part(prefix):
             start = f"{prefix}."
