@@ -1,8 +1,12 @@
 """How many threads the BLAS behind NumPy and SciPy may use.
 
-Its threads wait for work by spinning, so that after a small product they take the processors from
-ours for milliseconds: on two cores SOAP's step then costs half as much again. And the bits of a
-product depend on how many of them share it.
+Its threads spin while they wait for work, so that after a small product they keep the processors
+from our own threads for milliseconds: on two cores, SOAP's step then takes half as long again. And
+the bits of a product depend on how many threads share it.
+
+Neither NumPy nor SciPy has a public way to set this number, so this file, and no other, looks for
+OpenBLAS's own functions in the libraries that their wheels bring along.
+`tests/optim/test_soap.py` notices when they can no longer be found.
 """
 
 import contextlib
@@ -14,10 +18,10 @@ import numpy as np
 
 @functools.cache
 def _libraries():
-    """Return (getter, setter) of the number of threads of each OpenBLAS that wheels bring along.
+    """Return (getter, setter) for the number of threads of each bundled OpenBLAS.
 
-    Those of NumPy and SciPy are two libraries with names of their own. Where there is another BLAS
-    (conda's MKL, Apple's Accelerate), there is no such function, and nothing to set here.
+    NumPy and SciPy bundle two libraries with different names. With another BLAS (conda's MKL,
+    Apple's Accelerate) there is no such function, and nothing to set.
     """
     from scipy.linalg import cython_blas
 
@@ -34,9 +38,9 @@ def _libraries():
 
 @contextlib.contextmanager
 def one_blas_thread():
-    """Let OpenBLAS compute with one thread while a ``with`` block runs.
+    """Limit OpenBLAS to one thread while a ``with`` block runs.
 
-    The number belongs to the process: products of other threads meanwhile have one, too.
+    The limit belongs to the process: products in other threads meanwhile have one thread, too.
     """
     before = [(set_threads, get_threads()) for get_threads, set_threads in _libraries()]
     for set_threads, _ in before:

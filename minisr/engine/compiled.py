@@ -6,6 +6,7 @@ from minisr.engine.bands import BLOCK, WithinMemory, run_in_bands
 from minisr.engine.learning import learn
 from minisr.engine.receptive_field import receptive_field
 from minisr.engine.stacks import plan_stack
+from minisr.errors import ShapeError
 from minisr.system.threads import default_threads
 
 
@@ -62,8 +63,10 @@ class CompiledNetwork:
     def __init__(self, network):
         self.network = network
         self.plan = plan_stack(network)
-        self.halo = receptive_field(network, BLOCK if self.plan else 1)
-        factor = getattr(network, "upscale_factor", 1)
+        factor = getattr(network, "upscale_factor", None)  # without one nothing can be cut
+        self.halo = None
+        if factor is not None:
+            self.halo = receptive_field(network, BLOCK if self.plan else 1)
         self._run = WithinMemory(self._run_at_once, factor, self.halo)
 
     def __call__(self, x, threads=None):
@@ -86,6 +89,11 @@ class CompiledNetwork:
         DeviceMemoryError
             If a GPU has no memory even for a few rows.
         """
+        if x.ndim != 4 or min(x.shape) < 1:
+            raise ShapeError(
+                f"{self.network} expects x of shape (N, C, H, W) with at least one sample and one "
+                f"pixel, got {x.shape}"
+            )
         return self._run(x, threads or default_threads())
 
     def _run_at_once(self, x, threads):
@@ -139,5 +147,5 @@ def _takes_bands(network):
     Elsewhere a pixel's sum may depend on where in a picture it lies.
     """
     first = next(iter(network.parameters), None)
-    fast = hasattr(network.kernels, "stack")
+    fast = hasattr(getattr(network, "kernels", None), "stack")
     return fast and first is not None and first.value.dtype == np.float32

@@ -1,13 +1,13 @@
-"""What computes: the processor or a GPU, by name, and whether it can be had.
+"""Devices: the processor or a GPU, by name, and whether it can be used.
 
 ===========  =====================================================================================
-name         what computes
+name         device
 ===========  =====================================================================================
 cpu          the processor, by the kernels of `minisr.kernels.cpu`
-cuda         the first GPU of NVIDIA's; Numba's simulator where NUMBA_ENABLE_CUDASIM=1
+cuda         the first NVIDIA GPU; Numba's simulator if NUMBA_ENABLE_CUDASIM=1
 cuda:N       GPU number N
-auto         the first GPU that can be used, or the processor
-reference    the processor, by plain NumPy: slow, for comparison
+auto         the first usable GPU, or else the processor
+reference    the processor, in plain NumPy: slow, for comparison
 ===========  =====================================================================================
 """
 
@@ -24,18 +24,18 @@ NAMES = ("auto", "cpu", "cuda", "cuda:N")
 
 
 class Device(NamedTuple):
-    """What computes.
+    """A device.
 
     Attributes
     ----------
     backend : str
-        Of `minisr.kernels.load`.
+        See `minisr.kernels.load`.
     number : int or None
-        Of a GPU.
+        The GPU's.
     title : str
-        What it is called, such as "the CPU" or "NVIDIA H100 (cuda:0)".
+        Its name, such as "the CPU" or "NVIDIA H100 (cuda:0)".
     why_no_gpu : str or None
-        Where "auto" found no GPU: why, in one line.
+        If "auto" found no GPU: why, in one line.
     """
 
     backend: str
@@ -48,7 +48,7 @@ class Device(NamedTuple):
 
 
 def parse(name):
-    """Take a name apart; nothing is asked of any device.
+    """Parse a name, without asking any device.
 
     Parameters
     ----------
@@ -59,12 +59,12 @@ def parse(name):
     -------
     kind : {"auto", "cpu", "cuda", "reference"}
     number : int or None
-        Of "cuda": 0 unless the name has one.
+        For "cuda": 0 unless the name has one.
 
     Raises
     ------
     SettingsError
-        It is no such name.
+        If it is not such a name.
     """
     kind, colon, digits = name.partition(":") if isinstance(name, str) else ("", "", "")
     if kind == "cuda" and (not colon or (digits.isascii() and digits.isdigit())):
@@ -77,13 +77,13 @@ def parse(name):
 
 
 def choose(name):
-    """Find what computes, see that it can, and let this process compute there.
+    """Find a device, check that it works, and select it for this process.
 
     Parameters
     ----------
     name : str or Device
-        See `parse`. A process computes on one GPU; of networks made with ``backend="cuda"`` it is
-        the one chosen here last, or the first.
+        See `parse`. A process computes on one GPU: networks made with ``backend="cuda"`` use the
+        one chosen here last, or the first.
 
     Returns
     -------
@@ -92,9 +92,9 @@ def choose(name):
     Raises
     ------
     SettingsError
-        It is no such name.
+        If it is not such a name.
     DeviceError
-        It cannot be used; in one line, why. "auto" takes the processor instead.
+        If it cannot be used; says why in one line. "auto" takes the processor instead.
     """
     kind, number = parse(str(name) if isinstance(name, Device) else name)
     if kind == "auto":
@@ -107,12 +107,12 @@ def choose(name):
 
 
 def _best():
-    """Return the first GPU that can be used, or the processor."""
+    """Return the first usable GPU, or the processor."""
     why = None
     try:
         count = 0 if cuda_driver.is_simulated() else len(cuda_driver.ask().gpus)
         if not count:
-            why = f"{cuda_driver.SIMULATOR} is none, and is to be asked for by name: cuda"
+            why = f"{cuda_driver.SIMULATOR} is not a GPU; ask for it by name: cuda"
     except DeviceError as error:
         return Device("cpu", why_no_gpu=str(error))
     for number in range(count):

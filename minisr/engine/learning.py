@@ -1,8 +1,8 @@
 """The gradient of a batch, its samples worked on side by side.
 
-Each thread works on a copy of the network that shares the values of its parameters and has gradients
-of its own, so nothing is locked. The samples' gradients are added in the samples' order: the same
-bits for any number of threads.
+Each thread works on a copy of the network that shares the values of its parameters and has
+gradients of its own, so nothing is locked. The samples' gradients are added in the samples' order:
+the same bits for any number of threads.
 """
 
 import copy
@@ -15,8 +15,8 @@ def learn(network, low, high, loss, threads):
     """Add the gradient of a batch's mean loss to every ``grad``, and return that loss.
 
     Where results depend on the whole batch (batch normalisation), the batch is taken as a whole and
-    only the convolutions take its samples side by side. A backend that does not say ``WHOLE_BATCHES``
-    is False gets the whole batch as well, and no threads.
+    only the convolutions take its samples side by side. A backend that does not say that
+    ``WHOLE_BATCHES`` is False gets the whole batch as well, and no threads.
 
     Parameters
     ----------

@@ -9,12 +9,14 @@ from minisr.layers import (
     PixelShuffle,
     PReLU,
     ReLU,
+    Residual,
     Sequential,
     Sigmoid,
     Tanh,
 )
 
 POINTWISE = (BatchNorm2d, Offset, PReLU, ReLU, Sigmoid, Tanh)
+ENLARGING = (PixelShuffle, NearestUpsample, Bicubic)
 
 
 def receptive_field(network, block=1):
@@ -31,37 +33,52 @@ def receptive_field(network, block=1):
     Returns
     -------
     int or None
-        None if there is a layer of which it is not known, or whose results depend on the whole
-        batch.
+        None if there is a layer of which it is not known, such as a subclass with a ``forward`` of
+        its own, or whose results depend on the whole batch.
     """
     if not isinstance(network, Sequential) or network.uses_batch_statistics:
         return None
     layers = list(_layers_in_order(network))
     seen = 0
     for layer in reversed(layers):
-        if isinstance(layer, Conv2d):
+        if runs_as(layer, Conv2d):
             kernel_size = layer.weight.value.shape[2]
+            if layer.padding != (kernel_size // 2,) * 4:
+                return None
             if kernel_size == 3:
                 seen = -(-seen // block) * block
             seen += kernel_size // 2
-        elif isinstance(layer, PixelShuffle | NearestUpsample | Bicubic):
+        elif runs_as(layer, *ENLARGING):
             seen = -(-seen // layer.upscale_factor)
             seen += 2 * isinstance(layer, Bicubic)  # two of a pixel's four neighbours on each side
-        elif not isinstance(layer, POINTWISE):
+        elif not runs_as(layer, *POINTWISE):
             return None
     return seen
+
+
+def runs_as(layer, *kinds):
+    """Return whether a layer runs as one of these kinds do: a subclass may have changed how."""
+    return any(
+        isinstance(layer, kind)
+        and all(
+            getattr(type(layer), name) is getattr(kind, name)
+            for name in ("__call__", "forward", "backward")
+        )
+        for kind in kinds
+    )
 
 
 def _layers_in_order(layer):
     """Yield every layer that is no sequence, as often as it is run.
 
-    A shortcut that is the input itself, or repeats its pixels, sees no further than its branch. Of
-    any other nothing is known: the sequence itself is yielded, which has no radius of its own.
+    A shortcut that is the input itself, or repeats its pixels, sees no further than its branch. A
+    sequence with any other, or one that does not run as its list says, is yielded as a whole.
     """
-    if not isinstance(layer, Sequential):
+    known = runs_as(layer, Sequential)
+    if runs_as(layer, Residual):
+        known = layer.shortcut is None or runs_as(layer.shortcut, NearestUpsample)
+    if not known:
         yield layer
         return
-    if not isinstance(getattr(layer, "shortcut", None), NearestUpsample | None):
-        yield layer
     for inner in layer.layers.values():
         yield from _layers_in_order(inner)

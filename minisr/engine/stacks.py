@@ -1,13 +1,14 @@
 """Which networks a backend can run as one: convolutions in a row, then perhaps a pixel shuffle.
 
 A backend's `stack` (see `minisr.kernels.stacks`) keeps tiles in the cache across layers and fuses
-convolution and activation. What it takes is a list of `Stage`; here a network's plain list of layers
-is read, and turned into that list where it fits.
+convolution and activation. What it takes is a list of `Stage`; here a network's plain list of
+layers is read, and turned into that list where it fits.
 """
 
 import itertools
 from typing import NamedTuple
 
+from minisr.engine.receptive_field import runs_as
 from minisr.kernels.stacks import Stage
 from minisr.layers import (
     Conv2d,
@@ -21,6 +22,7 @@ from minisr.layers import (
     Sigmoid,
     Tanh,
 )
+from minisr.models.network import Network
 
 ACTIVATIONS = {Tanh: "tanh", ReLU: "relu", Sigmoid: "sigmoid", PReLU: "prelu"}
 
@@ -68,7 +70,7 @@ def plan_stack(network):
     skip = isinstance(network, Residual)
     before = list(itertools.takewhile(lambda layer: type(layer) not in (Conv2d, Offset), layers))
     rest = layers[len(before) :]
-    offset = rest.pop(0).value if rest and type(rest[0]) is Offset else 0.0
+    offset = -rest.pop(0).value if rest and type(rest[0]) is Offset else 0.0
     if any(layer.parameters for layer in before) or (skip and before):
         return None
     found = _stages(rest)
@@ -77,7 +79,9 @@ def plan_stack(network):
     stages, upscale_factor = found
     if skip and not _repeats_pixels(network, upscale_factor):
         return None
-    stack = make_stack(stages, upscale_factor, skip, -offset)
+    if not _fit_together(stages, upscale_factor, skip):
+        return None
+    stack = make_stack(stages, upscale_factor, skip, offset)
     if stack is None:
         return None
     convolutions = [layer for layer in rest if type(layer) is Conv2d]
@@ -86,12 +90,8 @@ def plan_stack(network):
 
 def _runs_its_list(network):
     """Return whether a network does what its list says, and nothing that a subclass has added."""
-    return any(
-        isinstance(network, kind)
-        and type(network).forward is kind.forward
-        and type(network).backward is kind.backward
-        for kind in (Residual, Sequential)
-    )
+    learn = getattr(type(network), "learn", Network.learn)
+    return learn is Network.learn and runs_as(network, Residual, Sequential)
 
 
 def _repeats_pixels(network, upscale_factor):
@@ -100,6 +100,20 @@ def _repeats_pixels(network, upscale_factor):
         network.scaling == 1
         and type(shortcut) is NearestUpsample
         and shortcut.upscale_factor == upscale_factor
+    )
+
+
+def _fit_together(stages, upscale_factor, skip):
+    """Return whether each convolution takes what comes before it; else the layers will complain."""
+    taken = [stage.weight.value.shape[1] for stage in stages]
+    given = [stage.weight.value.shape[0] for stage in stages]
+    slopes = [None if stage.slope is None else stage.slope.value.size for stage in stages]
+    in_channels = taken[0] * upscale_factor**2 if skip else given[-1]
+    return (
+        taken[1:] == given[:-1]
+        and all(size in (None, filters) for size, filters in zip(slopes, given, strict=True))
+        and given[-1] % upscale_factor**2 == 0
+        and in_channels == given[-1]
     )
 
 
