@@ -1,10 +1,10 @@
-"""Arrays that lie one after another in memory, seen as one flat array."""
+"""Arrays that are adjacent in memory, seen as one flat array."""
 
 import numpy as np
 
 
 def flat_view(arrays):
-    """Return a flat view of all arrays.
+    """Return one flat view of several arrays, without copying.
 
     Parameters
     ----------
@@ -13,7 +13,7 @@ def flat_view(arrays):
     Returns
     -------
     ndarray or None
-        None if they are not contiguous parts, one after the other, of one flat array.
+        None unless they are adjacent, contiguous parts of one flat array, in this order.
     """
     whole = arrays[0].base if arrays else None
     flat = isinstance(whole, np.ndarray) and whole.ndim == 1 and whole.flags.c_contiguous

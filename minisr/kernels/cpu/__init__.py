@@ -1,1 +1,1 @@
-"""The kernels in Numba. `backend` lists them; `plain_convolution` is where to begin reading."""
+"""The kernels in Numba. `backend` lists them; start reading at `plain_convolution`."""

@@ -1,4 +1,4 @@
-"""tanh, ReLU, sigmoid, PReLU and their gradients, in one pass over the values each."""
+"""tanh, ReLU, sigmoid, PReLU and their gradients, each in one pass over the values."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ from minisr.kernels.cpu.vectors import HAS_VECTORS
 
 
 def tanh_forward(x, out):
-    """See ``minisr.kernels``. One tanh for all float32, that of the stack: equal layers agree."""
+    """See ``minisr.kernels``. For float32 this is the stack's tanh, so both give equal values."""
     if x.dtype == np.float32 and HAS_VECTORS and out.flags.c_contiguous:
         tanh(np.ascontiguousarray(x).reshape(-1), out.reshape(-1))
     else:
-        np.tanh(x, out=out)  # vectorised too, and lets go of Python's lock
+        np.tanh(x, out=out)  # vectorised too, and releases the GIL
 
 
 @compiled(**OPTIONS)
@@ -59,7 +59,7 @@ def _scale_and_shift(x, scale, shift, out):
 
 
 def sigmoid_forward(x, out):
-    """See ``minisr.kernels``. By the tanh above, so the stack agrees: (1 + tanh(x/2)) / 2."""
+    """See ``minisr.kernels``. Uses the tanh above, as the stack does: (1 + tanh(x/2)) / 2."""
     flat = out.reshape(-1)
     _scale_and_shift(x.reshape(-1), 0.5, 0, flat)
     tanh_forward(flat, flat)
@@ -92,7 +92,7 @@ def prelu_forward(x, slope, out):
 
 @compiled(**OPTIONS)
 def prelu_backward(dout, x, slope, dx, dslope):
-    """See ``minisr.kernels``. Sums of rows are short enough for float32, that of all is not."""
+    """See ``minisr.kernels``. A row is short enough to sum in float32, a channel is not."""
     zero = x.dtype.type(0)
     for c in range(x.shape[1]):
         total = 0.0

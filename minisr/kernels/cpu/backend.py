@@ -1,7 +1,7 @@
 """The contract of ``minisr.kernels`` in Numba: compiled on first use, cached on disk.
 
-Every kernel runs in the thread that calls it and lets go of Python's lock, so callers spread
-samples or tiles over a pool of threads and the result cannot depend on how many there are.
+Every kernel runs in the calling thread and releases the GIL. Callers spread samples or tiles over a
+pool of threads, so the result cannot depend on the number of threads.
 """
 
 from minisr.kernels.cpu.activations import (
@@ -40,4 +40,4 @@ from minisr.kernels.cpu.transposed_convolution import (
 from minisr.kernels.cpu.updates import adam_step, add, lerp
 from minisr.kernels.reference import empty, fill_zero, zeros
 
-WHOLE_BATCHES = False  # a sample's layers stay in the cache, and threads each take a sample
+WHOLE_BATCHES = False  # each thread takes a sample, whose layers then stay in the cache

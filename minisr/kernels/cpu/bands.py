@@ -1,16 +1,16 @@
-"""A whole stack over one column of a picture, band by band: no layer is ever there as a whole.
+"""Run a whole stack over one column of a picture, band by band: no layer is ever stored whole.
 
-The picture is cut into columns, and a column is walked from top to bottom a few rows at a time.
-Every layer keeps the last rows of its input in a small buffer and makes as many rows as that input
-allows. So no row is computed twice, only a column's sides have a halo, and all buffers together
-(about 1.2 MiB for ESPCN) stay in the second-level cache.
+The picture is cut into columns, and a column is processed from top to bottom, a few rows at a time.
+Every layer keeps the last rows of its input in a small buffer and computes as many rows as that
+input allows. So no row is computed twice, only a column's sides have a halo, and all buffers
+together (about 1.2 MiB for ESPCN) stay in the L2 cache.
 
 Why it is exact, to the bit: a direct sum has the same bits wherever it is computed, and Winograd's
-4 x 4 blocks are anchored, their rows at multiples of 4 of the picture, their columns at x0 - halo
-with x0 a multiple of 4. Every block is computed from all its 6 x 6 true inputs, even where only
-some of its outputs are wanted. Around the picture the buffers hold zeros, the padding.
+4 x 4 blocks are anchored: their rows at multiples of 4 in the picture, their columns at x0 - halo
+with x0 a multiple of 4. Every block is computed from all of its 6 x 6 true inputs, even where only
+some of its outputs are needed. Around the picture the buffers hold zeros, the padding.
 
-What it bought: a frame of 640 x 360, x3, takes half of ONNX Runtime's time (18.8 ms of 38, two
+Gain: a frame of 640 x 360, x3, takes half of ONNX Runtime's time (18.8 ms against 38, on two
 threads of an AVX-512 machine), and memory does not grow with the picture.
 """
 
@@ -25,8 +25,8 @@ from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.winograd import winograd
 
 # The fields of a layer in the table that `run_column` follows. SQUARES, DIRECT, BIAS and TAPS are
-# positions in arrays, BUFFER that of the layer's input. HALO counts the pixels that later layers
-# want beside a column, NEED the columns that this one makes.
+# positions in arrays; BUFFER is that of the layer's input. HALO is how many pixels beside a column
+# later layers need, NEED how many columns this layer computes.
 (
     CHANNELS,
     OUTPUTS,
@@ -47,7 +47,7 @@ from minisr.kernels.cpu.winograd import winograd
 
 @intrinsic
 def move(typing, array, target, source, count):
-    """C's memmove within a float32 array. A slice assignment would go through a copy."""
+    """Call C's memmove within a float32 array. A slice assignment would make a copy."""
 
     def generate(context, builder, signature, args):
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
@@ -60,7 +60,7 @@ def move(typing, array, target, source, count):
 
 @compiled(**EXACT)
 def clear(buffers, start, plane, planes, stride, top, bottom, left, right):
-    """Put zeros into rows top to bottom and columns left to right of every plane."""
+    """Zero the rows from top to bottom and the columns from left to right of every plane."""
     for c in range(planes):
         for y in range(top, bottom):
             first = start + c * plane + y * stride
@@ -69,13 +69,13 @@ def clear(buffers, start, plane, planes, stride, top, bottom, left, right):
 
 @compiled(**EXACT)
 def shuffle_rows(planes, start, plane, stride, rows, columns, R, out, top, left):
-    """Pixel shuffle of some rows: C' * R * R planes -> C' planes of the large picture."""
+    """Shuffle some rows: C' * R * R planes -> C' planes of the large picture."""
     for c in range(out.shape[0]):
         for y in range(rows):
             for i in range(R):
                 row = out[c, (top + y) * R + i]
                 first = start + (c * R + i) * R * plane + y * stride
-                if R == 3:  # a known stride lets the compiler interleave with vectors
+                if R == 3:  # a constant stride lets the compiler interleave with vectors
                     for x in range(columns):
                         row[3 * (left + x)] = planes[first + x]
                         row[3 * (left + x) + 1] = planes[first + plane + x]
@@ -90,14 +90,14 @@ def shuffle_rows(planes, start, plane, stride, rows, columns, R, out, top, left)
 def run_layer(
     layer, weights, offsets, buffers, source, target, stride, plane, rows, columns, scratch
 ):
-    """Make some rows of one layer, from the buffer at ``source`` to the one at ``target``."""
+    """Compute some rows of one layer, from the buffer at ``source`` to the one at ``target``."""
     C, F, K = layer[CHANNELS], layer[OUTPUTS], layer[KERNEL]
     groups, block = layer[GROUPS], layer[BLOCK]
     terms = C * K * K
     taps = offsets[layer[TAPS] : layer[TAPS] + terms]
     direct = weights[layer[DIRECT] : layer[DIRECT] + groups * terms * block]
     direct = direct.reshape(groups, terms, block)
-    numbers = 2 if layer[ACTIVATION] == PRELU else 1  # for each output: bias and, perhaps, slope
+    numbers = 2 if layer[ACTIVATION] == PRELU else 1  # per output: the bias and, for PReLU, a slope
     bias = weights[layer[BIAS] : layer[BIAS] + numbers * groups * block]
     if layer[SQUARES] >= 0:
         squares = weights[layer[SQUARES] : layer[SQUARES] + 36 * groups * C * block]
@@ -120,30 +120,30 @@ def run_column(
 ):  # fmt: skip
     """Run the stack for columns x0 to x1 and rows y0 to y1 of ``x``, shape (C, H, W).
 
-    ``x0`` and ``y0`` are multiples of 4. ``out`` has shape (C', H * R, W * R); nobody else writes
-    this column's part of it, nor, while this runs, ``buffers`` and ``scratch``.
+    ``x0`` and ``y0`` are multiples of 4. ``out`` has shape (C', H * R, W * R). No other thread
+    writes this column's part of it, or ``buffers`` and ``scratch`` while this runs.
     """
     _, H, W = x.shape
     count = len(table)
     final = table[count - 1, BUFFER] + table[count - 1, CHANNELS] * plane
     buffers[:] = np.float32(0)
-    ready = np.zeros(count + 1, np.int64)  # the picture's rows that a layer's input has received
-    top = np.zeros(count + 1, np.int64)  # the picture's row that lies first in its buffer
+    ready = np.zeros(count + 1, np.int64)  # up to which row each layer's input is complete
+    top = np.zeros(count + 1, np.int64)  # which row of the picture is first in its buffer
     ready[count] = y0
     for index in range(count - 1, -1, -1):
         top[index] = ready[index + 1] - table[index, KERNEL] // 2
-        # Down to a multiple of 4, Winograd's anchor, which costs a few rows at the start. Those
-        # before `top` are never read.
+        # Round down to a multiple of 4, Winograd's anchor. That costs a few rows at the start;
+        # those before `top` are never read.
         ready[index] = max(0, top[index]) // 4 * 4
         top[index] = min(top[index], ready[index])
-    reach = table[0, HALO] + table[0, KERNEL] // 2
-    left, right = max(0, x0 - reach), min(W, x0 - reach + table[0, NEED] + table[0, KERNEL] - 1)
+    halo = table[0, HALO] + table[0, KERNEL] // 2
+    left, right = max(0, x0 - halo), min(W, x0 - halo + table[0, NEED] + table[0, KERNEL] - 1)
     while ready[count] < y1:
         bottom = min(H, ready[0] + band)
         for c in range(x.shape[0]):
             for y in range(ready[0], bottom):
-                here = table[0, BUFFER] + c * plane + (y - top[0]) * stride - (x0 - reach)
-                for w in range(left, right):  # assigning a slice compiles for a second
+                here = table[0, BUFFER] + c * plane + (y - top[0]) * stride - (x0 - halo)
+                for w in range(left, right):  # a slice assignment takes a second to compile
                     buffers[here + w] = x[c, y, w] - offset
         ready[0] = bottom
         for index in range(count):
@@ -151,7 +151,7 @@ def run_column(
             C, pad, start = layer[CHANNELS], layer[KERNEL] // 2, layer[BUFFER]
             made = ready[index + 1]
             if ready[index] == H:  # the rows below are padding
-                below = max(pad, 4)  # Winograd's last blocks reach up to 4 rows down
+                below = max(pad, 4)  # Winograd's last blocks read up to 4 rows further down
                 first = H - top[index]
                 clear(buffers, start, plane, C, stride, first, first + below, 0, stride)
                 rows = H - made
@@ -159,7 +159,7 @@ def run_column(
                 rows = max(0, ready[index] - pad - made)
                 if layer[SQUARES] >= 0:
                     rows = rows // 4 * 4
-            rows = min(rows, band)  # at the picture's end, several rounds do what is still owed
+            rows = min(rows, band)  # at the picture's end, the rest takes several rounds
             if rows == 0:
                 continue
             is_last = index == count - 1
@@ -177,10 +177,10 @@ def run_column(
                 if skip:
                     add_repeated(buffers, final, plane, stride, kept, x1 - x0, R * R, x, made, x0)
                 shuffle_rows(buffers, final, plane, stride, kept, x1 - x0, R, out, made, x0)
-            elif x0 < layer[HALO]:  # left of the picture lies padding, not what a block found
+            elif x0 < layer[HALO]:  # left of the picture is padding, not what a block computed
                 clear(buffers, target, plane, layer[OUTPUTS], stride, 0, rows, 0, layer[HALO] - x0)
             ready[index + 1] += rows
-            # Rows that no later output wants make room: the rest moves up.
+            # Discard rows that no later output needs: the rest moves up.
             used = ready[index + 1] - pad - top[index]
             for c in range(C):
                 base = start + c * plane

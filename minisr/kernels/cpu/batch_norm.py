@@ -1,7 +1,7 @@
-"""Batch normalisation: a few passes over each channel, sums in float64.
+"""Batch normalisation: a few passes over each channel, with sums in float64.
 
-Sums over thousands of values of one sign would lose digits in float32, and the second pass
-subtracts the mean before it squares: the variance of values far from zero stays right.
+A float32 sum of thousands of values of one sign would lose digits. The variance takes a second pass
+that subtracts the mean before squaring, so it stays accurate for values far from zero.
 """
 
 import math

@@ -1,12 +1,12 @@
-"""Convolution and its two gradients, one call each: float32 through the micro-kernel.
+"""Convolution and its two gradients, one call each: float32 runs through the micro-kernel.
 
-The zero padding is put around a copy of the input, and from there on the sum of every pixel has the
-same shape (see `microkernel`). The gradient by input is a convolution with flipped, transposed
-taps. For the gradient by weight, ``dout``'s rows are laid out as far apart as the padded input's,
-with zeros between them (see `weight_gradient`).
+The input is copied into a zero-padded buffer, and from there on the sum for every pixel has the
+same form (see `microkernel`). The gradient by input is a convolution with flipped, transposed taps.
+For the gradient by weight, the rows of ``dout`` are copied as far apart as those of the padded
+input, with zeros in between (see `weight_gradient`).
 
-Other dtypes, and hosts without vectors, have the plain loops of `plain_convolution`. What the
-micro-kernel bought on a 64 -> 32 layer: 187 GFLOP/s on one core instead of 68.
+Other dtypes, and hosts without vectors, use the plain loops of `plain_convolution`. Gain of the
+micro-kernel on a 64 -> 32 layer: 187 GFLOP/s on one core instead of 68.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ from minisr.kernels.cpu.weight_gradient import sum_run, weight_gradient
 
 @compiled(**EXACT)
 def _lay_out(x, top, left, row, plane, buffer):
-    """Copy (C, H, W) into planes whose rows are ``row`` apart, below and right of zeros."""
+    """Copy (C, H, W) into zeroed planes whose rows are ``row`` apart, starting at (top, left)."""
     for p in range(buffer.size):
         buffer[p] = np.float32(0)
     for c in range(x.shape[0]):
@@ -67,7 +67,7 @@ def _is_plain(array):
 
 
 def _geometry(x, padding):
-    """Return the distance of rows and planes of the padded input, and room for it."""
+    """Return the row and plane strides of the padded input, and a buffer for it."""
     _, C, H, W = x.shape
     row = W + padding[2] + padding[3]
     plane = (H + padding[0] + padding[1]) * row
@@ -88,7 +88,7 @@ def conv2d_forward(x, weight, bias, padding, out):
 
 
 def conv2d_backward_input(dout, weight, padding, dx):
-    """Convolve with flipped, transposed taps: the forward kernel again (see the reference)."""
+    """Convolve with flipped, transposed taps, by the forward kernel (see the reference)."""
     K = weight.shape[2]
     flipped = np.ascontiguousarray(weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3))
     no_bias = np.zeros(weight.shape[1], dout.dtype)
@@ -107,7 +107,7 @@ def conv2d_backward_params(dout, x, padding, dweight, dbias):
         return
     F, C, K, _ = dweight.shape
     row, plane, buffer = _geometry(x, padding)
-    # One vector of zeros more: the gradient by weight reads up to a vector past the last pixel.
+    # One more vector of zeros: the gradient by weight reads up to a vector past the last pixel.
     spaced = aligned(F * (dout.shape[2] * row + LANES))[: F * (dout.shape[2] * row + LANES)]
     offsets = tap_offsets(C, K, plane, row)
     dout, x = np.ascontiguousarray(dout), np.ascontiguousarray(x)

@@ -1,4 +1,4 @@
-"""Which vector instructions the processor has that Numba compiles for; Numba need not be there."""
+"""Which vector instructions Numba compiles for on this processor. This module needs no Numba."""
 
 import os
 import platform
@@ -10,8 +10,8 @@ def features(chosen=None):
     Parameters
     ----------
     chosen : str, optional
-        What a user wants instead of the processor's own, as NUMBA_CPU_FEATURES has it:
-        "+avx2,-avx512f".
+        A user's choice instead of the processor's own features, in the format of
+        NUMBA_CPU_FEATURES: "+avx2,-avx512f".
     """
     if chosen is not None:
         return {name[1:] for name in chosen.split(",") if name.startswith("+")}
@@ -21,12 +21,12 @@ def features(chosen=None):
 
 
 def lanes(names):
-    """Return how many float32 values one register holds, or 0 without fused multiply-add.
+    """Return how many float32 values a vector register holds; 0 without fused multiply-add.
 
     Parameters
     ----------
     names : set of str
-        What `features` returns.
+        As returned by `features`.
     """
     if "avx512f" in names:
         return 16
@@ -36,10 +36,10 @@ def lanes(names):
 
 
 def wide(names):
-    """Return those of the names that decide about `lanes`, the widest first."""
+    """Return the names that determine `lanes`, the widest first."""
     return [name for name in ("avx512f", "avx2", "neon") if name in names]
 
 
 def instructions():
-    """Return which wide vector instructions kernels are compiled for, the widest first."""
+    """Return the vector instruction sets that kernels are compiled for, the widest first."""
     return wide(features(os.environ.get("NUMBA_CPU_FEATURES")))

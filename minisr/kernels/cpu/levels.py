@@ -1,9 +1,9 @@
-"""What a table says of a pixel's intensity and place, taken off the pixels that it has become.
+"""Subtract what a table gives for each pixel's intensity and place from its R x R output pixels.
 
-All but a few columns at either side share one place. For these the table's part is copied to where
-the R values for a row of the result lie side by side, and FOUR are made at once, whatever R is:
-those beyond R are nonsense, which the next pixel overwrites. Then the row is subtracted as a whole.
-At x3 that takes 6 ns for each pixel of ``x``, and 10 with one value after the other.
+All but a few columns on either side share one place. For them, the table's part is copied so that
+the R values for one output row are adjacent, and FOUR are computed at once, whatever R is: those
+beyond R are garbage that the next pixel overwrites. Then the whole row is subtracted. At x3 this
+takes 6 ns per pixel of ``x``; one value at a time takes 10.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ FOUR = 4  # not LANES: R is 2, 3 or 4, mostly
 
 
 def _between(values, low, high, part, out, start):
-    """Write four values between those from ``low`` and those from ``high`` on, both positions."""
+    """Interpolate four values between ``values[low:]`` and ``values[high:]``."""
     for k in range(FOUR):
         out[start + k] = values[low + k] + part * (values[high + k] - values[low + k])
 
@@ -56,7 +56,7 @@ def _subtract(x, table, rows, columns, out):
     H, W = x.shape
     zero, most = x.dtype.type(0), x.dtype.type(levels - 1)
     middle = columns[W // 2]
-    left, right = W // 2, W // 2  # between them lie the columns that share its place
+    left, right = W // 2, W // 2  # will enclose the columns that share the middle one's place
     while left > 0 and columns[left - 1] == middle:
         left -= 1
     while right < W and columns[right] == middle:
@@ -74,7 +74,7 @@ def _subtract(x, table, rows, columns, out):
                         shared[n * step + i * room + j] = table[n, rows[h], middle, i, j]
         for w in range(W):
             place = min(max(x[h, w] * most, zero), most)
-            level[w] = max(min(np.int32(place), levels - 2), 0)  # of NaN: any
+            level[w] = max(min(np.int32(place), levels - 2), 0)  # for NaN, any will do
             part[w] = place - x.dtype.type(level[w])
         for i in range(R):
             for k in range(room - FOUR, -1, -FOUR):

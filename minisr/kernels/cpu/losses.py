@@ -1,4 +1,4 @@
-"""The losses: one pass that sums the loss and writes its gradient."""
+"""The losses: one pass sums the loss and writes its gradient."""
 
 import math
 

@@ -1,21 +1,23 @@
-"""Convolution at the speed of the multipliers: one register-blocked micro-kernel and its loops.
+"""Convolution at full arithmetic speed: one register-blocked micro-kernel and its loops.
 
-Every product sum here has the same shape:
+Every sum of products here has the same form:
 
     target[f, y, x] = activation(bias[f] + sum over k of
                                  weights[k, f] * source[start + offsets[k] + y, x])
 
-where k runs over input channels and taps, and offsets[k] says how far from the pixel its value
-lies. A direct convolution, a Winograd product and the gradient by input differ in ``offsets``.
+where k runs over input channels and taps, and offsets[k] is the distance from the pixel to the
+value that k reads. Direct convolution, Winograd products and the gradient by input differ only in
+``offsets``.
 
-The micro-kernel keeps a block of outputs x pixels sums in registers. For each k it loads a few
-vectors of pixels, broadcasts one weight for each output and multiplies: 24 multiply-adds for 3
-loads and 8 broadcasts, so the multipliers never wait for memory. What it bought: 187 to 221 GFLOP/s
-on one core of an AVX-512 machine whose ceiling is 248, for a 64 -> 32 layer of 3 x 3; the plain
-loops reach 68 there.
+The micro-kernel keeps the sums of a block of outputs x pixels in registers. For each k it loads a
+few vectors of pixels, broadcasts one weight per output and multiplies: 24 multiply-adds for 3 loads
+and 8 broadcasts, so the multipliers never wait for memory. Gain: 187 to 221 GFLOP/s on one core of
+an AVX-512 machine whose peak is 248, for a 3 x 3 layer of 64 -> 32 channels; the plain loops reach
+68 there.
 
-Why it is exact: each sum is bias first, then k ascending, one fused multiply-add each. That order
-does not depend on where a pixel lies in the block, the row or the band, so neither do the bits.
+Why it is exact: each sum starts with the bias and adds k in ascending order, one fused multiply-add
+each. That order does not depend on where a pixel lies in the block, the row or the band, so neither
+do the bits.
 """
 
 import numpy as np
@@ -30,9 +32,9 @@ from minisr.kernels.cpu.vectors import LANES, REGISTERS, VECTOR, Emitter, intege
 
 NONE, TANH, RELU, SIGMOID, PRELU = range(5)
 PIXELS = 3  # vectors of pixels in a block
-BLOCK = 8 if REGISTERS == 32 else 4  # outputs in a block: BLOCK * PIXELS sums, and a few to spare
-WIDE_BLOCK = BLOCK + 1  # 9 outputs (x3 shuffle) in one block instead of 8 + 1
-SLACK = 6 * LANES  # floats that a kernel may read, never write, past a row's end
+BLOCK = 8 if REGISTERS == 32 else 4  # outputs in a block: BLOCK * PIXELS sums fit the registers
+WIDE_BLOCK = BLOCK + 1  # takes the 9 outputs of an x3 shuffle at once instead of as 8 + 1
+SLACK = 6 * LANES  # how many floats a kernel may read, but never write, past a row's end
 
 
 def emit_block(
@@ -56,9 +58,9 @@ def emit_block(
     activation,
     slopes,
 ):
-    """Write the code of a block of rows outputs x columns vectors of pixels.
+    """Emit code for a block of ``rows`` outputs x ``columns`` vectors of pixels.
 
-    Only the valid sums are stored. ``slopes`` says how far behind its bias an output's slope lies.
+    Only the valid sums are stored. ``slopes`` is the distance from an output's bias to its slope.
     """
     builder = emitter.builder
     sums = []
@@ -79,7 +81,7 @@ def emit_block(
                 total = builder.load(sums[output][column])
                 builder.store(emitter.fma(weight, inputs[column], total), sums[output][column])
 
-    # A whole block without activation goes straight from the registers, for Winograd's products.
+    # A full block without activation, such as a Winograd product, is stored from the registers.
     whole = builder.and_(
         builder.icmp_signed(">=", valid_outputs, integer(rows)),
         builder.icmp_signed(">=", valid_pixels, integer(columns * LANES)),
@@ -99,7 +101,8 @@ def emit_block(
                         ),
                     )
         with general:
-            # Through a buffer on the stack, so that activation and store are a loop, not 24 copies.
+            # Go through a buffer on the stack, so that activation and store are a loop, not 24
+            # copies of the same code.
             buffer = cgutils.alloca_once(builder, ir.ArrayType(VECTOR, rows * columns))
             slot = builder.bitcast(buffer, VECTOR.as_pointer())
             for output in range(rows):
@@ -130,7 +133,7 @@ def emit_block(
 
 
 def emit_store(emitter, value, where, left):
-    """Store the first `left` lanes; all of them if left is LANES or more."""
+    """Emit a store of the first `left` lanes; all of them if left is LANES or more."""
     full = emitter.builder.icmp_signed(">=", left, integer(LANES))
     with emitter.builder.if_else(full) as (then, otherwise):
         with then:
@@ -140,7 +143,7 @@ def emit_store(emitter, value, where, left):
 
 
 def emit_activation(emitter, value, activation, slope):
-    """Write the code that chooses and applies an activation; ``slope`` is where PReLU's lies."""
+    """Emit code that selects and applies an activation; ``slope`` is the address of PReLU's."""
     builder = emitter.builder
     result = emitter.variable(value)
     with builder.if_then(builder.icmp_signed("==", activation, integer(TANH))):
@@ -161,7 +164,7 @@ def emit_activation(emitter, value, activation, slope):
 
 
 def half_size(context, builder, array_type, array):
-    """Return half of the length of an array that holds biases and, behind them, slopes."""
+    """Return half the length of an array of biases followed by slopes: where the slopes start."""
     size = context.make_array(array_type)(context, builder, array).nitems
     return builder.lshr(size, integer(1))
 
@@ -186,7 +189,7 @@ def multiply_block(
     valid_pixels,
     activation,
 ):
-    """One block of `block` outputs (BLOCK or WIDE_BLOCK) x `step` vectors (1 to PIXELS)."""
+    """Compute a block of `block` outputs (BLOCK or WIDE_BLOCK) x `step` vectors (1 to PIXELS)."""
 
     def generate(context, builder, signature, args):
         emitter = Emitter(context, builder)
@@ -259,19 +262,18 @@ def multiply(
     outputs,
     activation,
 ):
-    """Make the sums of `outputs` planes of height x width pixels.
+    """Compute the sums of `outputs` planes of height x width pixels.
 
-    Arrays are flat, positions count floats.
-
-    weights: (blocks, terms, block), from pack_weights; bias: padded to a multiple of block, and
-    followed by PReLU's slopes, padded as well, if that is the activation.
+    Arrays are flat and positions count floats, except weights: (blocks, terms, block), from
+    `pack_weights`. The bias is padded to a multiple of block and, for PReLU, followed by the
+    slopes, padded as well.
     """
     blocks, _, block = weights.shape
     flat = weights.reshape(weights.size)
     for y in range(height):
         x = 0
         while x < width:
-            # A rest of four vectors goes as 2 + 2, of two as 2: never a block of mostly nothing.
+            # Four remaining vectors are done as 2 + 2, two as 2: no block is mostly empty.
             vectors = (width - x + LANES - 1) // LANES
             step = 2 if vectors == 4 else min(vectors, PIXELS)
             source_here = start + y * source_row + x
@@ -299,7 +301,7 @@ def multiply(
 
 
 def block_size(outputs):
-    """Return the block that computes the fewest outputs in vain."""
+    """Return the block size that wastes the fewest outputs."""
     return min((BLOCK, WIDE_BLOCK), key=lambda block: -outputs % block)
 
 
@@ -309,7 +311,7 @@ def whole_blocks(outputs):
 
 
 def pack_weights(matrix):
-    """Order (outputs, terms) as the micro-kernel reads it: (blocks, terms, block), zero-padded."""
+    """Reorder (outputs, terms) to (blocks, terms, block), zero-padded, for the micro-kernel."""
     outputs, terms = matrix.shape
     block = block_size(outputs)
     blocks = -(-outputs // block)
@@ -319,7 +321,7 @@ def pack_weights(matrix):
 
 
 def pack_bias(bias, slope=None):
-    """Pad the bias with zeros to whole blocks, and put PReLU's slopes, padded too, behind it."""
+    """Pad the bias with zeros to whole blocks, and append PReLU's slopes, padded likewise."""
     rows = [bias] if slope is None else [bias, slope]
     packed = np.zeros((len(rows), whole_blocks(bias.size)), np.float32)
     packed[:, : bias.size] = rows
@@ -327,13 +329,13 @@ def pack_bias(bias, slope=None):
 
 
 def tap_offsets(channels, kernel, plane, row):
-    """Return where the value for (channel, i, j) lies, seen from the kernel's upper left corner."""
+    """Return the distance from the kernel's top left corner to each (channel, i, j)."""
     c, i, j = np.ogrid[:channels, :kernel, :kernel]
     return (c * plane + i * row + j).reshape(-1).astype(np.int64)
 
 
 def aligned(size):
-    """Make a float32 buffer that starts on a cache line, with the slack that blocks may read."""
+    """Allocate zeroed float32 that starts on a cache line and ends in the slack blocks may read."""
     whole = np.zeros(size + SLACK + 16, np.float32)
     first = -(whole.ctypes.data // 4) % 16
     return whole[first : first + size + SLACK]

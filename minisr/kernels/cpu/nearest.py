@@ -1,4 +1,4 @@
-"""Enlarging by repetition, and its transpose: each row is widened once and copied R - 1 times."""
+"""Nearest-neighbour upsampling and its gradient: a row is widened once, then copied R - 1 times."""
 
 from minisr.kernels.cpu.options import EXACT, OPTIONS, compiled
 
@@ -44,9 +44,9 @@ def nearest_upsample_backward(dout, upscale_factor, dx):
 
 @compiled(**EXACT)
 def add_repeated(planes, start, plane, stride, rows, columns, copies, x, top, left):
-    """Add rows and columns of ``x``, from (top, left) on, to planes that a shuffle is to enlarge.
+    """Add ``x``, from (top, left) on, to planes that have yet to be shuffled.
 
-    Each plane goes to `copies` planes: R * R, which will be the pixels that it is repeated to.
+    Each channel is added to `copies` = R * R planes, which the shuffle turns into R x R pixels.
     """
     for c in range(x.shape[0]):
         for y in range(rows):

@@ -4,19 +4,19 @@ from pathlib import Path
 
 from numba import njit
 
-# Additions may be reordered and fused with multiplications, which is what lets a loop use vectors.
-# Never ``fastmath=True``: it would also assume that no NaN and no infinity exists.
+# Additions may be reordered and fused with multiplications: without that, no sum would use vectors.
+# Never ``fastmath=True``: it would also assume that NaN and infinity do not occur.
 FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 
-# nogil: threads run side by side. error_model: Python's check for division by zero would stop
-# vectorisation. cache: compilation is paid once a machine, not once a run.
+# nogil: threads run in parallel. error_model: Python's check for division by zero would prevent
+# vectorisation. cache: compile once per machine, not once per run.
 OPTIONS = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy", "cache": True}
 
 # For kernels that fix the order of their additions themselves, the same wherever a pixel lies.
-# A function that others call exists several times, optimised in its own file and again in its
-# callers', and which copy runs is another one after compiling than after loading from the cache.
-# With the freedoms above the copies may round differently (seen: training on, after a restart, with
-# other bits). So whatever is called from compiled code and must repeat itself has none of them.
+# LLVM optimises a function on its own and again in each caller, and which of these copies runs
+# differs between freshly compiled code and code loaded from the cache. With the freedoms above, the
+# copies may round differently (seen: training resumed after a restart gave other bits). So a
+# function that is called from compiled code and must give the same bits every time gets none.
 EXACT = {**OPTIONS, "fastmath": False}
 
 FOLDER = tuple(
@@ -25,15 +25,15 @@ FOLDER = tuple(
 
 
 def compiled(**options):
-    """Do as `numba.njit`, and compile anew when any file of this folder has changed.
+    """Act as `numba.njit`, but recompile when any file in this folder has changed.
 
-    Numba's cache looks at a function's own file alone. A kernel that calls those of other files
-    would go on with what they were before an update.
+    Numba's cache checks only a function's own file. A kernel that calls functions from other files
+    would keep using their old versions after an update.
     """
 
     def decorate(function):
         dispatcher = njit(**options)(function)
-        # Numba has no public way to say this. Without that attribute, its own check remains.
+        # Numba has no public way to do this. If the attribute disappears, its own check remains.
         index = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
         if index is not None:
             index._source_stamp = (index._source_stamp, FOLDER)

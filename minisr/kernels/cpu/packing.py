@@ -1,9 +1,9 @@
-"""Weights as the micro-kernel reads them, packed in compiled code: training does it every step.
+"""Pack weights for the micro-kernel in compiled code, because training does it at every step.
 
-Inference packs once, in NumPy and float64 (`pack_weights`, `transform_weights`) and needs nothing
-of this compiled; the layout is the same. A layer and its transpose, which carries gradients back,
-differ only in how the taps lie in memory, so steps say that. What it bought: 0.13 ms a step of
-ESPCN for layers and transposes, where NumPy takes 1.2 for the layers alone.
+Inference packs once, in NumPy and float64 (`pack_weights`, `transform_weights`), and so compiles
+nothing of this; the layout is the same. A layer and its transpose, which carries gradients back,
+differ only in how the taps lie in memory, and strides describe that. Gain: 0.13 ms per step of
+ESPCN for layers and transposes, where NumPy takes 1.2 ms for the layers alone.
 """
 
 import numpy as np
@@ -25,14 +25,14 @@ def combine_three(a, b, c, point, target):
 def pack(
     weight, K, outputs, channels, output_step, channel_step, tap_step, first_tap, block, packed
 ):
-    """Pack weights for `multiply` and, where K is 3, after them Winograd's squares.
+    """Pack weights for `multiply` and, if K is 3, append Winograd's squares.
 
-    The steps say how far apart neighbouring outputs, channels and taps lie in ``weight``.
+    The steps are the distances between neighbouring outputs, channels and taps in ``weight``.
     """
     taps = K * K
     groups = (outputs + block - 1) // block
     squares = groups * block * channels * taps
-    run = channels * block  # channel and output together: long rows for the vectors
+    run = channels * block  # channels and outputs together, so that vectors get long rows
     values = np.zeros((taps, run), np.float32)
     line = np.zeros((3, run), np.float32)
     for group in range(groups):
@@ -42,7 +42,7 @@ def pack(
                 first = (group * block + f) * output_step + c * channel_step + first_tap
                 direct = (group * channels + c) * taps * block + f
                 for tap in range(taps):
-                    # Outputs that only fill the last block have zeros for taps.
+                    # Outputs that only pad the last block have zeros for taps.
                     value = weight[first + tap * tap_step] if f < rows else np.float32(0)
                     packed[direct + tap * block] = value
                     values[tap, c * block + f] = value

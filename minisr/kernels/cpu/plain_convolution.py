@@ -1,22 +1,22 @@
-"""Convolution and its two gradients as plain loops that the compiler turns into vectors.
+"""Convolution and its two gradients as plain loops that the compiler vectorises.
 
-One idea carries all three. Put the zero padding around a channel and lay its rows end to end, Wp
-pixels each: output pixel (h, w) is then number h*Wp + w, and tap (i, j) meets number
-h*Wp + w + i*Wp + j, the same distance away for every pixel. So a tap's work on a whole band of
-rows is one long loop ``out[p] += tap * channel[p + distance]``, which is what a processor's
-vector unit wants. It also computes K - 1 pixels a row that straddle two rows and belong to
-nobody; they are left out when the band is copied to its place.
+All three rest on one idea. Pad a channel with zeros and lay its rows end to end, Wp pixels each.
+Output pixel (h, w) is then number h*Wp + w, and tap (i, j) reads number h*Wp + w + i*Wp + j: the
+distance is the same for every pixel. So a tap's work on a whole band of rows is one long loop,
+``out[p] += tap * channel[p + distance]``, which is exactly what vector units are good at. The loop
+also computes K - 1 useless pixels per row, which straddle two rows; they are dropped when the band
+is copied to its place.
 
-Inside the loop each load must earn its keep: 18 multiply-adds for 9 loads when two filters share
-a 3 x 3 window, 10 for 5 with a row of five taps. Other kernel sizes are made of rows of five
-taps and single ones.
+Each load in the loop must earn its keep: 18 multiply-adds for 9 loads when two filters share a
+3 x 3 window, 10 for 5 with a row of five taps. Other kernel sizes are built from rows of five taps
+and single taps.
 """
 
 import numpy as np
 
 from minisr.kernels.cpu.options import OPTIONS, compiled
 
-# Pixels in a band: two bands of sums and the input they read stay in a 32 KiB first-level cache.
+# Pixels in a band: two bands of sums and the input they read fit into a 32 KiB L1 cache.
 BAND = 2048
 
 
@@ -35,7 +35,7 @@ def _pad(x, padding, width, padded):
 
 @compiled(**OPTIONS)
 def _add_3x3(a, b, row0, row1, row2, taps_a, taps_b):
-    """Add what nine taps of two filters make of one channel."""
+    """Add to two filters' sums what their nine taps contribute from one channel."""
     a00, a01, a02 = taps_a[0, 0], taps_a[0, 1], taps_a[0, 2]
     a10, a11, a12 = taps_a[1, 0], taps_a[1, 1], taps_a[1, 2]
     a20, a21, a22 = taps_a[2, 0], taps_a[2, 1], taps_a[2, 2]
@@ -60,7 +60,7 @@ def _add_3x3(a, b, row0, row1, row2, taps_a, taps_b):
 
 @compiled(**OPTIONS)
 def _add_5(a, b, row, taps_a, taps_b):
-    """Add what five taps in a row of two filters make of one channel."""
+    """Add to two filters' sums what five taps in a row contribute from one channel."""
     a0, a1, a2, a3, a4 = taps_a[0], taps_a[1], taps_a[2], taps_a[3], taps_a[4]
     b0, b1, b2, b3, b4 = taps_b[0], taps_b[1], taps_b[2], taps_b[3], taps_b[4]
     for p in range(len(a)):
@@ -71,7 +71,7 @@ def _add_5(a, b, row, taps_a, taps_b):
 
 @compiled(**OPTIONS)
 def _add_1(a, b, row, tap_a, tap_b):
-    """Add what one tap of two filters makes of one channel."""
+    """Add to two filters' sums what one tap contributes from one channel."""
     for p in range(len(a)):
         x = row[p]
         a[p] += tap_a * x
@@ -80,7 +80,7 @@ def _add_1(a, b, row, tap_a, tap_b):
 
 @compiled(**OPTIONS)
 def _add_channel(a, b, channel, start, width, taps_a, taps_b):
-    """Add what all K x K taps of two filters make of one channel to a band of sums."""
+    """Add to a band of two filters' sums what all K x K taps contribute from one channel."""
     K = taps_a.shape[0]
     n = len(a)
     if K == 3:
@@ -110,7 +110,7 @@ def _convolve(x, weight, bias, padding, out):
     for n in range(N):
         _pad(x[n], padding, width, padded)
         for f in range(0, F, 2):
-            # The last of an odd number of filters is computed twice and stored once.
+            # With an odd number of filters, the last one is computed twice.
             g = min(f + 1, F - 1)
             for first in range(0, height, band_rows):
                 rows = min(band_rows, height - first)
@@ -128,17 +128,17 @@ def _convolve(x, weight, bias, padding, out):
 
 def conv2d_forward(x, weight, bias, padding, out):
     """See ``minisr.kernels``."""
-    # Another memory layout would be right too, but compiled anew.
+    # Another memory layout would also work, but Numba would compile for it again.
     _convolve(np.ascontiguousarray(x), weight, bias, tuple(padding), out)
 
 
 def conv2d_backward_input(dout, weight, padding, dx):
-    """Convolve with flipped, transposed taps: the forward kernel again (see the reference)."""
+    """Convolve with flipped, transposed taps, by the forward kernel (see the reference)."""
     K = weight.shape[2]
     flipped = np.ascontiguousarray(weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3))
     no_bias = np.zeros(weight.shape[1], dout.dtype)
     top, bottom, left, right = padding
-    if max(padding) >= K:  # outputs that saw nothing but padding send nothing back
+    if max(padding) >= K:  # outputs that saw only padding send nothing back
         H, W = dout.shape[2:]
         cut = [max(0, p - K + 1) for p in padding]
         dout = dout[:, :, cut[0] : H - cut[1], cut[2] : W - cut[3]]
@@ -149,7 +149,7 @@ def conv2d_backward_input(dout, weight, padding, dx):
 
 @compiled(**OPTIONS)
 def _dot_3x3(d, row0, row1, row2, dtaps):
-    """Add to nine taps the product of what came back with what each of them saw."""
+    """Add to nine taps' gradients the product of the output's gradient and each tap's input."""
     zero = d.dtype.type(0)
     s00 = s01 = s02 = s10 = s11 = s12 = s20 = s21 = s22 = zero
     for p in range(len(d)):
@@ -176,7 +176,7 @@ def _dot_3x3(d, row0, row1, row2, dtaps):
 
 @compiled(**OPTIONS)
 def _dot_5(d, row, dtaps):
-    """Add to five taps in a row the product of what came back with what each of them saw."""
+    """Add to five taps' gradients the product of the output's gradient and each tap's input."""
     zero = d.dtype.type(0)
     s0 = s1 = s2 = s3 = s4 = zero
     for p in range(len(d)):
@@ -195,7 +195,7 @@ def _dot_5(d, row, dtaps):
 
 @compiled(**OPTIONS)
 def _dot_1(d, row):
-    """Return the product of what came back with what one tap saw."""
+    """Return the product of the output's gradient and one tap's input."""
     total = d.dtype.type(0)
     for p in range(len(d)):
         total += d[p] * row[p]
@@ -209,7 +209,7 @@ def _correlate(dout, x, padding, dweight, dbias):
     K = dweight.shape[2]
     width = W + padding[2] + padding[3]
     padded = np.empty((C, (H + padding[0] + padding[1]) * width), x.dtype)
-    # dout's rows are spaced like the input's; zeros between them silence the pixels that
+    # The rows of dout are spaced like the input's. The zeros in between cancel the pixels that
     # straddle two rows.
     spaced = np.empty((F, height * width), x.dtype)
     length = (height - 1) * width + width_out

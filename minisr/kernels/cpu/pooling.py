@@ -1,4 +1,4 @@
-"""Max pooling, which remembers where its maxima were, and unpooling, which puts values there."""
+"""Max pooling, which records where its maxima were, and unpooling, which puts values there."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def max_pool2d(x, kernel_size, out, indices):
                     for i in range(K):
                         for j in range(K):
                             value = x[n, c, K * h + i, K * w + j]
-                            # No comparison with NaN is true: the first one gets in, and stays.
+                            # No comparison with NaN is true, so the first NaN wins and stays.
                             if value > best or (np.isnan(value) and not np.isnan(best)):
                                 best = value
                                 place = (K * h + i) * width + K * w + j
@@ -44,7 +44,7 @@ def _fetch(dout, indices, dx):
 
 
 def _planes(x):
-    """Lay each plane's rows end to end: that is how indices count."""
+    """Lay each plane's rows end to end, as the indices count."""
     return x.reshape(x.shape[0] * x.shape[1], -1)
 
 

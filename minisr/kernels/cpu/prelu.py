@@ -1,8 +1,8 @@
 """PReLU and its gradient over the planes of a sample, for training.
 
-Forward, a layer's values are kept before PReLU as well as after it: slopes may become zero or
-negative, and the result then no longer tells what it was made of. They lie where the gradient by
-them will be wanted, so that this costs no memory: backward replaces the one by the other.
+Forward keeps a layer's values before PReLU as well as after it: slopes may become zero or negative,
+and then the result no longer shows which values were positive. The kept values lie where their
+gradient will go, so they cost no memory: backward overwrites them with it.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from minisr.kernels.cpu.vectors import LANES, Emitter, integer, splat
 
 @compiled(**EXACT)
 def prelu_planes(buffers, source, target, plane, planes, pixels, slopes):
-    """Apply PReLU to `pixels` neighbouring values of each plane."""
+    """Apply PReLU to `pixels` adjacent values of each plane."""
     for c in range(planes):
         x = buffers[source + c * plane : source + c * plane + pixels]
         out = buffers[target + c * plane : target + c * plane + pixels]
@@ -26,11 +26,11 @@ def prelu_planes(buffers, source, target, plane, planes, pixels, slopes):
 
 
 @intrinsic
-def through_run(typing, buffers, dout, values, count, slope):
-    """Replace ``count`` values before PReLU by the gradient by them.
+def prelu_backward_run(typing, buffers, dout, values, count, slope):
+    """Replace ``count`` inputs of PReLU with their gradient.
 
-    Returns the gradients by slope and by the bias before it: each summed lane by lane, then the
-    lanes, as in `sum_run`.
+    Returns the gradients by the slope and by the bias before it, each summed lane by lane and then
+    over the lanes, as in `sum_run`.
     """
 
     def generate(context, builder, signature, args):
@@ -69,9 +69,9 @@ def through_run(typing, buffers, dout, values, count, slope):
 
 
 @compiled(**EXACT)
-def through_prelu(buffers, dout, values, plane, planes, pixels, slopes, dslope, dbias):
-    """Do `through_run` for each plane."""
+def prelu_backward_planes(buffers, dout, values, plane, planes, pixels, slopes, dslope, dbias):
+    """Call `prelu_backward_run` for each plane."""
     for c in range(planes):
-        dslope[c], dbias[c] = through_run(
+        dslope[c], dbias[c] = prelu_backward_run(
             buffers, dout + c * plane, values + c * plane, pixels, slopes[c]
         )

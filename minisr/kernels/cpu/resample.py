@@ -1,7 +1,7 @@
-"""Resampling along one axis, and its transpose: a few multiply-adds a pixel, row by row.
+"""Resampling along one axis, and its transpose: a few multiply-adds per pixel, row by row.
 
-Along the columns the taps lie in one row and are gathered; along the rows whole rows are added,
-which vectorises. Either way a pixel's sum runs in the order of its taps.
+Along the width, a pixel's taps lie in one row and are gathered. Along the height, whole rows are
+added, which vectorises. Either way, a pixel's sum runs in the order of its taps.
 """
 
 from minisr.kernels.cpu.options import OPTIONS, compiled
@@ -56,7 +56,7 @@ def _backward_columns(dout, index, weight, dx):
 
 
 def _planes(x):
-    """Take samples and channels as one axis: all planes are treated alike."""
+    """Merge samples and channels into one axis: all planes are treated alike."""
     return x.reshape(-1, *x.shape[2:])
 
 

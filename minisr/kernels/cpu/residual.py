@@ -1,4 +1,4 @@
-"""The sum at the end of a residual branch, and its gradient into the branch."""
+"""The sum that ends a residual branch, and its gradient by the branch."""
 
 from minisr.kernels.cpu.options import OPTIONS, compiled
 

@@ -1,4 +1,4 @@
-"""The loss of a sample whose pixels are still channels, and the gradient by them."""
+"""The loss of a sample that has not been shuffled yet, and its gradient."""
 
 import math
 
@@ -15,10 +15,10 @@ CORNER = np.float32(CHARBONNIER_EPSILON**2)
 
 @compiled(**EXACT)
 def loss_of_row(out, start, wanted, R, j, kind, scale, losses):
-    """Turn a row of outputs into the gradient by them, and return its part of the loss.
+    """Replace a row of outputs with their gradient, and return its part of the loss.
 
-    The output at ``start + x`` became the pixel ``wanted[x * R + j]``: here the shuffle is undone.
-    ``losses`` is room for a row.
+    The output at ``start + x`` belongs to the pixel ``wanted[x * R + j]``, where the shuffle would
+    put it. ``losses`` is scratch space for a row.
     """
     row = out[start : start + losses.size]
     if kind == MSE:
@@ -42,9 +42,9 @@ def loss_of_row(out, start, wanted, R, j, kind, scale, losses):
 
 @compiled(**EXACT)
 def loss_of_sample(out, start, row, plane, R, width, wanted, kind, scale):
-    """Do `loss_of_row` for a sample; ``wanted`` has shape (C', H * R, W * R)."""
+    """Call `loss_of_row` for each row of a sample; ``wanted`` has shape (C', H * R, W * R)."""
     losses = np.empty(width, np.float32)
-    total = 0.0  # float64: rows are short enough for float32, samples are not
+    total = 0.0  # float64: a row is short enough to sum in float32, a sample is not
     for c in range(wanted.shape[0]):
         for i in range(R):
             for j in range(R):

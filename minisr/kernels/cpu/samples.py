@@ -1,16 +1,15 @@
 """Forward, loss and backward of a few samples in one compiled call, so that they stay in the cache.
 
-All arrays of a sample (activations, gradients) have one geometry: planes whose rows are ``gap``
+All arrays of a sample (activations, gradients) share one geometry: planes whose rows are ``gap``
 zeros longer than the patch. The gap is the right padding of one row and the left padding of the
-next; with it, padding costs nothing, and the gradient by weight treats a plane as one long run.
-Narrow patches lie side by side, a few at a time with a gap between them, so that the vectors are
-full. The forward kernel serves twice: the gradient by input is a convolution with flipped,
-transposed taps.
+next. So padding costs nothing, and the gradient by weight treats a plane as one long run. Narrow
+patches lie side by side, a few at a time with a gap in between, so that the vectors are full. The
+forward kernel serves twice: the gradient by input is a convolution with flipped, transposed taps.
 
-Why it is exact: each group of samples leaves a partial gradient of its own, and these are added in
-the order of the groups. How a batch falls into groups depends on its shape alone, so the bits do
-not depend on the number of threads. What it bought: a step of 16 patches of 32 x 32 takes 6.5 ms
-where PyTorch takes 15 (two threads of an AVX-512 machine).
+Why it is exact: each group of samples produces its own partial gradient, and these are added in the
+order of the groups. How a batch is split into groups depends only on its shape, so the bits do not
+depend on the number of threads. Gain: a step of 16 patches of 32 x 32 takes 6.5 ms where PyTorch
+takes 15 (two threads of an AVX-512 machine).
 """
 
 import numpy as np
@@ -30,17 +29,18 @@ from minisr.kernels.cpu.microkernel import (
 from minisr.kernels.cpu.nearest import add_repeated
 from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.packing import pack
-from minisr.kernels.cpu.prelu import prelu_planes, through_prelu
+from minisr.kernels.cpu.prelu import prelu_backward_planes, prelu_planes
 from minisr.kernels.cpu.sample_loss import LOSSES, MSE, loss_of_sample
 from minisr.kernels.cpu.weight_gradient import sum_run, weight_gradient
 from minisr.kernels.cpu.winograd import scratch_size, winograd
 from minisr.kernels.cpu.winograd_gradient import gradient_scratch_size, winograd_weight_gradient
 
-# The fields of a layer in the table that `learn_group` follows. WEIGHT and BIAS are positions in
-# the parameters, FORWARD and BACKWARD in the packed weights, TAPS and BACK_TAPS in the offsets,
-# SOURCE (the layer's input), INCOMING and GRADIENT (those of its output, before and after the
-# activation's slope) in the buffers. They are one but for PReLU, where GRADIENT first keeps what
-# the convolution gave, which is not in the next layer's input; SLOPE is a position, too, or -1.
+# The fields of a layer in the table that `learn_group` follows. WEIGHT, BIAS and SLOPE (-1 if there
+# is none) are positions in the parameters, FORWARD and BACKWARD in the packed weights, TAPS and
+# BACK_TAPS in the offsets; SOURCE, INCOMING and GRADIENT in the buffers. SOURCE is the layer's
+# input, INCOMING the gradient by the activation's output, GRADIENT that by the activation's input.
+# The latter two coincide except for PReLU, where GRADIENT first keeps PReLU's input, because the
+# next layer's SOURCE holds only its output.
 (
     CHANNELS,
     OUTPUTS,
@@ -62,10 +62,10 @@ from minisr.kernels.cpu.winograd_gradient import gradient_scratch_size, winograd
 ) = range(17)
 
 GROUP_WIDTH = 40  # narrow patches lie side by side up to this width
-# Outputs x channels below which the transforms of the gradient by weight cost more than they save.
-# That is nearer to the second number; the first stays, because with another one networks without
-# PReLU would not repeat, to the bit, the trainings that others have made with it.
-WORTH_WINOGRAD, WORTH_WINOGRAD_WITH_PRELU = 1024, 256
+# Outputs x channels from which Winograd's transforms pay in the gradient by weight. The true value
+# is nearer to 256. The 1024 stays for networks without PReLU, because another value would change
+# the bits of trainings that exist.
+WINOGRAD_PAYS, WINOGRAD_PAYS_WITH_PRELU = 1024, 256
 
 
 @compiled(**EXACT)
@@ -73,7 +73,7 @@ def run_convolution(
     source, source_start, target, target_start, channels, outputs, K, activation, packed, block,
     bias, offsets, row, plane, height, width, scratch,
 ):  # fmt: skip
-    """Convolve from planes to planes; the starts are the patches' upper left pixels."""
+    """Convolve from planes to planes; the starts are the patches' top left pixels."""
     groups, terms = (outputs + block - 1) // block, channels * K * K
     direct = packed[: groups * block * terms].reshape(groups, terms, block)
     corner = source_start - K // 2 * (row + 1)
@@ -92,7 +92,7 @@ def run_convolution(
 
 
 @compiled(**EXACT)
-def through_activation(
+def activation_backward(
     gradient, start, values, value_start, plane, planes, pixels, activation, dbias
 ):
     """Multiply ``gradient`` by the activation's slope; its sum is the gradient by bias."""
@@ -113,7 +113,7 @@ def through_activation(
 
 @compiled(**EXACT)
 def clear_gaps(buffer, start, plane, planes, row, height, samples, step, gap):
-    """Put zeros into the gaps between samples side by side: a convolution has written there."""
+    """Zero the gaps between samples side by side, where a convolution has written."""
     for c in range(planes):
         for y in range(height):
             for sample in range(1, samples):
@@ -129,8 +129,8 @@ def learn_group(
 ):  # fmt: skip
     """Overwrite ``gradient`` with that of a few samples side by side, and return their loss.
 
-    Neither is divided by anything; ``scale`` multiplies the gradient. Nobody else writes
-    ``buffers``, ``scratch`` and ``gradient`` while this runs.
+    Both are sums, not means; ``scale`` multiplies the gradient. No other thread writes ``buffers``,
+    ``scratch`` or ``gradient`` while this runs.
     """
     samples, _, height, single = low.shape
     origin = gap * row + gap  # row `gap`, column `gap`
@@ -141,7 +141,7 @@ def learn_group(
         for c in range(low.shape[1]):
             for y in range(height):
                 first = table[0, SOURCE] + c * plane + origin + y * row + sample * step
-                for x in range(single):  # assigning a slice compiles for a second
+                for x in range(single):  # a slice assignment takes a second to compile
                     buffers[first + x] = low[sample, c, y, x] - offset
     for index in range(count):
         layer = table[index]
@@ -153,7 +153,7 @@ def learn_group(
         if index + 1 < count:
             target = table[index + 1, SOURCE]
         made, activation = target, layer[ACTIVATION]
-        if activation == PRELU:  # what it is applied to is kept
+        if activation == PRELU:  # keep its input
             made, activation = layer[GRADIENT], NONE
         run_convolution(
             buffers, layer[SOURCE] + origin, buffers, made + origin, layer[CHANNELS], outputs,
@@ -167,7 +167,7 @@ def learn_group(
             )  # fmt: skip
         clear_gaps(buffers, target + origin, plane, outputs, row, height, samples, step, gap)
     last = table[count - 1]
-    if last[ACTIVATION] != NONE:  # its slope is taken from a copy: the loss overwrites the output
+    if last[ACTIVATION] != NONE:  # copy the output, which the loss overwrites: the slope needs it
         for p in range(last[OUTPUTS] * plane):
             buffers[last[GRADIENT] + last[OUTPUTS] * plane + p] = buffers[last[GRADIENT] + p]
     loss = 0.0
@@ -188,18 +188,18 @@ def learn_group(
         dbias = gradient[layer[BIAS] : layer[BIAS] + outputs]
         if layer[ACTIVATION] == PRELU:
             slopes = slice(layer[SLOPE], layer[SLOPE] + outputs)
-            through_prelu(
+            prelu_backward_planes(
                 buffers, layer[INCOMING] + origin, own, plane, outputs, pixels,
                 parameters[slopes], gradient[slopes], dbias,
             )  # fmt: skip
         else:
-            through_activation(
+            activation_backward(
                 buffers, own, buffers, after, plane, outputs, pixels, layer[ACTIVATION], dbias
             )
         corner = layer[SOURCE] + origin - K // 2 * (row + 1)
         dweight = gradient[layer[WEIGHT] : layer[WEIGHT] + outputs * (back_taps - taps)]
-        worth = WORTH_WINOGRAD_WITH_PRELU if layer[ACTIVATION] == PRELU else WORTH_WINOGRAD
-        if K == 3 and outputs * channels >= worth:
+        least = WINOGRAD_PAYS_WITH_PRELU if layer[ACTIVATION] == PRELU else WINOGRAD_PAYS
+        if K == 3 and outputs * channels >= least:
             winograd_weight_gradient(
                 buffers, own, plane, outputs, buffers, corner, plane, channels,
                 row, height, width, dweight, scratch,
@@ -211,11 +211,11 @@ def learn_group(
             )  # fmt: skip
         if index > 0:
             block = layer[BACKWARD_BLOCK]
-            nothing = np.zeros((channels + block - 1) // block * block, np.float32)
+            no_bias = np.zeros((channels + block - 1) // block * block, np.float32)
             target = table[index - 1, INCOMING] + origin
             run_convolution(
                 buffers, own, buffers, target, outputs, channels, K, NONE,
-                packed[layer[BACKWARD] :], block, nothing,
+                packed[layer[BACKWARD] :], block, no_bias,
                 offsets[back_taps : back_taps + outputs * K * K], row, plane, height, width,
                 scratch,
             )  # fmt: skip
@@ -224,13 +224,13 @@ def learn_group(
 
 
 class SamplePlan:
-    """Where everything lies while patches of one shape are learnt from.
+    """The memory layout for training on patches of one shape.
 
     Parameters
     ----------
     stages : list of minisr.kernels.Stage
     activations : list of int
-        NONE, TANH, RELU, SIGMOID or, but for the last one, PRELU.
+        NONE, TANH, RELU, SIGMOID or, except for the last, PRELU.
     skip : bool
     offset : float32
     height, width : int
@@ -244,7 +244,7 @@ class SamplePlan:
         self.gap = max(stage.weight.value.shape[2] for stage in stages) // 2
         self.group = max(1, GROUP_WIDTH // (width + self.gap))  # samples side by side
         self.row = self.group * (width + self.gap)
-        # Winograd's blocks reach up to three rows below the last one, and one more.
+        # Winograd's blocks may read up to three rows below the last one, and one more.
         self.plane = (2 * self.gap + -(-height // 4) * 4 + 4) * self.row
         across = self.row - self.gap
         self.table = np.zeros((len(stages), FIELDS), np.int64)
@@ -273,7 +273,7 @@ class SamplePlan:
             if K == 3:
                 scratch = max(scratch, gradient_scratch_size(C, F, height, across))
         is_prelu = self.table[:, ACTIVATION] == PRELU
-        if is_prelu.any():  # used up at once, so one serves all
+        if is_prelu.any():  # each is consumed at once, so one buffer serves all layers
             most = int(self.table[is_prelu, OUTPUTS].max())
             self.table[is_prelu, INCOMING] = reserve("buffers", most * self.plane)
         if activations[-1] != NONE:
@@ -282,10 +282,10 @@ class SamplePlan:
         self.packed = aligned(sizes["packed"])
         self.sizes = sizes["buffers"], scratch
         self.gradients = None
-        self.buffers = []  # those that no thread is using
+        self.buffers = []  # those not in use by any thread
 
     def pack(self):
-        """Take the parameters as they are now."""
+        """Copy and pack the parameters' current values."""
         self.parameters = np.concatenate(
             [p.value.reshape(-1) for stage in self.stages for p in stage.parameters]
         )
@@ -299,15 +299,15 @@ class SamplePlan:
                 pack(weight, K, C, F, taps, C * taps, -1, taps - 1, block, target)
 
     def borrow(self):
-        """Take buffers that nobody uses, or make new ones."""
+        """Take unused buffers, or allocate new ones."""
         try:
             return self.buffers.pop()
-        except IndexError:  # not asked before: another thread could have taken the last ones
+        except IndexError:  # not checked first: another thread could take the last ones in between
             buffers, scratch = map(aligned, self.sizes)
             return [buffers, scratch, 0]
 
     def learn(self, low, high, R, loss, threads, share):
-        """Return the mean loss of a batch, and the gradient that each group of samples adds."""
+        """Return a batch's mean loss and the gradient that each group of samples contributes."""
         self.pack()
         kind = LOSSES[loss]
         scale = np.float32((2 if kind == MSE else 1) / high.size)
@@ -321,7 +321,7 @@ class SamplePlan:
             mine = self.borrow()
             for job in jobs:
                 samples = slice(job * self.group, (job + 1) * self.group)
-                if mine[2] != len(low[samples]):  # a smaller group must not see its predecessor
+                if mine[2] != len(low[samples]):  # do not let a smaller group see the previous one
                     mine[0][:] = 0
                     mine[2] = len(low[samples])
                 losses[job] = learn_group(

@@ -1,4 +1,4 @@
-"""The periodic shuffle and its inverse: copies that read or write every R-th pixel of a row."""
+"""The pixel shuffle and its inverse: copies that read or write every R-th pixel of a row."""
 
 from minisr.kernels.cpu.options import OPTIONS, compiled
 

@@ -1,13 +1,13 @@
 """A whole stack of convolutions at once: ``forward`` in bands, ``learn`` sample by sample.
 
-This file makes the plans (weights in the order in which the kernels read them, the places of the
-buffers, the list of jobs); the arithmetic is in `bands` and `samples`, each a single call into
-compiled code that holds no lock of Python's. A pool of threads takes jobs from one shared list.
-Each job writes its own part of the result and no job's bits depend on another, so neither do they
-on the number of threads.
+This file does the planning: the weights in the order in which the kernels read them, where the
+buffers lie, the list of jobs. The arithmetic is in `bands` and `samples`, each a single call into
+compiled code that releases the GIL. A pool of threads takes jobs from one shared list. Each job
+writes its own part of the result and does not depend on the others, so the bits do not depend on
+the number of threads.
 
-Buffers are kept for the next call, in a list: a thread pops some, or makes new ones where there
-are none, and appends them afterwards. So several calls may run at the same time.
+Buffers are kept in a list for the next call: a thread pops some, or allocates new ones if there are
+none, and appends them afterwards. So several calls may run at the same time.
 """
 
 import numpy as np
@@ -30,15 +30,15 @@ from minisr.kernels.cpu.winograd import scratch_size, transform_weights
 
 ACTIVATIONS = {None: NONE, "tanh": TANH, "relu": RELU, "sigmoid": SIGMOID, "prelu": PRELU}
 
-# A column's width, a band's and a segment's height. All three are multiples of 4, and change no
-# bit of the result; measured best for ESPCN among columns of 60 to 188, bands of 4 to 12.
+# The width of a column, and the heights of a band and a segment. All are multiples of 4, and none
+# changes a bit of the result. Measured best for ESPCN among columns of 60 to 188, bands of 4 to 12.
 COLUMN, BAND, SEGMENT = 124, 8, 128
-REACH = 4  # how far ESPCN sees; columns and segments of a stack that sees further may grow with it
+ESPCN_HALO = 4  # columns and segments grow in proportion for stacks with a wider halo
 
 
 def stack(stages, upscale_factor, skip=False, offset=0.0):
     """See ``minisr.kernels``."""
-    # A last PReLU stays with the layers: backward, nothing would keep what it was applied to.
+    # A final PReLU runs layer by layer: nothing here would keep its input for backward.
     possible = HAS_VECTORS and [stage.activation for stage in stages[-1:]] != ["prelu"]
     possible = possible and all(
         stage.weight.value.dtype == np.float32
@@ -50,20 +50,20 @@ def stack(stages, upscale_factor, skip=False, offset=0.0):
 
 
 def share(threads, jobs, work):
-    """Let every thread ``work(jobs)``, where ``jobs`` is one iterator that they share.
+    """Call ``work(jobs)`` in every thread, where ``jobs`` is one iterator that they all share.
 
-    Python's lock makes the iterator of a list safe: each job is taken once.
+    The GIL makes a list's iterator safe: each job is taken once.
     """
     threads.together(work, iter(jobs), most=len(jobs))
 
 
 def round_up(number, step):
-    """Return the smallest multiple of ``step`` that is not below ``number``."""
+    """Round up to a multiple of ``step``."""
     return -(-number // step) * step
 
 
 def halo_of(stages):
-    """Return how many pixels away a result still sees the input."""
+    """Return the receptive field's radius: how many pixels beyond its own a result depends on."""
     return sum(stage.weight.value.shape[2] // 2 for stage in stages)
 
 
@@ -105,17 +105,17 @@ class Weights:
 
 
 def version_of(stages):
-    """Return the parameters' bytes: whoever packed other ones must pack again."""
+    """Return the parameters' bytes: when these change, the weights must be packed again."""
     return b"".join(p.value.tobytes() for stage in stages for p in stage.parameters)
 
 
 class Plan:
-    """Where everything lies while columns of a certain width are walked in bands of some rows.
+    """The memory layout for columns of one width and bands of one height.
 
     Parameters
     ----------
     table : ndarray, shape (layers, fields)
-        See `bands`; this plan's own columns are filled in here, in a copy.
+        See `bands`. This plan fills in its own fields in a copy.
     column, band : int, multiples of 4
     """
 
@@ -127,8 +127,8 @@ class Plan:
             need = round_up(need, 4) if row[bands.SQUARES] >= 0 else need
             row[bands.NEED] = need
             need += row[bands.KERNEL] - 1
-            # A band comes in while rows above it wait for those below (or for a block of four to be
-            # whole), up to three lie before the first, and below the picture there is padding.
+            # A band arrives while rows above it still wait for those below (or for a block of four
+            # to fill); up to three rows precede the first; below the picture there is padding.
             pad, rest = row[bands.KERNEL] // 2, 6 if row[bands.SQUARES] >= 0 else 3
             rows = max(rows, band + 2 * pad + rest + max(pad, 4))
         self.stride = int(round_up(need + 8, 16))
@@ -144,18 +144,18 @@ class Plan:
         self.offsets = np.concatenate(offsets)
         self.size = int(size + table[-1, bands.OUTPUTS] * self.plane)
         self.scratch = int(max(scratch_size(C, F) for C, F in table[:, :2]))
-        self.buffers = []  # those that no thread is using
+        self.buffers = []  # those not in use by any thread
 
     def borrow(self):
-        """Take buffers that nobody uses, or make new ones."""
+        """Take unused buffers, or allocate new ones."""
         try:
             return self.buffers.pop()
-        except IndexError:  # not asked before: another thread could have taken the last ones
+        except IndexError:  # not checked first: another thread could take the last ones in between
             return aligned(self.size), aligned(self.scratch)
 
 
 class Stack:
-    """Convolutions with what follows each, and a pixel shuffle at their end.
+    """Convolutions with their activations, and a pixel shuffle at the end.
 
     Parameters
     ----------
@@ -176,11 +176,11 @@ class Stack:
     def forward(self, x, out, threads):
         """See ``minisr.kernels``."""
         N, _, H, W = x.shape
-        reach = max(1, halo_of(self.stages) / REACH)
-        column = round_up(int(COLUMN * reach), 4)
-        # High segments compute few rows twice, but there must be jobs for all threads.
+        growth = max(1, halo_of(self.stages) / ESPCN_HALO)
+        column = round_up(int(COLUMN * growth), 4)
+        # Tall segments compute few rows twice, but there must be jobs for all threads.
         columns = N * -(-W // column)
-        count = max(round(H / (SEGMENT * reach)), -(-2 * threads.count // columns))
+        count = max(round(H / (SEGMENT * growth)), -(-2 * threads.count // columns))
         count = max(1, min(count, round(H / SEGMENT)))
         self._forward(x, out, threads, column, BAND, round_up(-(-H // count), 4))
 
@@ -188,7 +188,7 @@ class Stack:
         """Fill ``out`` in columns, bands and segments of these sizes, multiples of 4."""
         x = np.ascontiguousarray(x)
         if not x.flags.writeable:
-            x = x.copy()  # Numba takes an array that is read-only for another type, compiled anew
+            x = x.copy()  # a read-only array is another type to Numba, which would compile again
         N, _, H, W = x.shape
         weights = self._weights
         if weights is None or weights.version != version_of(self.stages):
@@ -218,7 +218,7 @@ class Stack:
         share(threads, jobs, work)
 
     def learn(self, low, high, loss, threads):
-        """See ``minisr.kernels``. One call at a time: it adds to gradients that all share."""
+        """See ``minisr.kernels``. One call at a time: all calls add to the same gradients."""
         low, high = (np.ascontiguousarray(array) for array in (low, high))
         if self._samples is None or self._samples.shape != low.shape[2:]:
             activations = [ACTIVATIONS[stage.activation] for stage in self.stages]

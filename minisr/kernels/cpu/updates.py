@@ -1,4 +1,4 @@
-"""What changes weights in place: Adam, the moving average, the sum of gradients."""
+"""Updates in place: Adam, the moving average, the sum of gradients."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def _adam(value, grad, first_moment, second_moment, rate, beta1, beta2, root_sca
 
 
 def adam_step(value, grad, first_moment, second_moment, learning_rate, beta1, beta2, epsilon, step):
-    """See ``minisr.kernels``. The bias corrections are two numbers a step, made here."""
+    """See ``minisr.kernels``. The bias corrections are two numbers per step, computed here."""
     _adam(
         value.reshape(-1),
         grad.reshape(-1),

@@ -1,9 +1,9 @@
-"""Helpers that write LLVM vector code: the small alphabet in which the micro-kernels are spelt.
+"""Helpers that emit LLVM vector code: the building blocks of the micro-kernels.
 
-A micro-kernel is a `numba.extending.intrinsic`: a Python function that, at compile time, emits LLVM
-instructions. Everything here works on vectors of LANES float32 values. LANES follows the host: 16
+A micro-kernel is a `numba.extending.intrinsic`: a Python function that emits LLVM instructions at
+compile time. Everything here works on vectors of LANES float32 values. LANES follows the host: 16
 with AVX-512, 8 with AVX2, 4 with NEON, so that one vector is one register. HAS_VECTORS is False on
-a host with none of them (or without compilation): the plain loops run there.
+hosts with none of these, or with compilation disabled; there, the plain loops run.
 """
 
 from llvmlite import ir
@@ -34,7 +34,7 @@ def splat(value):
 
 
 def fma(builder, a, b, c):
-    """Return a * b + c. By name, because llvmlite's builder.fma refuses vectors."""
+    """Return a * b + c. Called by name, because llvmlite's builder.fma rejects vectors."""
     kind = a.type
     name = f"llvm.fma.v{kind.count}f32"
     function = cgutils.get_or_insert_function(
@@ -54,22 +54,22 @@ class Emitter:
         return self.context.make_array(array_type)(self.context, self.builder, array).data
 
     def address(self, base, *positions):
-        """Return the address of a value whose position is a sum."""
+        """Return the address of the value at the sum of some positions."""
         position = positions[0]
         for other in positions[1:]:
             position = self.builder.add(position, other)
         return self.builder.gep(base, [position])
 
     def load(self, address):
-        """Load a vector from an address that need not be aligned."""
+        """Load a vector; the address need not be aligned."""
         return self.builder.load(self.builder.bitcast(address, VECTOR.as_pointer()), align=4)
 
     def store(self, value, address):
-        """Store a vector at an address that need not be aligned."""
+        """Store a vector; the address need not be aligned."""
         self.builder.store(value, self.builder.bitcast(address, VECTOR.as_pointer()), align=4)
 
     def masked_store(self, value, address, mask):
-        """Store the lanes in which mask is true; the memory of the others is not touched."""
+        """Store the lanes where mask is true; the memory of the others is not touched."""
         pointer = self.builder.bitcast(address, VECTOR.as_pointer())
         kind = ir.FunctionType(ir.VoidType(), [VECTOR, VECTOR.as_pointer(), ir.IntType(32), MASK])
         store = cgutils.get_or_insert_function(
@@ -78,7 +78,7 @@ class Emitter:
         self.builder.call(store, [value, pointer, ir.Constant(ir.IntType(32), 4), mask])
 
     def masked_load(self, address, mask):
-        """Load the lanes in which mask is true; the others are zero, their memory untouched."""
+        """Load the lanes where mask is true; the others are zero, their memory untouched."""
         pointer = self.builder.bitcast(address, VECTOR.as_pointer())
         kind = ir.FunctionType(VECTOR, [VECTOR.as_pointer(), ir.IntType(32), MASK, VECTOR])
         load = cgutils.get_or_insert_function(
@@ -106,17 +106,17 @@ class Emitter:
         return self.spread(self.builder.load(address))
 
     def fma(self, a, b, c):
-        """Return a * b + c, rounded once: the explicit instruction, so that all paths agree."""
+        """Return a * b + c, rounded once: an explicit instruction, so that all paths agree."""
         return fma(self.builder, a, b, c)
 
     def variable(self, value):
-        """Make a mutable vector. LLVM's SROA pass turns it into a register."""
+        """Create a mutable vector. LLVM's SROA pass turns it into a register."""
         slot = cgutils.alloca_once(self.builder, VECTOR)
         self.builder.store(value, slot)
         return slot
 
     def sum(self, vector):
-        """Add up the lanes, by halves: always the same order of additions."""
+        """Sum the lanes by halves, always in the same order."""
         width = LANES
         while width > 1:
             width //= 2

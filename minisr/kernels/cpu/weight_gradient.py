@@ -1,12 +1,12 @@
 """The gradient by weight: dweight[f, k] += sum over p of dout[f, p] * source[p + offsets[k]].
 
-The third face of a convolution, and the only one whose sum runs along the pixels, where the vectors
-lie. The micro-kernel keeps a square of sums, SIDE outputs x SIDE taps, one whole vector each: 10
-loads for 25 multiply-adds. The lanes are added up at the end, always in the same order.
+Of a convolution's three sums, only this one runs along the pixels, where the vectors lie. The
+micro-kernel keeps a square of sums, SIDE outputs x SIDE taps, each a whole vector: 10 loads for 25
+multiply-adds. The lanes are summed at the end, always in the same order.
 
 Both arrays share one geometry: planes whose rows have the same length, with a gap of zeros between
-the rows that serves as the right padding of one row and the left padding of the next. Pixels of the
-gap have dout = 0 and add nothing, so a plane is one long run without a thought about rows.
+rows that serves as the right padding of one row and the left padding of the next. In the gap, dout
+is 0 and adds nothing, so a plane is one long run, without regard to rows.
 """
 
 from numba import types
@@ -17,7 +17,7 @@ from minisr.kernels.cpu.options import EXACT, compiled
 from minisr.kernels.cpu.vectors import LANES, REGISTERS, Emitter, integer, splat
 
 SIDE = 5 if REGISTERS == 32 else 3
-# Pixels at a time: SIDE rows of dout and one channel of source stay in the first-level cache.
+# Pixels at a time: SIDE rows of dout and one channel of source stay in the L1 cache.
 CHUNK = 64 * LANES
 
 
@@ -37,7 +37,7 @@ def correlate_block(
     target_start,
     target_row,
 ):
-    """Add one SIDE x SIDE block. Rows and columns past the last repeat it and are not stored."""
+    """Add one SIDE x SIDE block. Rows and columns past the end repeat the last, and are dropped."""
 
     def generate(context, builder, signature, args):
         emitter = Emitter(context, builder)
@@ -112,7 +112,7 @@ def correlate_block(
 
 @intrinsic
 def sum_run(typing, array, start, count):
-    """Add up ``count`` neighbouring float32 values, lane by lane and then the lanes."""
+    """Sum ``count`` adjacent float32 values, lane by lane and then over the lanes."""
 
     def generate(context, builder, signature, args):
         emitter = Emitter(context, builder)
@@ -138,8 +138,8 @@ def weight_gradient(
 ):
     """Add to target[f * taps + k] the sum over `pixels` consecutive pixels.
 
-    Arrays are flat, positions count floats. Up to LANES - 1 pixels past the end are read; dout
-    must be zero there.
+    Arrays are flat; positions count floats. Reads up to LANES - 1 pixels past the end, where dout
+    must be zero.
     """
     taps = offsets.size
     for chunk in range(0, pixels, CHUNK):

@@ -1,13 +1,14 @@
 """The gradient by weight of a 3 x 3 layer at Winograd's points: a quarter of the multiplications.
 
-Forward, the outputs of a block are A^T [(G w G^T) * (B^T d B)] A. Differentiated by w, that is
-dw = G^T [sum over blocks of (A dy A^T) * (B^T d B)] G. Both sides are carried to the 36 points,
-where the sum over all blocks of a sample is a matrix product, outputs x channels at each point, and
-one small transform brings it back. It is exact for the reason that Winograd's convolution is.
+Forward, the outputs of a block are A^T [(G w G^T) * (B^T d B)] A. The derivative by w is
+dw = G^T [sum over blocks of (A dy A^T) * (B^T d B)] G. Both factors are transformed to the 36
+points, where the sum over all blocks of a sample is a matrix product, outputs x channels at each
+point, and one small transform brings it back. It is exact for the same reason as Winograd's
+convolution.
 
-Here the sum runs over the blocks and channels stay apart, so the vectors lie along the *channels*:
-patch and gradient are first transposed to channels-last. Then every transform is plain vector
-arithmetic, whatever the patch's width, and the product is the micro-kernel once more.
+Here the sum runs over the blocks and the channels stay separate, so the vectors lie along the
+*channels*: patch and gradient are first transposed to channels-last. Then every transform is plain
+vector arithmetic, whatever the patch's width, and the micro-kernel computes the product again.
 """
 
 import functools
@@ -25,7 +26,7 @@ from minisr.kernels.cpu.winograd_transforms import A, B, emit_input, shuffle
 
 
 def emit_gradient(emitter, y):
-    """One axis of the output gradient's transform: 4 vectors -> 6 vectors."""
+    """Emit one axis of the output gradient's transform: 4 vectors -> 6 vectors."""
     fma, mul = emitter.fma, emitter.builder.fmul
 
     def pair(point):
@@ -37,11 +38,11 @@ def emit_gradient(emitter, y):
 
 
 def make_transform(side, emit):
-    """Make the micro-kernel that carries blocks of side x side values to the points."""
+    """Make the micro-kernel that transforms blocks of side x side values to the points."""
 
     @intrinsic
     def transform(typing, source, start, column, row, target, target_start, point):
-        """Carry LANES channels of a block to the 36 points: side x side vectors -> 36."""
+        """Transform LANES channels of a block to the 36 points: side x side vectors -> 36."""
 
         def generate(context, builder, signature, args):
             emitter = Emitter(context, builder)
@@ -88,7 +89,7 @@ transform_gradient = make_transform(4, emit_gradient)
 
 @intrinsic
 def transpose_block(typing, source, start, plane, valid, target, target_start, target_row):
-    """Turn LANES pixels of LANES planes, zero but for `valid`, into LANES rows of channels."""
+    """Turn LANES pixels of LANES planes into LANES rows of channels; all but `valid` are zero."""
 
     def generate(context, builder, signature, args):
         emitter = Emitter(context, builder)
@@ -133,7 +134,7 @@ def channels_last(
 ):
     """Turn planes into (height, target_width, padded channels).
 
-    Up to LANES - 1 columns too many are written.
+    Writes up to LANES - 1 columns too many.
     """
     for y in range(height):
         for c in range(0, padded, LANES):
@@ -150,7 +151,7 @@ def channels_last(
 
 
 def emit_taps(emitter, m):
-    """One axis of G^T: 6 vectors -> 3."""
+    """Emit one axis of G^T: 6 vectors -> 3."""
     mul, add = emitter.builder.fmul, emitter.builder.fadd
     return [
         functools.reduce(add, [mul(splat(g), value) for g, value in zip(row, m, strict=True) if g])
@@ -160,7 +161,7 @@ def emit_taps(emitter, m):
 
 @intrinsic
 def transform_taps(typing, source, start, point, target):
-    """Carry the sums of LANES channels back: 36 vectors -> 9, one a tap."""
+    """Transform the sums of LANES channels back: 36 vectors -> 9, one per tap."""
 
     def generate(context, builder, signature, args):
         emitter = Emitter(context, builder)
@@ -186,7 +187,7 @@ def transform_taps(typing, source, start, point, target):
 
 
 def gradient_scratch_size(channels, outputs, height, width):
-    """Floats that `winograd_weight_gradient` needs."""
+    """Return how many floats `winograd_weight_gradient` needs."""
     channels, outputs = -(-channels // LANES) * LANES, -(-outputs // LANES) * LANES
     high, wide = -(-height // 4), -(-width // 4)
     picture = (4 * high + 2) * (4 * wide + 2) * channels + 4 * high * 4 * wide * outputs
@@ -284,7 +285,7 @@ def winograd_weight_gradient(
                     right_point,
                 )
     offsets = multiples(blocks, wide_c)
-    nothing = np.zeros(BLOCK, np.float32)
+    no_bias = np.zeros(BLOCK, np.float32)
     for point in range(36):
         c = 0
         while c < wide_c:
@@ -300,7 +301,7 @@ def winograd_weight_gradient(
                     scratch,
                     right + point * right_point + f,
                     wide_f,
-                    nothing,
+                    no_bias,
                     0,
                     scratch,
                     sums + point * sums_point + f * wide_c + c,

@@ -1,8 +1,8 @@
-"""Winograd's transforms in vectors: into the space where convolution is a product, and back.
+"""Winograd's transforms in vectors: to the space where convolution is a product, and back.
 
-The points, and why they are what they are, stand at the top of `winograd`. A vector holds the same
-number of LANES neighbouring blocks, so every row is read four columns apart: `deinterleave` does it
-with 8 shuffles for 4 vectors.
+The head of `winograd` explains the choice of points. A vector holds the same element of LANES
+neighbouring blocks, so rows are read with a stride of four columns: `deinterleave` does this with 8
+shuffles for 4 vectors.
 """
 
 import itertools
@@ -21,17 +21,16 @@ from minisr.kernels.cpu.microkernel import (
 from minisr.kernels.cpu.vectors import INT, LANES, VECTOR, Emitter, integer, splat
 
 A, B = 5 / 8, 3 / 2
-# Blocks at a time. 2 * LANES measured 4 % better than 3 * LANES: smaller matrices in the cache.
+# Blocks at a time. 2 * LANES measured 4 % faster than 3 * LANES: smaller matrices in the cache.
 STRIP = 2 * LANES
-ROOM = STRIP + LANES  # the last vector of a strip may run over
-# The 36 points of a channel lie together: the store side of the page table's cache has 16 entries,
-# and 36 stores into 36 pages would miss it each time. The extra line keeps channels out of each
-# other's cache sets.
+ROOM = STRIP + LANES  # the last vector of a strip may run past its end
+# The 36 points of a channel lie together: the TLB for stores has 16 entries, and 36 stores to 36
+# pages would miss it every time. The extra cache line keeps channels out of one another's sets.
 PLANE = 36 * ROOM + 16
 
 
 def weight_matrix():
-    """Make G: the taps of a row, evaluated at the points, divided by the points' differences."""
+    """Return G: evaluates a row of taps at the points and divides by the points' differences."""
 
     def at(point, other):
         norm = 2 * point**2 * (point**2 - other**2)
@@ -41,7 +40,7 @@ def weight_matrix():
 
 
 def shuffle(builder, a, b, picks):
-    """Make a vector of chosen lanes of two."""
+    """Make a vector of lanes picked from two."""
     kind = ir.VectorType(ir.IntType(32), LANES)
     return builder.shuffle_vector(
         a, b, ir.Constant(kind, [ir.Constant(ir.IntType(32), pick) for pick in picks])
@@ -49,7 +48,7 @@ def shuffle(builder, a, b, picks):
 
 
 def deinterleave(builder, vectors):
-    """Sort four vectors of consecutive values: 0, 4, 8, ..., then 1, 5, 9, ..., and so on."""
+    """Sort four vectors of consecutive values into 0, 4, 8, ..., then 1, 5, 9, ..., and so on."""
 
     def split(a, b):
         return [shuffle(builder, a, b, range(first, 2 * LANES, 2)) for first in (0, 1)]
@@ -60,7 +59,7 @@ def deinterleave(builder, vectors):
 
 
 def interleave(builder, vectors):
-    """Undo deinterleave."""
+    """Undo `deinterleave`."""
 
     def merge(a, b):
         return [
@@ -78,7 +77,7 @@ def interleave(builder, vectors):
 
 
 def emit_input(emitter, d):
-    """One axis of the input transform: 6 vectors -> 6 vectors, 12 multiply-adds."""
+    """Emit one axis of the input transform: 6 vectors -> 6 vectors, 12 multiply-adds."""
     fma = emitter.fma
     square, product = splat(-(A * A + B * B)), splat(A * A * B * B)
     even_a, odd_a = fma(splat(-B * B), d[2], d[4]), fma(splat(-B * B), d[1], d[3])
@@ -94,7 +93,7 @@ def emit_input(emitter, d):
 
 
 def emit_output(emitter, m):
-    """One axis of the output transform: 6 vectors -> 4 vectors."""
+    """Emit one axis of the output transform: 6 vectors -> 4 vectors."""
     fma, add, sub, mul = (
         emitter.fma,
         emitter.builder.fadd,
@@ -115,7 +114,7 @@ def emit_output(emitter, m):
 def transform_input(
     typing, source, start, plane, row, channels, target, target_start, target_channel, target_point
 ):
-    """LANES blocks side by side, every channel: 6 rows of source -> 36 vectors of target."""
+    """Transform LANES adjacent blocks, all channels: 6 rows of source -> 36 vectors of target."""
 
     def generate(context, builder, signature, args):
         emitter = Emitter(context, builder)
@@ -169,9 +168,9 @@ def transform_output(
     valid_columns,
     activation,
 ):
-    """Carry LANES blocks of one output back: 36 vectors -> 4 rows.
+    """Transform LANES blocks of one output back: 36 vectors -> 4 rows.
 
-    Returns the blocks with a non-finite value, a bit each.
+    Returns one bit per block, set if it has a non-finite value.
     """
 
     def generate(context, builder, signature, args):
@@ -202,10 +201,10 @@ def transform_output(
             for j in range(4)
         ]
         # v - v is NaN exactly where v is NaN or infinite.
-        spoilt = splat(0)
+        check = splat(0)
         for value in itertools.chain(*columns):
-            spoilt = builder.fadd(spoilt, builder.fsub(value, value))
-        bits = builder.bitcast(builder.fcmp_unordered("uno", spoilt, spoilt), ir.IntType(LANES))
+            check = builder.fadd(check, builder.fsub(value, value))
+        bits = builder.bitcast(builder.fcmp_unordered("uno", check, check), ir.IntType(LANES))
 
         buffer = builder.bitcast(
             cgutils.alloca_once(builder, ir.ArrayType(VECTOR, 16)), VECTOR.as_pointer()
