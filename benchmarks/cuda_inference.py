@@ -5,7 +5,7 @@ from cuda_timing import NumbaClock, WallClock, row_of, turns
 from measure import OURS
 from peers import multiply_adds
 
-from minisr import from_pretrained
+from minisr import engine, from_pretrained
 from minisr.kernels.cuda.frames import FrameStream
 from minisr.kernels.cuda.memory import SIMULATED
 
@@ -22,16 +22,17 @@ class OnDevice:
     def __init__(self, model, low):
         from numba import cuda
 
-        self.space = model.stack.workspace(*(low.shape[k] for k in (0, 2, 3)))
+        self.stack = engine.compile(model).plan.stack
+        self.space = self.stack.workspace(*(low.shape[k] for k in (0, 2, 3)))
         self.x = cuda.to_device(low)
         self.out = cuda.device_array(*self.space.words)
-        self.model, self.width = model, low.shape[3] * model.upscale_factor
+        self.width = low.shape[3] * model.upscale_factor
         # Numba's simulator has no times of events.
         self.clock = WallClock(self) if SIMULATED else NumbaClock(self, self.space.stream)
 
     def __call__(self):
         """Enlarge the batch."""
-        self.model.stack.forward_device(self.x, self.out, self.space)
+        self.stack.forward_device(self.x, self.out, self.space)
 
     def result(self):
         """Return what came out, as NumPy has it."""
@@ -48,7 +49,7 @@ class Frames:
 
     def __init__(self, model, low):
         self.frame = np.round(low[0] * 255).astype(np.uint8)
-        self.stream = FrameStream(model.stack, *self.frame.shape[1:])
+        self.stream = FrameStream(engine.compile(model).plan.stack, *self.frame.shape[1:])
 
     def clock(self, count):
         """Return the seconds of a frame."""
@@ -61,7 +62,7 @@ class Frames:
 
 
 def network(name, scale):
-    """Return a network that comes along, on the GPU."""
+    """Return a bundled network, on the GPU."""
     return from_pretrained(name, scale, backend="cuda")
 
 

@@ -7,8 +7,7 @@ from peers import multiply_adds
 
 from minisr.datasets.pairs import Pair
 from minisr.system.threads import Threads
-from minisr.training import TrainConfig, Trainer
-from minisr.training.patches import Patches
+from minisr.training import Patches, TrainConfig, make_trainer
 
 SCALE = 3
 WORKLOADS = [(16, 32), (256, 48)]  # patches, and low-resolution pixels a side
@@ -29,7 +28,7 @@ class Ours:
     """minisr's steps: forward, loss, backward, Adam and the moving average of the weights."""
 
     def __init__(self, config, patches, low, high, on_gpu):
-        self.trainer = Trainer(config, patches, Threads(1), backend="cuda")
+        self.trainer = make_trainer(config, patches, Threads(1), backend="cuda")
         self.batch = low, high
         if on_gpu:
             from numba import cuda

@@ -159,16 +159,15 @@ def steps(arguments, ceiling):
 
 def main():
     options = parser(__doc__, threads=1)
-    options.add_argument("--network", default="espcn", help="that comes along (default: espcn)")
+    options.add_argument("--network", default="espcn", help="a bundled one (default: espcn)")
     options.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
-    options.add_argument("--toy", action="store_true", help="a trial in Numba's simulator")
     options.add_argument("--seconds", type=float, default=4, help="for a table (default: 4)")
     arguments = options.parse_args()
     if arguments.toy != cuda_driver.is_simulated():
         options.error("--toy goes with NUMBA_ENABLE_CUDASIM=1, and nothing else does")
     if arguments.toy:
         arguments.seconds = 0
-    about = environment(arguments.threads, PACKAGES)
+    about = environment(arguments, PACKAGES)
     describe(about)
     ceiling = hardware(arguments.toy)
     report = {"environment": about, "hardware": ceiling, "network": arguments.network}

@@ -4,8 +4,8 @@ All have the same weights and the same picture, in one process, float32. Before 
 each one's output is compared with PyTorch's: the largest difference must be at most 1e-5. Then they
 take turns. OpenVINO in bf16 computes something less exact and is not compared, only shown.
 
-ESPCN, unless --network names another that comes along; then minisr's own ESPCN, which computes
-something else, is beside it.
+ESPCN, unless --network names another bundled one; then minisr's own ESPCN, which computes something
+else, is beside it.
 """
 
 import numpy as np
@@ -13,10 +13,11 @@ import torch
 from measure import OURS, compare, describe, environment, parser, plot_bars, print_table, write_json
 from peers import BF16, inference_peers, multiply_adds
 
-from minisr import from_pretrained
+from minisr import engine, from_pretrained
 from minisr.system.threads import Threads
 
 PICTURES = {3: (360, 640), 2: (540, 960), 4: (270, 480)}  # height and width, by scale
+TOY = {3: (9, 16)}
 PACKAGES = ["numpy", "numba", "torch", "onnxruntime", "openvino", "opencv-contrib-python-headless"]
 COLUMNS = [
     "peer", "ms", "frames/s", "to minisr", "to fastest peer", "GFLOP/s", "% of ceiling",
@@ -27,14 +28,18 @@ COLUMNS = [
 BASE = "minisr, ESPCN"
 
 
-def measure(network, scale, threads, seconds, compiled):
+def measure(network, scale, size, threads, seconds, torch_compile):
     """Return the table's rows, and the peers that are not in it."""
-    height, width = PICTURES[scale]
+    height, width = size
     model = from_pretrained(network, scale)
+    compiled = engine.compile(model)
     low = np.random.default_rng(0).random((1, 1, height, width), np.float32)
     single = Threads(1)
-    peers = {OURS: lambda: model(low, threads), "minisr, one thread": lambda: model(low, single)}
-    rivals, skipped = inference_peers(model, low, threads.count, compiled)
+    peers = {
+        OURS: lambda: compiled(low, threads),
+        "minisr, one thread": lambda: compiled(low, single),
+    }
+    rivals, skipped = inference_peers(model, low, threads.count, torch_compile)
     peers |= rivals
     expected = rivals["PyTorch eager"]()
     differences = {name: float(np.abs(run() - expected).max()) for name, run in peers.items()}
@@ -44,7 +49,7 @@ def measure(network, scale, threads, seconds, compiled):
         print(f"  skipped: {name}: {reason}")
     same = [name for name in rivals if name != BF16]
     if model.name != "espcn":
-        base = from_pretrained("espcn", scale)
+        base = engine.compile(from_pretrained("espcn", scale))
         peers[BASE] = lambda: base(low, threads)
     operations = 2 * multiply_adds(model) * height * width
     rows = compare(peers, operations, threads, seconds, same, least=10)
@@ -59,20 +64,22 @@ def measure(network, scale, threads, seconds, compiled):
 
 def main():
     options = parser(__doc__)
-    options.add_argument("--network", default="espcn", help="that comes along (default: espcn)")
+    options.add_argument("--network", default="espcn", help="a bundled one (default: espcn)")
     options.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
     arguments = options.parse_args()
-    about = environment(arguments.threads, PACKAGES)
+    about = environment(arguments, PACKAGES)
     describe(about)
     report = {"environment": about, "network": arguments.network, "pictures": []}
+    pictures = TOY if arguments.toy else PICTURES
+    seconds = 0 if arguments.toy else 15 if arguments.short else 40
+    torch_compile = not (arguments.no_compile or arguments.toy)
     with Threads(arguments.threads) as threads:
-        for scale, (height, width) in list(PICTURES.items())[: 1 if arguments.short else None]:
+        for scale, size in list(pictures.items())[: 1 if arguments.short else None]:
+            height, width = size
             title = f"x{scale}, {width} x {height} -> {width * scale} x {height * scale}"
             print(f"\n{title}")
             torch.compiler.reset()
-            seconds = 15 if arguments.short else 40
-            compiled = not arguments.no_compile
-            rows, skipped = measure(arguments.network, scale, threads, seconds, compiled)
+            rows, skipped = measure(arguments.network, scale, size, threads, seconds, torch_compile)
             print_table(rows, COLUMNS)
             report["pictures"].append({"title": title, "peers": rows, "skipped": skipped})
     if arguments.json:

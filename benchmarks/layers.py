@@ -13,10 +13,10 @@ import torch
 from measure import OURS, compare, describe, environment, parser, plot_bars, print_table, write_json
 from numba import njit
 
-from minisr.kernels import Stage
 from minisr.kernels.cpu import bands
 from minisr.kernels.cpu.stack import COLUMN, Plan, Weights
 from minisr.kernels.cpu.vectors import HAS_VECTORS
+from minisr.kernels.stacks import Stage
 from minisr.layers import Parameter
 from minisr.system.threads import Threads
 
@@ -112,13 +112,14 @@ def main():
     arguments = parser(__doc__, threads=1).parse_args()
     if not HAS_VECTORS:
         raise SystemExit("this machine has none of the vector instructions that are measured here")
-    about = environment(arguments.threads, ["numpy", "numba", "torch"])
+    about = environment(arguments, ["numpy", "numba", "torch"])
     describe(about)
     print(f"a tile of {ROWS} x {COLUMN} pixels a thread")
     report = {"environment": about, "tile": [ROWS, COLUMN], "layers": []}
+    seconds = 0 if arguments.toy else 1 if arguments.short else 5
     with Threads(arguments.threads) as threads:
         for name, *layer in LAYERS:
-            rows = measure(*layer, threads, 1 if arguments.short else 5)
+            rows = measure(*layer, threads, seconds)
             for row in rows:
                 row["layer"] = name
                 row["us"] = round(1e3 * row["ms"] / REPEATS, 1)  # of one tile on every thread

@@ -31,18 +31,22 @@ def parser(doc, threads=None):
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     result.add_argument("--short", action="store_true", help="less of it, within a minute")
+    result.add_argument(
+        "--toy", action="store_true", help="a trial on a few pixels: its times mean nothing"
+    )
     result.add_argument("--json", metavar="FILE", type=Path, help="also write the figures there")
     result.add_argument("--plot", metavar="FILE", type=Path, help="also draw them: a PNG")
     result.add_argument("-j", "--threads", type=int, default=threads or available())
     return result
 
 
-def environment(threads, packages):
+def environment(arguments, packages):
     """Return what a figure means nothing without.
 
     Parameters
     ----------
-    threads : int
+    arguments : argparse.Namespace
+        Of `parser`: the number of threads, and whether this is a trial.
     packages : list of str
         Those whose versions matter.
     """
@@ -50,11 +54,12 @@ def environment(threads, packages):
     versions = {"minisr": commit(), "python": platform.python_version()}
     for package in packages:
         versions[package] = version(package) or "not installed"
-    return {
+    trial = {"toy": True} if arguments.toy else {}
+    return trial | {
         "date": time.strftime("%Y-%m-%d"),
         "processor": processor() + (f" ({', '.join(wide)})" if wide else ""),
         "processors": available(),
-        "threads": threads,
+        "threads": arguments.threads,
         "busy": busy(),
         "versions": versions,
     }
@@ -112,7 +117,9 @@ def describe(environment):
     """Print the environment, and a warning if the machine has other work."""
     versions = ", ".join(f"{k} {v}" for k, v in environment["versions"].items())
     print(f"{environment['processor']}, {environment['threads']} threads; {versions}")
-    if environment["busy"] > QUIET:
+    if environment.get("toy"):
+        print("a trial: what follows are no measurements")
+    elif environment["busy"] > QUIET:
         load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
         print(
             f"WARNING: {environment['busy']:.0%} of the processors' time is taken by others (load "
@@ -138,11 +145,13 @@ def interleave(peers, seconds, least=5):
     which other processes took more than QUIET of the processors' time do not count, and are made up
     for, in up to four times the time; if even that gives too few, the least disturbed ones count.
 
+    With no seconds, each is called twice, whatever else the machine does: a trial.
+
     Parameters
     ----------
     peers : dict of str to callable
     seconds : float
-        For all of them together.
+        For all of them together; 0 for a trial.
     least : int, optional
         Rounds at least.
 
@@ -152,6 +161,8 @@ def interleave(peers, seconds, least=5):
         The seconds of a call in each round.
     """
     order, shuffle = list(peers), random.Random(0).shuffle
+    if not seconds:
+        return {name: [calls(peers[name], 0) for _ in range(2)] for name in order}
     for name in order:
         peers[name]()
     rounds = []  # the share of others, and the seconds of each peer
@@ -284,10 +295,11 @@ def plot_bars(path, title, groups, label):
 
 def _wrap_titles(figure, rooms):
     """Break titles wider than what they stand over; ``rooms`` has those, by title."""
-    words = {title: title.get_text() for title in rooms}
+    words = {title: title.get_text() for title in rooms if title.get_text()}
     for _ in range(8):
         figure.draw_without_rendering()  # only then is it known how wide anything is
-        for title, over in rooms.items():
+        for title in words:
+            over = rooms[title]
             share = over.get_window_extent().width / title.get_window_extent().width
             if share < 1:
                 longest = max(map(len, title.get_text().splitlines()))

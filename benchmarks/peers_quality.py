@@ -18,12 +18,10 @@ from peers import torch_network
 
 from minisr import models, weights
 from minisr.errors import MinisrError, PictureError
-from minisr.evaluation.evaluate import Score, mean, predict_luma
+from minisr.evaluation.evaluate import Score, as_trained, mean, predict_luma
 from minisr.evaluation.protocols import PROTOCOLS
 from minisr.images import find_pictures, read_picture, to_8_bits
 from minisr.system.threads import Threads
-from minisr.upscaling.enlarger import Enlarger
-from minisr.upscaling.picture import upscale
 
 MEASURES = ("matlab", "tf-espcn", "opencv")
 PACKAGES = ["numpy", "torch", "opencv-contrib-python-headless"]
@@ -33,30 +31,29 @@ class Ours:
     """A network of minisr."""
 
     def __init__(self, model, threads):
-        self.model, self.threads = model, threads
+        self.enlarger, self.threads = as_trained(model), threads
 
     def luma(self, low):
         """(h, w), uint8 -> (h * scale, w * scale), float32."""
-        return predict_luma(self.model, low[None], self.threads)
+        return predict_luma(self.enlarger, low[None], self.threads)
 
     def picture(self, low):
         """(h, w, 3), uint8 -> larger, uint8."""
-        return upscale(low, model=Enlarger(self.model, as_trained=True), threads=self.threads)
+        return self.enlarger.pixels(low, self.threads)
 
 
-class InTorch(Ours):
-    """The same weights in PyTorch; its pictures get their chroma as ours do."""
+class InTorch:
+    """A network of minisr in PyTorch, to be called as ours are."""
 
-    def __init__(self, model, threads):
-        network = torch_network(model.state_dict(), model.upscale_factor).eval()
+    def __init__(self, model):
+        self.network = torch_network(model.state_dict(), model.upscale_factor).eval()
+        self.upscale_factor = model.upscale_factor
+        self.in_channels, self.luma_range = model.in_channels, model.luma_range
 
-        def run(x, threads=None):
-            with torch.inference_mode():
-                return network(torch.from_numpy(x)).numpy()
-
-        run.in_channels, run.luma_range = 1, "studio"
-        run.upscale_factor = model.upscale_factor
-        super().__init__(run, threads)
+    def __call__(self, x):
+        """(N, 1, H, W) -> (N, 1, H * scale, W * scale)."""
+        with torch.inference_mode():
+            return self.network(torch.from_numpy(x)).numpy()
 
 
 class InOpenCV:
@@ -83,7 +80,8 @@ def methods_at(scale, files, threads):
     """Return the methods by name; OpenCV's file by whoever can read it."""
     model = models.from_pretrained("espcn", scale)
     methods = {"minisr, our weights": Ours(model, threads)}
-    methods["PyTorch, our weights"] = InTorch(model, threads)
+    # Its pictures get their chroma as ours do.
+    methods["PyTorch, our weights"] = Ours(InTorch(model), threads)
     path = files / f"ESPCN_x{scale}.pb"
     if not path.exists():
         print(f"left out: OpenCV's ESPCN, since {path} is not there")
@@ -156,17 +154,17 @@ def main():
     options.add_argument("data", type=Path, help="a folder with Set5 and Set14")
     options.add_argument("--opencv", type=Path, help="of OpenCV's files (DATA/opencv-espcn)")
     arguments = options.parse_args()
-    about = environment(arguments.threads, PACKAGES)
+    about = environment(arguments, PACKAGES)
     describe(about)
     torch.set_num_threads(arguments.threads)
-    names = ["Set5"] if arguments.short else ["Set5", "Set14"]
+    names = ["Set5"] if arguments.short or arguments.toy else ["Set5", "Set14"]
     sets = {
         name: {path: read_picture(path).pixels for path in find_pictures(arguments.data / name)}
         for name in names
     }
     rows = []
     with Threads(arguments.threads) as threads:
-        for scale in (2, 3, 4):
+        for scale in [3] if arguments.toy else [2, 3, 4]:
             methods = methods_at(
                 scale, arguments.opencv or arguments.data / "opencv-espcn", threads
             )

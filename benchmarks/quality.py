@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from minisr import models
 from minisr.errors import PictureError
-from minisr.evaluation.evaluate import evaluate_picture, mean
+from minisr.evaluation.evaluate import as_trained, evaluate_picture, mean
 from minisr.evaluation.protocols import PROTOCOLS
 from minisr.images import find_pictures
 from minisr.models.bundled import FOLDER as BUNDLED
@@ -43,7 +43,7 @@ def folders_at(scale, data):
 
 
 def trained_on(name, scale):
-    """Return what a shipped network says that it has learnt from."""
+    """Return what a bundled network says that it has learnt from."""
     _, metadata = tensor_files.load(BUNDLED / f"{name}_x{scale}.safetensors")
     return metadata["training"]["pictures"]
 
@@ -120,7 +120,7 @@ def main():
     options = parser(__doc__)
     options.add_argument("data", type=Path, help="a folder with Set5, Set14, BSD100, ...")
     arguments = options.parse_args()
-    about = environment(arguments.threads, ["numpy", "pillow", "scipy"])
+    about = environment(arguments, ["numpy", "pillow", "scipy"])
     describe(about)
     missing = [name for name in FOLDERS if name not in folders_at(3, arguments.data)]
     if len(missing) == len(FOLDERS):
@@ -129,9 +129,12 @@ def main():
         print(f"left out, not in {arguments.data}: {', '.join(missing)}")
     tables = []
     with Threads(arguments.threads) as threads:
-        for scale in [3] if arguments.short else [2, 3, 4]:
-            names = [name for name, shipped in models.pretrained_names() if shipped == scale]
-            networks = {heading(name, scale): models.from_pretrained(name, scale) for name in names}
+        for scale in [3] if arguments.short or arguments.toy else [2, 3, 4]:
+            names = [name for name, bundled in models.pretrained_names() if bundled == scale]
+            networks = {
+                heading(name, scale): as_trained(models.from_pretrained(name, scale))
+                for name in names
+            }
             learnt = {heading(name, scale): trained_on(name, scale) for name in names}
             rows = [
                 row_of(name, folder, papers_name, scale, networks, learnt, threads)

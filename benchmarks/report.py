@@ -4,9 +4,11 @@
     ... replaced ...
     <!-- end -->
 
-A file that is not there leaves its figures as they are.
+A file that is not there leaves its figures as they are. A trial (``--toy``) prints what it would
+put there, and writes nothing.
 """
 
+import argparse
 import json
 import re
 from pathlib import Path
@@ -32,6 +34,8 @@ NAMES = (
 
 def machine(environment):
     """Return where, when and on which code something was measured."""
+    if environment.get("toy"):
+        raise ValueError("these figures are of a trial, and mean nothing")
     versions = ", ".join(f"{k} {v}" for k, v in environment["versions"].items())
     busy = environment["busy"]
     return (
@@ -91,12 +95,15 @@ def tables(name, report):
             for peer, reason in part["skipped"].items():
                 yield f"Skipped: {peer}: {reason}"
     elif name == "peers_quality":
-        for scale in (2, 3, 4):
+        for scale in dict.fromkeys(row["scale"] for row in report["rows"]):
             yield f"**x{scale}**"
             yield peers_quality.table([row for row in report["rows"] if row["scale"] == scale])
 
 
 def main():
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--toy", action="store_true", help="print the figures, write nothing")
+    arguments = options.parse_args()
     page = FOLDER / "README.md"
     text = page.read_text(encoding="utf-8")
     for name in NAMES:
@@ -111,7 +118,10 @@ def main():
         pattern = rf"<!-- {name} -->.*?<!-- end -->"
         text, count = re.subn(pattern, lambda _, new=section: new, text, flags=re.DOTALL)
         assert count == 1, f"{page} has {count} places for {name}"
-    page.write_text(text, encoding="utf-8")
+        if arguments.toy:
+            print(section)
+    if not arguments.toy:
+        page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

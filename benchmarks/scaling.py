@@ -13,7 +13,7 @@ from statistics import median
 import numpy as np
 from measure import describe, environment, interleave, parser, print_table, write_json
 
-from minisr import ESPCN
+from minisr import ESPCN, engine
 from minisr.system.threads import Threads
 
 SCALE = 3
@@ -21,20 +21,21 @@ SIZES = [  # height and width
     (64, 64), (128, 128), (256, 256), (288, 384), (360, 640), (720, 1280), (1080, 1920),
     (2160, 3840), (2778, 4000),
 ]  # fmt: skip
+TOY = [(12, 16), (20, 15)]
 COLUMNS = [
     "input", "output megapixels", "threads", "ms", "ns a pixel", "threads help", "to 1 MP's ns",
 ]  # fmt: skip
 MEBIBYTE = 2**20
 
 
-def timings(counts, seconds):
+def timings(counts, sizes, seconds):
     """Return a row for each size and number of threads."""
-    model, rng = ESPCN.from_pretrained(SCALE), np.random.default_rng(0)
+    compiled, rng = engine.compile(ESPCN.from_pretrained(SCALE)), np.random.default_rng(0)
     pools = [Threads(count) for count in counts]
     rows = []
-    for height, width in SIZES:
+    for height, width in sizes:
         low = rng.random((1, 1, height, width), np.float32)
-        peers = {pool.count: lambda low=low, pool=pool: model(low, pool) for pool in pools}
+        peers = {pool.count: lambda low=low, pool=pool: compiled(low, pool) for pool in pools}
         times = {count: median(v) for count, v in interleave(peers, seconds, least=7).items()}
         for count, value in times.items():
             pixels = height * width * SCALE**2
@@ -73,12 +74,12 @@ def resident(field):
 
 def own_memory(height, width, count):
     """Return the bytes that a picture takes beside input and output. Once a process."""
-    model = ESPCN.from_pretrained(SCALE)
+    compiled = engine.compile(ESPCN.from_pretrained(SCALE))
     with Threads(count) as threads:
-        model(np.zeros((1, 1, 16, 16), np.float32), threads)
+        compiled(np.zeros((1, 1, 16, 16), np.float32), threads)
         before = resident("VmRSS")
         low = np.random.default_rng(0).random((1, 1, height, width), np.float32)
-        high = model(low, threads)
+        high = compiled(low, threads)
     return resident("VmHWM") - before - low.nbytes - high.nbytes
 
 
@@ -138,14 +139,17 @@ def main():
     if arguments.own_memory:
         print(own_memory(*arguments.own_memory, arguments.threads))
         return
-    about = environment(arguments.threads, ["numpy", "numba"])
+    about = environment(arguments, ["numpy", "numba"])
     describe(about)
     counts = sorted({1, arguments.threads})
-    rows = timings(counts, 1 if arguments.short else 10)
+    sizes, seconds, largest = SIZES, 10, [(360, 640), (2160, 3840), SIZES[-1]]
+    if arguments.short:
+        seconds, largest = 1, SIZES[-1:]
+    if arguments.toy:
+        sizes, seconds, largest = TOY, 0, TOY[-1:]
+    rows = timings(counts, sizes, seconds)
     print_table(rows, COLUMNS)
-    spaces = memory(
-        counts, SIZES[-1:] if arguments.short else [(360, 640), (2160, 3840), SIZES[-1]]
-    )
+    spaces = memory(counts[-1:] if arguments.toy else counts, largest)
     print()
     print_table(spaces, list(spaces[0]))
     if arguments.json:

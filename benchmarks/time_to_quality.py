@@ -45,18 +45,20 @@ from measure import (
 from peers import TWINS
 
 from minisr.datasets.pairs import PictureSet
-from minisr.evaluation.evaluate import evaluate_picture, mean, score_pair
+from minisr.evaluation.evaluate import as_trained, evaluate_picture, mean, score_pair
 from minisr.evaluation.protocols import PROTOCOLS
 from minisr.images import find_pictures
 from minisr.kernels.reference import CHARBONNIER_EPSILON
 from minisr.models import MODELS
 from minisr.system.threads import Threads
-from minisr.training import TrainConfig, Trainer
-from minisr.training.patches import Patches
+from minisr.training import CompiledTrainer, Patches, TrainConfig
 from minisr.training.recipes import read_recipe
+from minisr.training.runs.console import Console
 from minisr.training.runs.pictures import read
+from minisr.training.runs.plan import Sources
 
 SLICE = 5.0  # seconds
+TOY = {"batch_size": 2, "patch_size": 8}
 OF_SET5 = "302003.jpg"  # of BSDS500/train: Set5's woman at a higher resolution
 OURS = {"minisr, Adam": "adam", "minisr, SOAP": "soap"}
 THEIRS = "PyTorch, Adam"
@@ -77,7 +79,7 @@ COLOURS = {
 FINALS = ["who", "steps", "ms a step", "seconds", "held out, dB", "Set5, dB / SSIM"]
 
 
-class Ours(Trainer):
+class Ours(CompiledTrainer):
     """minisr, as it trains."""
 
     def weights(self):
@@ -131,14 +133,15 @@ class Judge:
 
     def __init__(self, network, held_out, threads):
         self.network, self.held_out, self.threads = network, held_out, threads
+        self.enlarger = as_trained(network)  # which reads the weights when it is called
         self.alone = Threads(1)  # the pictures are shared among the threads already
 
     def model(self, weights):
-        """Return the network with these weights in it."""
+        """Return what enlarges with these weights."""
         if weights is None:
             return None
         self.network.load_state_dict(weights)
-        return self.network
+        return self.enlarger
 
     def __call__(self, weights):
         """Return the mean PSNR on the held-out pictures."""
@@ -167,11 +170,11 @@ def pictures_of(folder, config, threads):
     train = folder / "BSDS500" / "train"
     held_out = [path for path in find_pictures(train)[::10] if path.name != OF_SET5]
     of_set5 = [path for path in [train / OF_SET5] if path.is_file()]
-    learn, held_out, of_set5 = (
+    sets = (
         [PictureSet.at(path) for path in paths]
         for paths in ([folder / "T91", train], held_out, of_set5)
     )
-    pictures = read(learn, held_out, of_set5, config, threads, False, print)
+    pictures = read(Sources(*sets), config, threads, Console(False, print))
     last = folder / "Set5"
     if not last.is_dir():
         print(f"left out: Set5, since {last} is not there")
@@ -451,7 +454,8 @@ def plot(path, title, points, bicubic):
 def configs_of(arguments):
     """Return the settings of training with each optimizer; their steps are found out later."""
     settings = {"model": "espcn", "upscale_factor": 3, "steps": 1}
-    settings |= read_recipe(arguments.recipe) if arguments.recipe else {}
+    settings |= read_recipe(arguments.recipe).settings if arguments.recipe else {}
+    settings |= TOY if arguments.toy else {}
     given = {"model": arguments.network, "upscale_factor": arguments.scale}
     settings |= {name: value for name, value in given.items() if value is not None}
     rates = {"adam": arguments.adam_rate, "soap": arguments.soap_rate}
@@ -553,10 +557,14 @@ def main():
     options.add_argument("--soap-rate", type=float, default=2e-3, help="SOAP's learning rate")
     options.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
     arguments = options.parse_args()
-    minutes = arguments.minutes or (0.1 if arguments.short else 3)
-    compiled = not (arguments.no_compile or arguments.short)
-    rounds, seconds = (3, 0.3) if arguments.short else (7, 1.0)
-    about = environment(arguments.threads, ["numpy", "numba", "scipy", "torch"])
+    minutes, rounds, seconds = 3, 7, 1.0
+    if arguments.short:
+        minutes, rounds, seconds = 0.1, 3, 0.3
+    if arguments.toy:
+        minutes, rounds, seconds = 0.002, 1, 0.01
+    minutes = arguments.minutes or minutes
+    compiled = not (arguments.no_compile or arguments.short or arguments.toy)
+    about = environment(arguments, ["numpy", "numba", "scipy", "torch"])
     describe(about)
     torch.set_num_threads(arguments.threads)
     configs = configs_of(arguments)

@@ -14,11 +14,11 @@ from peers import multiply_adds, torch_network
 
 from minisr.datasets.pairs import Pair
 from minisr.system.threads import Threads
-from minisr.training import TrainConfig, Trainer
-from minisr.training.patches import Patches
+from minisr.training import Patches, TrainConfig, make_trainer
 
 SCALE = 3
 WORKLOADS = [(16, 32), (16, 17), (64, 48)]  # patches, and low-resolution pixels a side
+TOY = [(2, 9)]
 COLUMNS = [
     "peer", "ms", "million LR pixels/s", "to minisr", "to fastest peer", "GFLOP/s", "% of ceiling",
     "ceiling",
@@ -52,7 +52,7 @@ def measure(batch_size, patch_size, threads, seconds, compiled):
         SCALE, 1_000_000, batch_size=batch_size, patch_size=patch_size, schedule="constant"
     )
     patches = Patches(random_pairs(), patch_size, batch_size, seed=0)
-    trainer, alone = (Trainer(config, patches, pool) for pool in (threads, Threads(1)))
+    trainer, alone = (make_trainer(config, patches, pool) for pool in (threads, Threads(1)))
     batches = [tuple(map(torch.from_numpy, patches.batch(index))) for index in range(2)]
     steps, skipped = {}, {}
     for name in ["PyTorch eager"] + ["PyTorch torch.compile"] * compiled:
@@ -91,18 +91,18 @@ def main():
     options = parser(__doc__)
     options.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
     arguments = options.parse_args()
-    about = environment(arguments.threads, ["numpy", "numba", "torch"])
+    about = environment(arguments, ["numpy", "numba", "torch"])
     describe(about)
     report = {"environment": about, "workloads": []}
+    workloads = TOY if arguments.toy else WORKLOADS
+    seconds = 0 if arguments.toy else 10 if arguments.short else 20
+    compiled = not (arguments.no_compile or arguments.toy)
     with Threads(arguments.threads) as threads:
-        for batch_size, patch_size in WORKLOADS[: 1 if arguments.short else None]:
+        for batch_size, patch_size in workloads[: 1 if arguments.short else None]:
             title = f"{batch_size} patches of {patch_size} x {patch_size}"
             print(f"\n{title}")
             torch.compiler.reset()
-            seconds = 10 if arguments.short else 20
-            rows, skipped = measure(
-                batch_size, patch_size, threads, seconds, not arguments.no_compile
-            )
+            rows, skipped = measure(batch_size, patch_size, threads, seconds, compiled)
             print_table(rows, COLUMNS)
             report["workloads"].append({"title": title, "peers": rows, "skipped": skipped})
     if arguments.json:

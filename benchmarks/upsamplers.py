@@ -20,6 +20,8 @@ the others. "by layers" is one kernel after the other for all, in one thread (a 
 samples spread over all threads): that compares methods, not how much work went into each.
 """
 
+import functools
+import itertools
 import tracemalloc
 from collections.abc import Callable
 from statistics import median
@@ -28,31 +30,31 @@ from typing import NamedTuple
 import numpy as np
 from measure import describe, environment, interleave, parser, plot_bars, print_table, write_json
 
-from minisr import kernels, optim
+from minisr import engine, kernels, optim
 from minisr.datasets.pairs import make_pair
 from minisr.demo import HOLD_OUT, LEARN, pictures_folder
+from minisr.engine import learning
 from minisr.evaluation.checkerboard import checkerboard
 from minisr.evaluation.protocols import PROTOCOLS
 from minisr.images import read_picture
 from minisr.layers import (
     Bicubic,
     Conv2d,
-    ConvStack,
     ConvTranspose2d,
-    Layer,
     MaxUnpool2d,
     NearestUpsample,
     PixelShuffle,
     Sequential,
     Tanh,
 )
-from minisr.models import initialization
+from minisr.models import Network, initialization
 from minisr.models.equivalence import transposed_from_sub_pixel
 from minisr.system.threads import Threads
 from minisr.training.patches import Patches
 
 SCALE = 3
 BATCH, PATCH = 8, 32  # patches, and low-resolution pixels a side
+TOY = 48  # pixels a side of pictures, for a trial
 BORDER = 4 * SCALE  # pixels: as far as the padding reaches
 MEBIBYTE = 2**20
 SUB_PIXEL = "sub-pixel"
@@ -83,31 +85,12 @@ class Unpool(MaxUnpool2d):
         return self.forward(x)[0]
 
 
-class Upscaler(Sequential):
-    """Parts one after the other, of which stacks are run as such."""
+class Upscaler(Network, Sequential):
+    """A plain list of layers, as the networks of minisr are."""
 
-    def __init__(self, layers, kernels):
+    def __init__(self, layers, kernels, upscale_factor):
         super().__init__(layers)
-        self.kernels = kernels
-
-    def __call__(self, x, threads=None):
-        """Run each part as fast as it can."""
-        for part in self.layers.values():
-            x = part(x, threads) if isinstance(part, ConvStack) else part(x)
-        return x
-
-    def learn(self, low, high, loss, threads):
-        """Leave all to the backend's stack where that is the whole network."""
-        first, *others = self.layers.values()
-        if others:
-            return super().learn(low, high, loss, threads)
-        return first.learn(low, high, loss, threads)
-
-    @property
-    def flat(self):
-        """All layers, those of the stacks included."""
-        for part in self.layers.values():
-            yield from part.layers.values() if isinstance(part, Sequential) else [part]
+        self.kernels, self.upscale_factor = kernels, upscale_factor
 
 
 class Head(NamedTuple):
@@ -115,8 +98,8 @@ class Head(NamedTuple):
 
     Attributes
     ----------
-    parts : callable
-        Takes a backend and the two convolutions, and returns a network's parts.
+    layers : callable
+        Takes a backend and the two convolutions, and returns a network's layers.
     weight : callable
         Takes a sub-pixel convolution and a generator, and returns the first weights of the last
         layer: the same as that one's where the head is the same function.
@@ -124,46 +107,37 @@ class Head(NamedTuple):
         Whether it is the same function as the sub-pixel convolution.
     """
 
-    parts: Callable
+    layers: Callable
     weight: Callable
     is_equal: bool = False
 
 
-def stack(layers, backend, upscale_factor=1):
-    """Make what a backend may run as one."""
-    return ConvStack({**layers, "pixel_shuffle": PixelShuffle(upscale_factor, backend)}, backend)
-
-
 def sub_pixel(backend, body):
     last = Conv2d(32, SCALE**2, 3, backend, np.float32)
-    return {"all": stack({**body, "conv3": last}, backend, SCALE)}
+    return {**body, "conv3": last, "pixel_shuffle": PixelShuffle(SCALE, backend)}
 
 
 def transposed(kernel_size, padding, output_padding):
-    def parts(backend, body):
+    def layers(backend, body):
         last = ConvTranspose2d(
             32, 1, kernel_size, SCALE, backend, np.float32, padding, output_padding
         )
-        return {"body": stack(body, backend), "last": last}
+        return {**body, "last": last}
 
-    return parts
+    return layers
 
 
 def enlarged_features(enlarge, kernel_size):
-    def parts(backend, body):
+    def layers(backend, body):
         last = Conv2d(32, 1, kernel_size, backend, np.float32)
-        return {
-            "body": stack(body, backend),
-            "enlarge": enlarge(SCALE, backend),
-            "last": stack({"conv3": last}, backend),
-        }
+        return {**body, "enlarge": enlarge(SCALE, backend), "conv3": last}
 
-    return parts
+    return layers
 
 
 def enlarged_picture(backend, body):
     last = Conv2d(32, 1, 3, backend, np.float32)
-    return {"enlarge": Bicubic(SCALE, backend), "all": stack({**body, "conv3": last}, backend)}
+    return {"enlarge": Bicubic(SCALE, backend), **body, "conv3": last}
 
 
 def as_stamps(conv, rng):
@@ -218,14 +192,14 @@ def network(name, seed=0, with_icnr=False, backend=None):
         "conv2": Conv2d(64, 32, 3, backend, np.float32),
         "tanh2": Tanh(backend),
     }
-    model = Upscaler(head.parts(backend, body), backend)
+    model = Upscaler(head.layers(backend, body), backend, SCALE)
     conv = Conv2d(32, SCALE**2, 3, backend, np.float32)
     for layer in (body["conv1"], body["conv2"], conv):
         initialization.uniform(layer, rng)
     initialization.balance_ends(body["conv1"], conv)
     if with_icnr:
         initialization.icnr(conv, SCALE)
-    last = [layer for layer in model.flat if layer.parameters][-1]
+    last = [layer for layer in model.layers.values() if layer.parameters][-1]
     last.weight.value[...] = head.weight(conv, rng)
     last.bias.value[...] = conv.bias.value[0]
     return model
@@ -234,7 +208,7 @@ def network(name, seed=0, with_icnr=False, backend=None):
 def multiply_adds(model):
     """Return how many a pixel of the small picture takes, borders aside."""
     total, area = 0, 1  # the pixels that one small one has become
-    for layer in model.flat:
+    for layer in model.layers.values():
         if isinstance(layer, Bicubic):  # four taps along each axis, the rows first
             R = layer.upscale_factor
             total += 4 * area * (R + R**2)
@@ -249,27 +223,52 @@ def multiply_adds(model):
     return total
 
 
-def by_layers(model, x):
-    """Run one kernel after the other."""
-    for layer in model.flat:
-        x = layer(x)
-    return x
+def best(model):
+    """Return a function of a batch and threads that runs each part as fast as minisr can.
+
+    The engine gets what enlarges by itself, and the convolutions before and after it, which are
+    stacks.
+    """
+
+    def in_stack(item):
+        return isinstance(item[1], (Conv2d, Tanh, PixelShuffle))
+
+    parts = []
+    for is_stack, items in itertools.groupby(model.layers.items(), in_stack):
+        layers = dict(items)
+        scale = 1 if is_stack and "pixel_shuffle" not in layers else SCALE
+        parts.append(engine.compile(Upscaler(layers, model.kernels, scale)))
+
+    def run(x, threads):
+        for part in parts:
+            x = part(x, threads)
+        return x
+
+    return run
 
 
 def check(models, low, batch, threads):
     """Raise AssertionError unless heads that are one function give one output and one loss."""
-    expected = by_layers(models[SUB_PIXEL], low)
-    loss = Layer.learn(models[SUB_PIXEL], *batch, "mse", threads)
+    expected = models[SUB_PIXEL](low)
+    loss = learning.learn(models[SUB_PIXEL], *batch, "mse", threads)
     for name, model in models.items():
-        ways = {"best": model(low, threads), "by layers": by_layers(model, low)}
+        ways = {"best": best(model)(low, threads), "by layers": model(low)}
         reference = expected if HEADS[name].is_equal else ways["by layers"]
         for way, out in ways.items():
             difference = float(np.abs(out - reference).max())
             assert difference <= 1e-5, f"{name}, {way}, differs by {difference}"
         if HEADS[name].is_equal:
-            for learn in (model.learn, lambda *a, m=model: Layer.learn(m, *a)):
+            for learn in lessons(model).values():
                 got = learn(*batch, "mse", threads)
                 assert np.isclose(got, loss, rtol=1e-5), f"{name} has loss {got}, not {loss}"
+
+
+def lessons(model):
+    """Return what learns from a batch, by way."""
+    return {
+        "best": engine.compile(model).learn,
+        "by layers": functools.partial(learning.learn, model),
+    }
 
 
 def peak(run):
@@ -304,12 +303,12 @@ def costs(size, batch, threads, seconds, least):
     check(models, low, batch, threads)
     pictures, steps, single = {}, {}, Threads(1)
     for name, model in models.items():
-        pictures[name, "best"] = lambda model=model: model(low, threads)
-        pictures[name, "by layers"] = lambda model=model: by_layers(model, low)
+        pictures[name, "best"] = functools.partial(best(model), low, threads)
+        pictures[name, "by layers"] = functools.partial(model, low)
     for name in HEADS:
         for way in ("best", "by layers"):
             model = network(name)
-            learn = model.learn if way == "best" else lambda *a, m=model: Layer.learn(m, *a)
+            learn = lessons(model)[way]
             step = teacher(model, lambda *a, learn=learn: learn(*a, "mse", threads))
             steps[name, way] = lambda step=step: step(*batch)
     times = {key: median(v) for key, v in interleave(pictures, seconds, least).items()}
@@ -322,7 +321,7 @@ def costs(size, batch, threads, seconds, least):
             "parameters": model.parameter_count,
             "multiply-adds": multiply_adds(model),
             "MiB, training a sample": round(
-                peak(lambda m=model: Layer.learn(m, *sample, "mse", single)), 1
+                peak(lambda m=model: learning.learn(m, *sample, "mse", single)), 1
             ),
         }
         for way in ("best", "by layers"):
@@ -336,12 +335,10 @@ def costs(size, batch, threads, seconds, least):
     return rows
 
 
-def held_out():
-    """Return (low, high) for each picture that nobody learns from."""
-    return [
-        PROTOCOLS["matlab"].prepare(read_picture(pictures_folder() / name).pixels, SCALE)
-        for name in HOLD_OUT
-    ]
+def read(names, side=None):
+    """Return the pixels of pictures, or a square out of each."""
+    pictures = (read_picture(pictures_folder() / name).pixels for name in names)
+    return [pixels[:side, :side] for pixels in pictures]
 
 
 def judge(enlarge, pictures):
@@ -355,21 +352,22 @@ def judge(enlarge, pictures):
     return np.mean(figures, axis=0)
 
 
-def quality(patches, steps, threads):
+def quality(patches, held_out, steps, threads):
     """Return the rows of what each head has learnt after so many steps, and its pattern."""
-    pictures = held_out()
+    pictures = [PROTOCOLS["matlab"].prepare(pixels, SCALE) for pixels in held_out]
     psnr, pattern = judge(lambda low: PROTOCOLS["matlab"].bicubic(low, SCALE), pictures)
     rows = [quality_row("bicubic", psnr, None, pattern)]
     schedule = optim.cosine(steps, warmup=min(50, steps // 10), final=0.01)
     for name, head in HEADS.items():
         for with_icnr in [False, True][: 1 + head.is_equal]:
             model = network(name, with_icnr=with_icnr)
+            learn = lessons(model)["best"]
 
-            def enlarge(low, model=model):
-                return model(low[None, None].astype(np.float32) / np.float32(255), threads)[0, 0]
+            def enlarge(low, run=best(model)):
+                return run(low[None, None].astype(np.float32) / np.float32(255), threads)[0, 0]
 
             _, before = judge(enlarge, pictures)
-            step = teacher(model, lambda *a, m=model: m.learn(*a, "mse", threads))
+            step = teacher(model, lambda *a, learn=learn: learn(*a, "mse", threads))
             for number in range(steps):
                 step(*patches.batch(number), schedule(number))
             psnr, after = judge(enlarge, pictures)
@@ -391,15 +389,18 @@ def main():
     options.add_argument("--steps", type=int, help="of training; 1500 by default")
     arguments = options.parse_args()
     size, seconds, least, steps = (360, 640), 40, 5, 1500
+    batch, patch, side = BATCH, PATCH, None
     if arguments.short:
         size, seconds, least, steps = (90, 160), 3, 3, 100
+    if arguments.toy:
+        size, seconds, steps = (6, 8), 0, 1
+        batch, patch, side = 1, 6, TOY
     steps = arguments.steps or steps
-    about = environment(arguments.threads, ["numpy", "numba", "scikit-image"])
+    about = environment(arguments, ["numpy", "numba", "scikit-image"])
     describe(about)
-    folder = pictures_folder()
-    pairs = [make_pair(read_picture(folder / name).pixels, SCALE) for name in LEARN]
-    patches = Patches(pairs, PATCH, BATCH, seed=0)
-    title = f"x{SCALE}, {size[1]} x {size[0]}; a step is {BATCH} patches of {PATCH} x {PATCH}"
+    pairs = [make_pair(pixels, SCALE) for pixels in read(LEARN, side)]
+    patches = Patches(pairs, patch, batch, seed=0)
+    title = f"x{SCALE}, {size[1]} x {size[0]}; a step is {batch} patches of {patch} x {patch}"
     report = {"environment": about, "title": title, "steps": steps}
     report["pictures"] = f"{' and '.join(HOLD_OUT)} held out"
     with Threads(arguments.threads) as threads:
@@ -409,7 +410,7 @@ def main():
             print_table(report["costs"], columns)
             print()
         print(f"PSNR on {' and '.join(HOLD_OUT)}, protocol matlab, after {steps} steps")
-        report["quality"] = quality(patches, steps, threads)
+        report["quality"] = quality(patches, read(HOLD_OUT, side), steps, threads)
         print_table(report["quality"], QUALITY)
     if arguments.json:
         write_json(arguments.json, report)

@@ -1,7 +1,7 @@
 """Training, without the trainer: thirty lines that show all there is to it.
 
 The pictures are drawn here, so that this runs anywhere in seconds. For real ones, see `minisr
-train --help`; what it does beyond this is in minisr/trainer.py and minisr/runs.py.
+train --help`; what it does beyond this is in minisr/training/trainer.py and minisr/training/runs/.
 """
 
 import numpy as np

@@ -10,7 +10,7 @@ import numpy as np
 import minisr
 from minisr.images import read_picture, write_picture
 
-print("Networks that come along:", ", ".join(f"{n} x{s}" for n, s in minisr.pretrained_names()))
+print("Bundled networks:", ", ".join(f"{n} x{s}" for n, s in minisr.pretrained_names()))
 
 if len(sys.argv) > 1:
     picture = read_picture(sys.argv[1])  # pixels, and what else the file said: profile, EXIF, dpi

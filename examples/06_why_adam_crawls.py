@@ -21,8 +21,7 @@ from minisr.evaluation.evaluate import mean, score_pair
 from minisr.evaluation.protocols import PROTOCOLS
 from minisr.images import read_picture
 from minisr.system.threads import Threads
-from minisr.training import TrainConfig, Trainer
-from minisr.training.patches import Patches
+from minisr.training import Patches, TrainConfig, make_trainer
 
 SCALE, STEPS, LOOK = 3, 600, 25  # PSNR is measured every LOOK steps
 SETTLED, HALF = STEPS // 10, STEPS // 2  # the learning rate has risen; the second half begins
@@ -42,7 +41,7 @@ def psnr(model):
 
 def train(optimizer):
     """Return conv1's gradient and weights at every step, 64 x 25, PSNR, and milliseconds a step."""
-    trainer = Trainer(TrainConfig(SCALE, STEPS, optimizer=optimizer), patches, threads)
+    trainer = make_trainer(TrainConfig(SCALE, STEPS, optimizer=optimizer), patches, threads)
     conv1 = trainer.model.layers["conv1"].weight
     weights, gradients, decibels, seconds = [conv1.value.copy()], [], [], []
     for step in range(1, STEPS + 1):

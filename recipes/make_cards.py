@@ -5,7 +5,7 @@
 Nothing on a card is typed in. It comes from the weights and their metadata, from the recipe, from
 the log of the training (`logs/NAME.csv`) and, for PSNR and SSIM, from measuring Set5 and Set14 in
 DIR. What does not fit together is an error: a recipe that has been changed since, a log of another
-run, a start that is not the one that comes along.
+run, a start that is not the bundled one.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from string import Template
 import minisr
 from minisr.datasets import DATASETS
 from minisr.errors import CheckpointError, MinisrError
-from minisr.evaluation.evaluate import evaluate_picture, mean
+from minisr.evaluation.evaluate import as_trained, evaluate_picture, mean
 from minisr.evaluation.protocols import PROTOCOLS
 from minisr.images import find_pictures
 from minisr.models.bundled import FOLDER as BUNDLED
@@ -252,7 +252,7 @@ def scores_of(model, data):
     """Measure a network and return the table."""
     if data is None:
         return "Not measured: this card was made where Set5 and Set14 were not."
-    protocol, methods = PROTOCOLS["matlab"], {"bicubic": None, "network": model}
+    protocol, methods = PROTOCOLS["matlab"], {"bicubic": None, "network": as_trained(model)}
     lines = [
         "PSNR in dB / SSIM, protocol `matlab`; none of these pictures was learnt from:",
         "",
@@ -273,7 +273,7 @@ def scores_of(model, data):
 
 def main(argv=None):
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("weights", nargs="*", type=Path, help="by default those that come along")
+    options.add_argument("weights", nargs="*", type=Path, help="by default the bundled ones")
     options.add_argument("--data", type=Path, metavar="DIR", help="a folder with Set5 and Set14")
     options.add_argument("--recipes", type=Path, default=HERE, metavar="DIR")
     options.add_argument("--logs", type=Path, default=HERE / "logs", metavar="DIR")

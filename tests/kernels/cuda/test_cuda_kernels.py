@@ -8,15 +8,16 @@ import pytest
 from backends import BACKENDS
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_array_equal
-from test_kernels import (
+from kernel_checks import (
     DTYPES,
     check_batch_norm,
     check_convolution,
+    check_repetition_and_pooling,
     check_resampling,
     check_shuffle,
+    check_transposed_convolution,
 )
-from test_upsampling import check_repetition_and_pooling, check_transposed_convolution
+from numpy.testing import assert_array_equal
 
 from minisr import kernels
 from minisr.kernels import reference

@@ -7,8 +7,8 @@ to be tiny.
 import numpy as np
 import pytest
 from backends import BACKENDS
+from gradient_cases import layers_of
 from numpy.testing import assert_allclose, assert_array_equal
-from test_gradients import layers_of
 
 from minisr import engine, kernels, models, optim
 from minisr.datasets.pairs import Pair
@@ -131,13 +131,16 @@ def test_what_one_kind_of_trainer_has_begun_another_goes_on_with(backend, rng):
 
 def test_parameters_that_lie_together_are_changed_by_one_kernel_a_step(backend, rng, monkeypatch):
     module, calls = kernels.load(backend), []
-    for name in ("adam_step", "lerp", "fill_zero"):
 
-        def counted(array, *rest, name=name, kernel=getattr(module, name)):
+    def counted(name, kernel):
+        def call(array, *rest):
             calls.append((name, array.size))
             return kernel(array, *rest)
 
-        monkeypatch.setattr(module, name, counted)
+        return call
+
+    for name in ("adam_step", "lerp", "fill_zero"):
+        monkeypatch.setattr(module, name, counted(name, getattr(module, name)))
     with Threads(1) as threads:
         trainer = CompiledTrainer(*training(rng), threads, backend)
         size = trainer.model.parameter_count
