@@ -5,12 +5,12 @@ import sys
 import warnings
 
 from minisr.cli import convert, data, demo, evaluate, info, train
-from minisr.cli.common import INTERRUPTED, Parser, one_line
-from minisr.cli.upscale import options as upscale
+from minisr.cli.common import INTERRUPTED, Parser, printable
+from minisr.cli.upscale import options as upscale_options
 from minisr.errors import MinisrError
 from minisr.version import __version__
 
-COMMANDS = (upscale, train, evaluate, convert, data, demo, info)  # in the order of --help
+COMMANDS = (upscale_options, train, evaluate, convert, data, demo, info)  # in the order of --help
 
 
 def main(argv=None):
@@ -50,7 +50,7 @@ def main(argv=None):
 
 
 def _fail(message):
-    print(f"minisr: error: {one_line(message)}", file=sys.stderr)
+    print(f"minisr: error: {printable(message)}", file=sys.stderr)
     return 2
 
 

@@ -1,14 +1,13 @@
-"""What several commands share: options, messages, networks by name, Ctrl-C."""
+"""What several commands share: options, messages, Ctrl-C."""
 
 import argparse
 import contextlib
 import signal
 import sys
-from pathlib import Path
 
 from tqdm import tqdm
 
-from minisr import engine, models, weights
+from minisr import engine
 from minisr.engine import devices
 from minisr.errors import PictureError, SettingsError
 from minisr.images.sources import ALLOWED_BY
@@ -42,7 +41,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         """End the program with one line and status 2."""
-        self.exit(2, f"{self.prog}: error: {one_line(message)} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: error: {printable(message)} (see {self.prog} --help)\n")
 
 
 def add_command(commands, name, run, summary):
@@ -93,7 +92,7 @@ def _device(text):
 
 
 def choose_device(name, quiet=False):
-    """Return the `minisr.engine.devices.Device` that ``--device`` asks for; say what "auto" has come to.
+    """Return the device that ``--device`` asks for; say which one "auto" has chosen.
 
     Parameters
     ----------
@@ -101,6 +100,10 @@ def choose_device(name, quiet=False):
         None is the processor.
     quiet : bool, optional
         Whether to say nothing. Nothing is said either where no bar would be drawn.
+
+    Returns
+    -------
+    minisr.engine.devices.Device
     """
     device = devices.choose(name or "cpu")
     if name == "auto" and not quiet and sys.stderr is not None and sys.stderr.isatty():
@@ -116,7 +119,7 @@ def scale(text):
     return int(text)
 
 
-def one_line(message):
+def printable(message):
     """Return a message without what breaks its line or commands a terminal, as names may."""
     words = " ".join(str(message).split())
     return "".join(letter if letter.isprintable() else "?" for letter in words)
@@ -124,7 +127,7 @@ def one_line(message):
 
 def note(message):
     """Print a line about something worth knowing, without breaking a progress bar."""
-    tqdm.write(f"minisr: {one_line(message)}", file=sys.stderr)
+    tqdm.write(f"minisr: {printable(message)}", file=sys.stderr)
 
 
 def add_allow_large(parser):
@@ -148,29 +151,6 @@ def allowed_by_option():
         raise PictureError(text.removesuffix(ALLOWED_BY) + "--allow-large") from error
 
 
-def _shipped():
-    return sorted({name for name, _ in models.pretrained_names()})
-
-
-def comes_along(name):
-    """Return whether ``-m`` names a kind of network rather than a file."""
-    return name in (*_shipped(), *models.MODELS)
-
-
-def load_model(name, scale, backend):
-    """Return the network that ``-m`` and ``-s`` ask for: one that comes along, or a file's."""
-    if comes_along(name):
-        return models.from_pretrained(name, 3 if scale is None else scale, backend)
-    if not Path(name).exists():
-        raise SettingsError(
-            f"{name}: no such file of weights; networks that come along: {', '.join(_shipped())}"
-        )
-    model = weights.load(name, backend)
-    if scale not in (None, model.upscale_factor):
-        raise SettingsError(f"{name} enlarges x{model.upscale_factor}, not x{scale}")
-    return model
-
-
 def threads_within(pool, files):
     """Let threads share one picture; of several, let each thread have its own."""
     return pool if len(files) == 1 else Threads(1)
@@ -179,16 +159,6 @@ def threads_within(pool, files):
 def no_bar(files):
     """Return tqdm's ``disable``: one picture needs no bar, and a log file none at all."""
     return len(files) < 2 or not sys.stderr.isatty()
-
-
-def make_folder(folder):
-    """Make a folder, unless it is None."""
-    if folder is not None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            reason = error.strerror or error
-            raise SettingsError(f"{folder}: the folder cannot be made: {reason}") from error
 
 
 class Interruptible:

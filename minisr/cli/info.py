@@ -10,7 +10,7 @@ import platform
 from typing import Any, NamedTuple
 
 from minisr import models
-from minisr.cli.common import add_command, one_line
+from minisr.cli.common import add_command, printable
 from minisr.errors import DeviceError
 from minisr.kernels.cpu import host
 from minisr.kernels.cuda import driver as cuda_driver
@@ -176,7 +176,7 @@ def info_command(arguments):
     for fact in found:
         name = fact.name
         for line in (fact.text or "").splitlines():
-            print(f"{name:<{width}}{one_line(line)}")
+            print(f"{name:<{width}}{printable(line)}")
             name = ""
     return 0
 

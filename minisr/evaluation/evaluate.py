@@ -66,9 +66,14 @@ def as_trained(model, engine="compiled"):
     Parameters
     ----------
     model : Network or minisr.upscaling.enlarger.Enlarger
-        The latter is returned as it is: make one of a network for which much is to be measured.
+        An Enlarger is returned as it is. Make one of a network that is measured on many pictures,
+        so that it is compiled once.
     engine : str, optional
         See `minisr.engine`.
+
+    Returns
+    -------
+    minisr.upscaling.enlarger.Enlarger
     """
     return model if isinstance(model, Enlarger) else Enlarger(model, as_trained=True, engine=engine)
 
@@ -114,8 +119,8 @@ def score_methods(pixels, scale, models, protocol, threads=None, low=None):
     pixels : ndarray
         As `minisr.images.read_picture` gives it.
     scale : int
-    models : dict of str to Network or None
-        By name; None is bicubic.
+    models : dict of str to Network, minisr.upscaling.enlarger.Enlarger or None
+        By name, see `as_trained`; None is bicubic.
     protocol : minisr.evaluation.protocols.Protocol
     threads : minisr.system.threads.Threads, optional
         By default one a processor.
@@ -137,15 +142,16 @@ def score_methods(pixels, scale, models, protocol, threads=None, low=None):
     made_in = None if is_grey and protocol.grey_is_luma else protocol.luma_range
     scores = {}
     for name, model in models.items():
-        in_colour = model is not None and given.ndim == 2 and model.in_channels == 3
+        enlarger = None if model is None else as_trained(model)
+        in_colour = enlarger is not None and given.ndim == 2 and enlarger.in_channels == 3
         shrunk = protocol.colours(pixels, scale, low) if in_colour else given
         began = time.perf_counter()
-        if model is None:
+        if enlarger is None:
             prediction = protocol.bicubic(given, scale)
         elif shrunk.ndim == 3:
-            prediction = as_trained(model).pixels(shrunk, threads)
+            prediction = enlarger.pixels(shrunk, threads)
         else:
-            prediction = predict_luma(model, given[None], threads, made_in)
+            prediction = predict_luma(enlarger, given[None], threads, made_in)
         seconds = time.perf_counter() - began
         if in_colour:
             prediction = protocol.luma_of(prediction)
@@ -183,8 +189,11 @@ def pictures_of(pixels, scale, models, threads=None, low=None):
 
     Parameters
     ----------
-    pixels, scale, models, threads, low
+    pixels, scale, threads, low
         See `score_methods`.
+    models : dict of str to Network, minisr.upscaling.enlarger.Enlarger or None
+        By name; None is bicubic. A network is made exact on flat pictures, as `minisr upscale`
+        does, see `minisr.upscaling.plan.Step`.
 
     Returns
     -------
@@ -207,7 +216,8 @@ def pictures_of(pixels, scale, models, threads=None, low=None):
         if model is None:
             versions[name] = to_8_bits(imresize(shrunk / 255, original.shape[:2]))
         else:
-            versions[name] = Enlarger(model).pixels(shrunk, threads)
+            enlarger = model if isinstance(model, Enlarger) else Enlarger(model)
+            versions[name] = enlarger.pixels(shrunk, threads)
     return original, versions
 
 

@@ -11,7 +11,7 @@ LARGEST = 16  # times as high and as wide
 DEFAULT_SCALE = 3  # where no scale or size is given, and the model is a name
 
 
-def comes_along(name):
+def is_network_name(name):
     """Return whether a text names a kind of network rather than a file of weights."""
     return name in MODELS or any(name == shipped for shipped, _ in pretrained_names())
 
@@ -25,8 +25,13 @@ def factors_of(name):
         from_pretrained(name, DEFAULT_SCALE)  # which says what there is instead
     if Path(name).exists():
         load(name)  # a folder, say: which says what to do
+    raise no_such_network(name)
+
+
+def no_such_network(name):
+    """Return the error for a text that is neither a network's name nor a file."""
     names = ", ".join(sorted({shipped for shipped, _ in pretrained_names()}))
-    raise SettingsError(f"{name}: no such file of weights; networks that come along: {names}")
+    return SettingsError(f"{name}: no such file of weights; networks that come along: {names}")
 
 
 def chains_of(factors):

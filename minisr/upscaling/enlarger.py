@@ -11,7 +11,7 @@ from minisr import models, weights
 from minisr.engine import ENGINES, devices
 from minisr.errors import PictureError, SettingsError
 from minisr.system.threads import default_threads
-from minisr.upscaling.chains import DEFAULT_SCALE, LARGEST, chains_of, comes_along, factors_of
+from minisr.upscaling.chains import DEFAULT_SCALE, LARGEST, chains_of, factors_of, is_network_name
 from minisr.upscaling.pixels import enlarge_pixels
 from minisr.upscaling.plan import Enlargement, Step, halo_of
 
@@ -33,8 +33,8 @@ class Enlarger:
         Instead of ``scale``: height and width of the result in pixels. Where one is None, the
         picture's shape decides it.
     device : str or minisr.engine.devices.Device, optional
-        What computes: "cpu", "cuda", "cuda:1", "auto", see `minisr.engine.devices`; a network has its own
-        already.
+        What computes: "cpu", "cuda", "cuda:1", "auto", see `minisr.engine.devices`; a network has
+        its own already.
     colour : {"luma", "rgb"}, optional
         What of a colour picture goes through a network of luma, see `minisr.upscale`.
     engine : {"compiled", "layers"}, optional
@@ -110,7 +110,9 @@ class Enlarger:
 
     def _choose(self, model):
         """Find out which factors there are, which is the default, and the name of it all."""
-        if isinstance(model, str | Path) and (comes_along(str(model)) or not Path(model).is_file()):
+        if isinstance(model, str | Path) and (
+            is_network_name(str(model)) or not Path(model).is_file()
+        ):
             self.name, self._default = str(model), DEFAULT_SCALE
             self.factors = factors_of(self.name)
             return

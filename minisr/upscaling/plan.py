@@ -133,7 +133,8 @@ class Enlargement:
     Attributes
     ----------
     halo : int or None
-        How many rows of the picture around a band decide about it, see `minisr.upscaling.enlarger.Enlarger`.
+        How many rows of the picture around a band decide about it, see
+        `minisr.upscaling.enlarger.Enlarger`.
     """
 
     def __init__(self, steps, shape, size, backend="cpu"):
@@ -197,7 +198,7 @@ class Enlargement:
         return Made(planes, above, self._resizer)
 
     def planes(self, low, threads):
-        """Enlarge whole planes, shape (N, H, W); see `minisr.upscaling.enlarger.Enlarger.planes`."""
+        """Enlarge whole planes, shape (N, H, W); see `Enlarger.planes`."""
         rows = self.band_rows(len(low))
         if self._resizer is None and rows >= self.size[0]:  # one band, nothing to be put together
             return self.make(low, 0, 0, self.size[0], threads).planes

@@ -709,7 +709,7 @@ def test_a_progress_bar_with_pictures_megapixels_and_time_left(
     upscale, picture, tmp_path, monkeypatch
 ):
     shutil.copy(picture, picture.parent / "b.png")
-    monkeypatch.setattr("minisr.cli.upscale.batch.no_bar", lambda files: False)
+    monkeypatch.setattr("minisr.cli.upscale.picture.no_bar", lambda files: False)
     status, _, lines = upscale(picture.parent, "-o", tmp_path / "out", "-j", 1)
     assert status == 0
     shown = "".join(lines)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from picture_kinds import chunk, encoded, exif, samples
 from PIL import Image
+from stand_in_enlarger import StandIn, repeated
 
 from minisr.errors import PictureError
 from minisr.images.animation import frames_of, read_animation
@@ -20,10 +21,6 @@ def played(content, form):
     file = io.BytesIO(content)
     animation = read_animation(file, form)
     return animation, list(frames_of(file, form, animation))
-
-
-def twice(pixels):
-    return pixels.repeat(2, axis=0).repeat(2, axis=1)
 
 
 def gif(frames, loop=None):
@@ -74,7 +71,7 @@ def test_the_repetitions_of_a_gif_are_counted_as_browsers_do(loop, plays):
     frames = [(0, 0, 4, 4, colour, 1, 0) for colour in (0, 1)]
     assert played(gif(frames, loop), "GIF")[0].plays == plays
     for suffix in (".gif", ".png", ".webp"):
-        again = upscale_file(gif(frames, loop), None, twice, suffix=suffix).content
+        again = upscale_file(gif(frames, loop), None, StandIn(), suffix=suffix).content
         form = {".gif": "GIF", ".png": "PNG", ".webp": "WebP"}[suffix]
         assert played(again, form)[0].plays == plays
 
@@ -83,7 +80,7 @@ def test_a_gif_whose_end_is_missing_is_played_and_a_cut_one_is_not():
     content = gif([(0, 0, 4, 4, colour, 1, 0) for colour in (0, 1)])
     assert len(played(content[:-1], "GIF")[1]) == 2
     with pytest.raises(PictureError, match="the picture: cannot be read: the file is cut off"):
-        upscale_file(content[:-4], None, twice)
+        upscale_file(content[:-4], None, StandIn())
 
 
 def apng(frames, hidden=None, before=(), depth=8):
@@ -140,16 +137,16 @@ def test_the_picture_for_those_who_play_no_apng_is_no_frame():
 
 def test_a_deep_apng_says_what_it_loses():
     frames = [(0, 0, block(colour).astype(np.uint16) * 257, 0, 0) for colour in (RED, BLUE)]
-    done = upscale_file(apng(frames, depth=16), None, twice)
+    done = upscale_file(apng(frames, depth=16), None, StandIn())
     assert done.notes == ("16 bits became 8: this is an animation",)
     _, got = played(done.content, "PNG")
-    np.testing.assert_array_equal(got, [twice(block(c))[..., :3] for c in (RED, BLUE)])
+    np.testing.assert_array_equal(got, [repeated(block(c))[..., :3] for c in (RED, BLUE)])
 
 
 def test_a_frame_outside_its_picture_is_refused():
     frames = [(0, 0, block(RED), 0, 0), (3, 0, block(BLUE, 2, 2), 0, 0)]
     with pytest.raises(PictureError, match="a frame lies outside the picture"):
-        upscale_file(apng(frames), None, twice)
+        upscale_file(apng(frames), None, StandIn())
 
 
 @pytest.mark.parametrize("form", ["PNG", "WebP"])
@@ -162,10 +159,10 @@ def test_a_turned_animation_is_made_upright(form):
         **{"save_all": True, "append_images": [Image.fromarray(pixels[1])], "exif": turned},
         **{"duration": 40, **options},
     )
-    done = upscale_file(content, None, twice)
+    done = upscale_file(content, None, StandIn())
     assert done.size_in == (6, 9)
     _, got = played(done.content, form)
-    np.testing.assert_array_equal(got, [twice(np.rot90(each, -1)) for each in pixels])
+    np.testing.assert_array_equal(got, [repeated(np.rot90(each, -1)) for each in pixels])
 
 
 def test_frames_that_come_out_equal_are_one_that_stays():
@@ -174,11 +171,11 @@ def test_frames_that_come_out_equal_are_one_that_stays():
 
     def alike(pixels):
         calls.append(None)
-        return twice(block(RED if len(calls) < 3 else BLUE)[..., :3])
+        return repeated(block(RED if len(calls) < 3 else BLUE)[..., :3])
 
     for suffix, form in ((".gif", "GIF"), (".png", "PNG"), (".webp", "WebP")):
         calls.clear()
-        done = upscale_file(gif(frames), None, alike, suffix=suffix)
+        done = upscale_file(gif(frames), None, StandIn(alike), suffix=suffix)
         animation, got = played(done.content, form)
         assert animation.durations == (100.0, 50.0)
-        np.testing.assert_array_equal(got[1], twice(block(BLUE))[..., :3])
+        np.testing.assert_array_equal(got[1], repeated(block(BLUE))[..., :3])

@@ -1,6 +1,7 @@
 """Pictures larger than memory: band by band is the whole, and the memory stays where it was."""
 
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from picture_kinds import KINDS, wide_profile
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
+from stand_in_enlarger import StandIn
 
 from minisr import ESPCN, imresize
 from minisr.errors import PictureError
@@ -20,7 +22,7 @@ from minisr.images.bands import row_reader
 from minisr.images.formats import format_of
 from minisr.images.sources import sniff
 from minisr.upscaling import file as upscale_file
-from minisr.upscaling.picture import upscale
+from minisr.upscaling.enlarger import Enlarger
 
 HEIGHT, WIDTH = 70, 13
 HALO = 9
@@ -41,24 +43,31 @@ def random_pixels(channels, dtype, rng):
     return rng.integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
 
 
-def counted(enlarge):
-    """Return ``enlarge`` and the list of how many rows each call got."""
-    heights = []
+class Counting(StandIn):
+    """Enlarges as another, and remembers how many rows it got each time."""
 
-    def counting(pixels):
-        heights.append(len(pixels))
-        return enlarge(pixels)
+    def __init__(self, enlarger, halo):
+        super().__init__(enlarger.pixels, halo=halo, size_of=enlarger.size_of)
+        self.heights = []
 
-    return counting, heights
+    def pixels(self, picture, threads=None):
+        self.heights.append(len(picture))
+        return super().pixels(picture)
 
 
-def both_ways(content, enlarge, suffix, halo, **options):
+def bicubic(scale):
+    return StandIn(lambda pixels: imresize(pixels, scale), scale)
+
+
+def both_ways(content, enlarger, suffix, halo, **options):
     """Return the bytes of the whole and of the bands, having made sure that there were bands."""
-    whole = upscale_file.upscale_file(content, None, enlarge, suffix=suffix, **options)
-    counting, heights = counted(enlarge)
-    banded = upscale_file.upscale_file(content, None, counting, suffix=suffix, halo=halo, **options)
-    assert len(heights) > 3
-    assert max(heights[1:]) < HEIGHT // 2 + 20
+    whole = upscale_file.upscale_file(
+        content, None, Counting(enlarger, None), suffix=suffix, **options
+    )
+    counting = Counting(enlarger, halo)
+    banded = upscale_file.upscale_file(content, None, counting, suffix=suffix, **options)
+    assert len(counting.heights) > 3
+    assert max(counting.heights) < HEIGHT // 2 + 20
     assert (whole.size_in, whole.size_out) == (banded.size_in, banded.size_out)
     assert whole.notes == banded.notes
     return whole.content, banded.content
@@ -88,9 +97,7 @@ def test_bands_are_the_whole(source, suffix, channels, dtype, deflate, scale, sm
     if channels > 2:
         metadata["icc_profile"] = wide_profile()
     content, _ = encode_picture(random_pixels(channels, dtype, rng), source, metadata)
-    whole, banded = both_ways(
-        *(content, lambda pixels: imresize(pixels, scale), suffix, 3), stamp={"Software": "minisr"}
-    )
+    whole, banded = both_ways(content, bicubic(scale), suffix, 3, stamp={"Software": "minisr"})
     if dtype == np.float32 and scale == 3:
         # Thirds of a pixel are not exact: further down, imresize rounds the last bit otherwise.
         one, other = (read_picture(file).pixels.astype(np.float32) for file in (whole, banded))
@@ -108,7 +115,7 @@ def test_bands_are_the_whole_through_a_network(channels, dtype, small_limit, rng
         pixels[..., 3] = np.iinfo(dtype).max
         pixels[21:24, 4:, 3] = 7
     content, _ = encode_picture(pixels, ".tif")
-    whole, banded = both_ways(content, lambda part: upscale(part, model=model), ".tif", HALO)
+    whole, banded = both_ways(content, Enlarger(model), ".tif", HALO)
     np.testing.assert_array_equal(read_picture(banded).pixels, read_picture(whole).pixels)
     assert banded == whole
 
@@ -185,7 +192,7 @@ def test_a_bigtiff_of_high_bytes_first_which_pillow_does_not_read(dtype, rng):
 def test_too_small_a_halo_shows(small_limit, rng):
     """The test above could not fail if the halo were of no matter."""
     content, _ = encode_picture(random_pixels(1, np.uint8, rng), ".tif")
-    whole, banded = both_ways(content, lambda pixels: imresize(pixels, 2), ".tif", 0)
+    whole, banded = both_ways(content, bicubic(2), ".tif", 0)
     assert banded != whole
 
 
@@ -198,10 +205,9 @@ def test_what_cannot_go_in_bands_goes_whole(small_limit, rng):
         (".tif", ".tif", 2, None),
     ):
         content, _ = encode_picture(pixels, source)
-        counting, heights = counted(lambda part, scale=scale: imresize(part, scale))
-        done = upscale_file.upscale_file(content, None, counting, suffix=suffix, halo=halo)
-        assert heights[-1] == HEIGHT
-        assert len(heights) == 2  # the first was a trial
+        counting = Counting(bicubic(scale), halo)
+        done = upscale_file.upscale_file(content, None, counting, suffix=suffix)
+        assert counting.heights == [HEIGHT]
         np.testing.assert_array_equal(read_picture(done.content).pixels, imresize(pixels, scale))
 
 
@@ -227,9 +233,7 @@ def test_a_png_is_made_in_bands(source, suffix, channels, dtype, small_limit, rn
     if source != ".bmp" and channels > 2:
         metadata["icc_profile"] = wide_profile()
     content, _ = encode_picture(pixels, source, metadata)
-    whole, banded = both_ways(
-        *(content, lambda part: imresize(part, 2), suffix, 3), stamp={"Software": "minisr"}
-    )
+    whole, banded = both_ways(content, bicubic(2), suffix, 3, stamp={"Software": "minisr"})
     one, other = map(read_picture, (whole, banded))
     assert one.pixels.dtype == other.pixels.dtype
     np.testing.assert_array_equal(one.pixels, other.pixels)
@@ -254,7 +258,7 @@ def test_a_jpeg_is_made_in_strips(source, channels, subsampling, small_limit, mo
         metadata["icc_profile"] = wide_profile()
     options = {"quality": 71, "subsampling": subsampling} if source == ".jpg" else {}
     content, _ = encode_picture(pixels, source, metadata, **options)
-    whole, banded = both_ways(content, lambda part: imresize(part, 2), ".jpg", 3)
+    whole, banded = both_ways(content, bicubic(2), ".jpg", 3)
     assert banded.count(b"\xff\xd0") >= 1  # a restart
     one, other = map(read_picture, (whole, banded))
     np.testing.assert_array_equal(one.pixels, other.pixels)
@@ -270,9 +274,7 @@ def test_an_animation_never_goes_in_bands(small_limit, rng):
     content, _ = encode_animation(
         iter(frames), [100, 200, 300], 0, format_of(".png"), {}, quality=None
     )
-    done = upscale_file.upscale_file(
-        content, None, lambda part: imresize(part, 2), suffix=".png", halo=3
-    )
+    done = upscale_file.upscale_file(content, None, Counting(bicubic(2), 3), suffix=".png")
     assert done.frames == 3
 
 
@@ -300,7 +302,7 @@ def test_a_cut_file_leaves_nothing(small_limit, tmp_path, rng):
     (tmp_path / "cut.ppm").write_bytes(content[:-60])
     with pytest.raises(PictureError, match=r"cut\.ppm: cannot be read: the file is cut off"):
         upscale_file.upscale_file(
-            *(tmp_path / "cut.ppm", tmp_path / "out.ppm", lambda part: imresize(part, 2)), halo=3
+            tmp_path / "cut.ppm", tmp_path / "out.ppm", Counting(bicubic(2), 3)
         )
     assert [path.name for path in tmp_path.iterdir()] == ["cut.ppm"]
 
@@ -313,15 +315,16 @@ def test_memory_stays_bounded(suffix, tmp_path):
         import numpy as np
         from minisr.upscaling import file as upscale_file
         from minisr.images import write_picture
-        twice = lambda part: part.repeat(2, axis=0).repeat(2, axis=1)
+        from stand_in_enlarger import StandIn
+        twice = StandIn(halo=2)
         source, target = sys.argv[1:]
         upscale_file.LARGEST_WHOLE = 0
         upscale_file._BAND = 1 << 18
         small = source + source[-4:]
         write_picture(small, np.zeros((9, 9, 3), np.uint8))
-        upscale_file.upscale_file(small, target, twice, halo=2)  # imports, and what they take
+        upscale_file.upscale_file(small, target, twice)  # imports, and what they take
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        upscale_file.upscale_file(source, target, twice, halo=2)
+        upscale_file.upscale_file(source, target, twice)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     """
     pytest.importorskip("resource")
@@ -330,8 +333,14 @@ def test_memory_stays_bounded(suffix, tmp_path):
     content, _ = encode_picture(rows, suffix)
     source.write_bytes(content)
     command = [sys.executable, "-c", code, str(source), str(target)]
-    root = Path(__file__).parents[2]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert target.stat().st_size > 105_000_000
     assert int(done.stdout) * 1024 < 40_000_000

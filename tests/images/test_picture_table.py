@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from picture_kinds import KINDS
 from PIL import Image, ImageSequence
+from stand_in_enlarger import StandIn
 
 from minisr.errors import PictureError
 from minisr.images import read_picture
@@ -60,10 +61,7 @@ BY_NAME = {kind.name: kind for kind in KINDS}
 ROWS = [(kind.name, ".pgm" if kind.suffix == ".pbm" else kind.suffix) for kind in KINDS]
 ROWS += [row for row in OTHERS]
 IDS = [f"{name} to {suffix}" for name, suffix in ROWS]
-
-
-def enlarge(pixels):
-    return pixels.repeat(SCALE, axis=0).repeat(SCALE, axis=1)
+ENLARGER = StandIn(scale=SCALE)
 
 
 class Table:
@@ -80,7 +78,7 @@ class Table:
             source = folder / f"{number:03}-in{kind.suffix}"
             source.write_bytes(content)
             target = self.path(number, suffix)
-            self.results[number] = upscale_file(source, target, enlarge, stamp=stamp)
+            self.results[number] = upscale_file(source, target, ENLARGER, stamp=stamp)
             self.expected[number] = pixels
 
     def path(self, number, suffix):
@@ -306,10 +304,10 @@ def test_a_transparent_picture_never_becomes_a_jpeg(tmp_path):
             continue
         content, _ = BY_NAME[name].make()
         with pytest.raises(PictureError, match=r"a\.jpg: JPEG holds no transparency: write PNG"):
-            upscale_file(content, tmp_path / "a.jpg", enlarge)
+            upscale_file(content, tmp_path / "a.jpg", ENLARGER)
     content, _ = BY_NAME["GIF, animated"].make()
     with pytest.raises(PictureError, match=r"a\.jpg: JPEG holds no animation: write GIF"):
-        upscale_file(content, tmp_path / "a.jpg", enlarge)
+        upscale_file(content, tmp_path / "a.jpg", ENLARGER)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ import pytest
 from minisr.errors import PictureError, SettingsError
 from minisr.images.files import Found, find
 from minisr.system.atomic import atomic_path
+from minisr.system.threads import Threads
 from minisr.upscaling.batch import leftovers, manifest, running, space, targets
 from minisr.upscaling.batch.manifest import ABSENT, DONE, FOREIGN, OLD, Manifest
-from minisr.upscaling.batch.running import State, Worker
+from minisr.upscaling.batch.running import Results, State, run_jobs
 from minisr.upscaling.batch.targets import Job, Naming
 
 
@@ -242,7 +244,8 @@ def test_a_manifest_of_strange_lines_is_read_as_far_as_it_can(tmp_path):
 def test_two_programs_do_not_write_into_one_folder(tmp_path):
     pytest.importorskip("fcntl", reason="needs locks on files")
     with Manifest(tmp_path):
-        code = f"from minisr.upscaling.batch.manifest import Manifest\nwith Manifest({str(tmp_path)!r}): pass"
+        code = "from minisr.upscaling.batch.manifest import Manifest\n"
+        code += f"with Manifest({str(tmp_path)!r}): pass"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "another minisr is writing into this folder" in done.stderr
     with Manifest(tmp_path):
@@ -252,15 +255,15 @@ def test_two_programs_do_not_write_into_one_folder(tmp_path):
 # The work
 
 
-def worker(folder, work, **options):
-    book = Manifest(folder).__enter__()
-    return Worker(work, book, {"settings": "s"}, options.pop("overwrite", False), **options), book
+@pytest.fixture
+def results(tmp_path):
+    with Manifest(tmp_path / "out") as book:
+        yield Results(book, {"settings": "s"}, overwrite=False)
 
 
 @pytest.fixture
 def job(tmp_path):
     touch(tmp_path / "in" / "a.png")
-    (tmp_path / "out").mkdir()
     return Job(tmp_path / "in" / "a.png", tmp_path / "out" / "sub" / "a.png", "sub/a.png")
 
 
@@ -269,20 +272,27 @@ def copy(job):
     return "copied"
 
 
-def test_what_is_done_is_not_done_again_until_its_source_or_a_setting_changes(job, tmp_path):
-    work, book = worker(tmp_path / "out", copy)
-    assert (work(job).state, work(job).state) == (State.MADE, State.DONE_BEFORE)
+def outcome_of(job, results, work=copy, **options):
+    [outcome] = run_jobs([job], work, results, **options)
+    return outcome
+
+
+def states(job, results):
+    """Return what becomes of a job, and of the same job right after it."""
+    return outcome_of(job, results).state, outcome_of(job, results).state
+
+
+def test_what_is_done_is_not_done_again_until_its_source_or_a_setting_changes(job, results):
+    assert states(job, results) == (State.MADE, State.DONE_BEFORE)
     job.source.write_text("new")
-    assert (work(job).state, work(job).state) == (State.MADE, State.DONE_BEFORE)
+    assert states(job, results) == (State.MADE, State.DONE_BEFORE)
     assert job.target.read_text() == "new"
-    work.settings = {"settings": "other"}
-    assert (work(job).state, work(job).state) == (State.MADE, State.DONE_BEFORE)
-    work.overwrite = True
-    assert work(job).state is State.MADE
-    book.__exit__()
+    other = replace(results, settings={"settings": "other"})
+    assert states(job, other) == (State.MADE, State.DONE_BEFORE)
+    assert outcome_of(job, replace(other, overwrite=True)).state is State.MADE
 
 
-def test_what_was_not_made_here_is_kept_unless_it_may_be_replaced(job, tmp_path):
+def test_what_was_not_made_here_is_kept_unless_it_may_be_replaced(job, results):
     touch(job.target)
     before = job.target.read_text()
     for one, said in (
@@ -290,16 +300,12 @@ def test_what_was_not_made_here_is_kept_unless_it_may_be_replaced(job, tmp_path)
         (Job(job.source, job.target), "exists already, and does not say that minisr made it"),
         (Job(job.source, job.target, chosen=True), "exists already; --overwrite replaces it"),
     ):
-        work, book = worker(tmp_path / "out", copy)
-        outcome = work(one)
+        outcome = outcome_of(one, results)
         assert outcome.state is State.FAILED
         assert said in str(outcome.value)
         assert job.target.read_text() == before
-        book.__exit__()
-    work, book = worker(tmp_path / "out", copy, overwrite=True)
-    assert work(job).state is State.MADE
+    assert outcome_of(job, replace(results, overwrite=True)).state is State.MADE
     assert job.target.read_text() == job.source.read_text()
-    book.__exit__()
 
 
 def test_killed_between_the_result_and_its_line_it_is_done(job, tmp_path):
@@ -310,13 +316,10 @@ def test_killed_between_the_result_and_its_line_it_is_done(job, tmp_path):
         copy(job)
         raise Killed
 
-    work, book = worker(tmp_path / "out", work_and_die)
-    with pytest.raises(Killed):
-        work(job)
-    book.__exit__()
-    work, book = worker(tmp_path / "out", copy)
-    assert work(job).state is State.DONE_BEFORE
-    book.__exit__()
+    with Manifest(tmp_path / "out") as book, pytest.raises(Killed):
+        outcome_of(job, Results(book, {}, overwrite=False), work_and_die)
+    with Manifest(tmp_path / "out") as book:
+        assert outcome_of(job, Results(book, {}, overwrite=False)).state is State.DONE_BEFORE
 
 
 @pytest.mark.parametrize(
@@ -328,24 +331,34 @@ def test_killed_between_the_result_and_its_line_it_is_done(job, tmp_path):
         (MemoryError(), "a.png: not enough memory"),
     ],
 )
-def test_a_fault_is_that_of_one_job_and_names_it(job, tmp_path, error, message):
+def test_a_fault_is_that_of_one_job_and_names_it(job, results, error, message):
     def fail(job):
         raise error
 
-    work, book = worker(tmp_path / "out", fail)
-    outcome = work(job)
+    outcome = outcome_of(job, results, fail)
     assert outcome.state is State.FAILED
     assert message in str(outcome.value)
-    work.work = copy
-    assert work(job).state is State.MADE  # it is no hindrance to another try
-    book.__exit__()
+    assert outcome_of(job, results).state is State.MADE  # it is no hindrance to another try
 
 
-def test_nothing_is_begun_once_it_is_to_stop(job, tmp_path):
-    work, book = worker(tmp_path / "out", copy, stop=lambda: True)
-    assert work(job).state is State.NOT_BEGUN
+def test_nothing_is_begun_once_it_is_to_stop(job, results):
+    assert outcome_of(job, results, should_stop=lambda: True).state is State.NOT_BEGUN
     assert not job.target.exists()
-    book.__exit__()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_outcomes_come_in_the_order_of_the_jobs_and_each_is_looked_at(tmp_path, results, count):
+    names = [f"{number}.png" for number in range(20)]
+    touch(*(tmp_path / "in" / name for name in names if name != "7.png"))
+    jobs = [Job(tmp_path / "in" / name, tmp_path / "out" / name, name) for name in names]
+    seen = []
+    with Threads(count) as threads:
+        outcomes = list(run_jobs(jobs, copy, results, threads=threads, after=seen.append))
+    assert [outcome.job for outcome in outcomes] == jobs
+    assert {*seen} == {*outcomes}
+    assert [outcome.job.name for outcome in outcomes if outcome.state is not State.MADE] == [
+        "7.png"
+    ]
 
 
 def test_an_error_that_has_its_name_gets_no_second_one(job):

@@ -8,33 +8,32 @@ import numpy as np
 import pytest
 from picture_kinds import HEIGHT, KINDS, WIDTH, encoded, exif, moving, samples
 from PIL import Image
+from stand_in_enlarger import StandIn, repeated
 
 from minisr.errors import PictureError, SettingsError
 from minisr.images import encode_picture, read_picture, sources, write_picture
 from minisr.system import memory
 from minisr.upscaling.file import upscale_file
 
-
-def twice(pixels):
-    return pixels.repeat(2, axis=0).repeat(2, axis=1)
+TWICE = StandIn()
 
 
 def test_a_still_is_enlarged(tmp_path, rng):
     pixels = rng.integers(0, 256, (4, 5, 3), dtype=np.uint8)
     write_picture(tmp_path / "a.png", pixels)
-    done = upscale_file(tmp_path / "a.png", tmp_path / "b.png", twice)
+    done = upscale_file(tmp_path / "a.png", tmp_path / "b.png", TWICE)
     assert (done.content, done.size_in, done.size_out) == (None, (5, 4), (10, 8))
     assert (done.frames, done.notes) == (1, ())
-    np.testing.assert_array_equal(read_picture(tmp_path / "b.png").pixels, twice(pixels))
+    np.testing.assert_array_equal(read_picture(tmp_path / "b.png").pixels, repeated(pixels))
 
 
 def test_bytes_go_in_and_come_out():
     content = encoded(samples(3), "PNG")
     for source in (content, io.BytesIO(content), memoryview(content)):
-        done = upscale_file(source, None, twice)
+        done = upscale_file(source, None, TWICE)
         assert done.content.startswith(b"\x89PNG")  # as what went in, where nothing is said
-        np.testing.assert_array_equal(read_picture(done.content).pixels, twice(samples(3)))
-    assert upscale_file(content, None, twice, suffix=".jpg").content.startswith(b"\xff\xd8")
+        np.testing.assert_array_equal(read_picture(done.content).pixels, repeated(samples(3)))
+    assert upscale_file(content, None, TWICE, suffix=".jpg").content.startswith(b"\xff\xd8")
 
 
 def test_a_pipe_can_be_read():
@@ -43,9 +42,9 @@ def test_a_pipe_can_be_read():
     thread = threading.Thread(target=lambda: (os.write(writer, content), os.close(writer)))
     thread.start()
     with open(reader, "rb") as file:
-        done = upscale_file(file, None, twice)
+        done = upscale_file(file, None, TWICE)
     thread.join()
-    np.testing.assert_array_equal(read_picture(done.content).pixels, twice(samples(3)))
+    np.testing.assert_array_equal(read_picture(done.content).pixels, repeated(samples(3)))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -60,7 +59,7 @@ def test_the_orientation_is_applied_once(orientation, suffix, tmp_path):
     options |= {"quality": 98, "subsampling": 0} if suffix == ".jpg" else {}
     form = {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:].upper())
     content = encoded(stored, form, exif=block, **options)
-    upscale_file(content, tmp_path / f"a{suffix}", twice)
+    upscale_file(content, tmp_path / f"a{suffix}", TWICE)
     expected = {  # EXIF 3.0, orientation: what the first row and the first column show
         1: stored,
         2: stored[:, ::-1],
@@ -72,26 +71,28 @@ def test_the_orientation_is_applied_once(orientation, suffix, tmp_path):
         8: np.rot90(stored),
     }[orientation]
     got = read_picture(tmp_path / f"a{suffix}")
-    assert np.abs(got.pixels.astype(int) - twice(expected)).max() <= (6 if suffix == ".jpg" else 0)
+    assert np.abs(got.pixels.astype(int) - repeated(expected)).max() <= (
+        6 if suffix == ".jpg" else 0
+    )
     with Image.open(tmp_path / f"a{suffix}") as image:
         again = image.getexif()
         assert again.get(0x0112, 1) == 1
         inner = again.get_ifd(0x8769)
-    assert (inner[0xA002], inner[0xA003]) == twice(expected).shape[1::-1]
+    assert (inner[0xA002], inner[0xA003]) == repeated(expected).shape[1::-1]
 
 
 def test_a_jpeg_keeps_its_quality_unless_told(tmp_path):
     content = encoded(samples(3, smooth=True), "JPEG", quality=70, subsampling=2)
     for quality, expected in ((None, 70), (88, 88)):
-        done = upscale_file(content, None, twice, quality=quality)
+        done = upscale_file(content, None, TWICE, quality=quality)
         picture = read_picture(done.content)
         assert (picture.quality, picture.subsampling) == (expected, "4:2:0")
     png = encoded(samples(3, smooth=True), "PNG")
-    picture = read_picture(upscale_file(png, None, twice, suffix=".jpg").content)
+    picture = read_picture(upscale_file(png, None, TWICE, suffix=".jpg").content)
     assert (picture.quality, picture.subsampling) == (95, "4:4:4")
     for quality in (0, 101, "high"):
         with pytest.raises(PictureError, match="expected a quality from 1 to 100, got"):
-            upscale_file(png, None, twice, suffix=".jpg", quality=quality)
+            upscale_file(png, None, TWICE, suffix=".jpg", quality=quality)
 
 
 def test_a_webp_loses_only_if_it_did_or_may():
@@ -102,25 +103,25 @@ def test_a_webp_loses_only_if_it_did_or_may():
         ({"lossless": True}, 80, True),
     ):
         content = encoded(pixels, "WEBP", **options)
-        done = upscale_file(content, None, twice, quality=quality)
+        done = upscale_file(content, None, TWICE, quality=quality)
         assert (b"VP8 " in done.content) == lossy
 
 
 def test_a_stamp_is_written_where_there_is_a_place():
     stamp = {"Software": "minisr", "Artist": "me", "Anything": "else"}
     picture = read_picture(
-        upscale_file(encoded(samples(3), "PNG"), None, twice, stamp=stamp).content
+        upscale_file(encoded(samples(3), "PNG"), None, TWICE, stamp=stamp).content
     )
     assert {(entry.keyword, entry.text) for entry in picture.metadata["text"]} == {*stamp.items()}
     for suffix in (".jpg", ".tif", ".webp"):
-        done = upscale_file(encoded(samples(3), "PNG"), None, twice, suffix=suffix, stamp=stamp)
+        done = upscale_file(encoded(samples(3), "PNG"), None, TWICE, suffix=suffix, stamp=stamp)
         with Image.open(io.BytesIO(done.content)) as image:
             found = image.getexif()
         assert (found[0x0131], found[0x013B]) == ("minisr", "me")
     for suffix in (".bmp", ".gif", ".ppm"):
-        upscale_file(encoded(samples(3), "PNG"), None, twice, suffix=suffix, stamp=stamp)
+        upscale_file(encoded(samples(3), "PNG"), None, TWICE, suffix=suffix, stamp=stamp)
     for suffix in (".png", ".jpg", ".tif", ".webp"):
-        done = upscale_file(encoded(samples(3), "PNG"), None, twice, suffix=suffix)
+        done = upscale_file(encoded(samples(3), "PNG"), None, TWICE, suffix=suffix)
         assert read_picture(done.content).metadata.keys() <= {"dpi"}
 
 
@@ -135,7 +136,7 @@ def test_a_cut_file_is_one_clear_line_and_nothing_is_written(suffix, tmp_path):
     for length in (0, 1, 8, 20, len(content) // 2, len(content) * 9 // 10):
         source.write_bytes(content[:length])
         with pytest.raises(PictureError, match=f"Größe 日本\\{suffix}: ") as caught:
-            upscale_file(source, tmp_path / "out.png", twice)
+            upscale_file(source, tmp_path / "out.png", TWICE)
         assert "\n" not in str(caught.value)
         assert str(caught.value).count(str(source)) == 1
     assert [path.name for path in tmp_path.iterdir()] == [source.name]
@@ -160,7 +161,7 @@ def test_a_file_cut_anywhere_is_refused_or_read(name):
     told = []
     for length in lengths:
         try:
-            upscale_file(content[:length], None, twice, suffix=".png")
+            upscale_file(content[:length], None, TWICE, suffix=".png")
         except PictureError as error:
             told.append(str(error))
     assert all(line.startswith("the picture: ") and "\n" not in line for line in told)
@@ -186,35 +187,35 @@ def test_a_file_cut_anywhere_is_refused_or_read(name):
 )
 def test_what_is_no_picture_says_what_it_is(content, message):
     with pytest.raises(PictureError, match=message):
-        upscale_file(content, None, twice)
+        upscale_file(content, None, TWICE)
 
 
 def test_the_name_at_fault_is_named(tmp_path):
     write_picture(tmp_path / "a.png", samples(3))
     with pytest.raises(PictureError, match=r"gone\.png: no such file$"):
-        upscale_file(tmp_path / "gone.png", tmp_path / "b.png", twice)
+        upscale_file(tmp_path / "gone.png", tmp_path / "b.png", TWICE)
     with pytest.raises(PictureError, match=r"b\.xyz: cannot write pictures of kind '\.xyz'"):
-        upscale_file(tmp_path / "a.png", tmp_path / "b.xyz", twice)
+        upscale_file(tmp_path / "a.png", tmp_path / "b.xyz", TWICE)
     with pytest.raises(PictureError, match=r"no/b\.png: cannot be written: No such file"):
-        upscale_file(tmp_path / "a.png", tmp_path / "no" / "b.png", twice)
+        upscale_file(tmp_path / "a.png", tmp_path / "no" / "b.png", TWICE)
 
     def picky(pixels):
         raise SettingsError("not today")
 
     with pytest.raises(SettingsError, match=r"a\.png: not today$"):
-        upscale_file(tmp_path / "a.png", tmp_path / "b.png", picky)
+        upscale_file(tmp_path / "a.png", tmp_path / "b.png", StandIn(picky))
 
     def broken(pixels):
         raise ZeroDivisionError("a fault in the program, not in the picture")
 
     with pytest.raises(ZeroDivisionError):
-        upscale_file(tmp_path / "a.png", tmp_path / "b.png", broken)
+        upscale_file(tmp_path / "a.png", tmp_path / "b.png", StandIn(broken))
 
     def greedy(pixels):
         raise MemoryError
 
     with pytest.raises(PictureError, match=r"a\.png: there is not enough memory to enlarge it"):
-        upscale_file(tmp_path / "a.png", tmp_path / "b.png", greedy)
+        upscale_file(tmp_path / "a.png", tmp_path / "b.png", StandIn(greedy))
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
@@ -227,9 +228,9 @@ def test_an_old_result_stays_until_the_new_one_is_whole(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        upscale_file(tmp_path / "a.png", target, interrupted)
+        upscale_file(tmp_path / "a.png", target, StandIn(interrupted))
     assert target.read_bytes() == b"old"
-    upscale_file(tmp_path / "a.png", target, twice)
+    upscale_file(tmp_path / "a.png", target, TWICE)
     assert read_picture(target).pixels.shape == (2 * HEIGHT, 2 * WIDTH, 3)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
 
@@ -240,8 +241,8 @@ def test_a_large_picture_is_refused_unless_it_is_meant(monkeypatch):
         if not kind.needs:
             content, _ = kind.make()
             with pytest.raises(PictureError, match=r"too large: \d+ x \d+ pixels, .*allow_large"):
-                upscale_file(content, None, twice, suffix=".png")
-            done = upscale_file(content, None, twice, suffix=".png", allow_large=True)
+                upscale_file(content, None, TWICE, suffix=".png")
+            done = upscale_file(content, None, TWICE, suffix=".png", allow_large=True)
             assert done.size_out == tuple(2 * side for side in done.size_in)
 
 
@@ -253,28 +254,21 @@ def test_memory_is_asked_for_before_it_is_taken(monkeypatch, tmp_path):
 
     def enlarge(pixels):
         decoded.append(pixels.any())
-        return twice(pixels)
+        return repeated(pixels)
 
+    enlarger = StandIn(enlarge)
     message = r"the picture: 9 x 6 pixels enlarged to 18 x 12 need 0\.0 GB .* 0\.0 GB are free"
     with pytest.raises(PictureError, match=message):
-        upscale_file(content, None, enlarge)
-    assert decoded == [False]  # but for the trial of what `enlarge` does
+        upscale_file(content, None, enlarger)
+    assert decoded == []
     monkeypatch.setattr(memory, "available", lambda: 6 * 9 * 3 * (1 + 4 * 5))
-    upscale_file(content, None, enlarge)
+    upscale_file(content, None, enlarger)
     animation, _ = moving("GIF", 3)()
     monkeypatch.setattr(memory, "available", lambda: 6 * 9 * 4 * (1 + 4 * 5))
     with pytest.raises(PictureError, match="4 frames of 9 x 6 pixels enlarged to 18 x 12"):
-        upscale_file(animation, None, enlarge)
+        upscale_file(animation, None, enlarger)
     monkeypatch.setattr(memory, "available", lambda: None)
-    upscale_file(animation, None, enlarge)
-
-
-def bound_to(size_of, enlarge=twice):
-    def enlarge_it(pixels):
-        return enlarge(pixels)
-
-    enlarge_it.size_of = size_of
-    return enlarge_it
+    upscale_file(animation, None, enlarger)
 
 
 def test_a_width_is_that_of_the_upright_picture_also_of_one_that_lies_on_its_side(monkeypatch):
@@ -288,10 +282,10 @@ def test_a_width_is_that_of_the_upright_picture_also_of_one_that_lies_on_its_sid
         return 9 * 8 // 6, 8
 
     content = encoded(samples(3), "JPEG", exif=exif(6))  # 9 x 6, to be shown as 6 x 9
-    assert upscale_file(content, None, bound_to(size_of)).size_in == (6, 9)
+    assert upscale_file(content, None, StandIn(size_of=size_of)).size_in == (6, 9)
     square = encoded(np.zeros((9, 9), np.uint8), "PNG")
     with pytest.raises(PictureError, match="the picture: its 9 pixels are enough"):
-        upscale_file(square, None, bound_to(size_of))
+        upscale_file(square, None, StandIn(size_of=size_of))
 
 
 @pytest.mark.parametrize("frames", [1, 3])
@@ -301,16 +295,12 @@ def test_what_a_format_is_too_small_for_is_told_before_the_work(frames, tmp_path
 
     first, *others = (Image.new("RGB", (1100, 2), (50 * k, 0, 0)) for k in range(frames))
     first.save(tmp_path / "a.webp", save_all=True, append_images=others)
-    enlarge = bound_to(lambda height, width: (16 * height, 16 * width), work)
     message = r"b\.webp: 17600 x 32 pixels are more than WebP can hold, 16383 a side: write PNG"
     with pytest.raises(PictureError, match=message):
-        upscale_file(tmp_path / "a.webp", tmp_path / "b.webp", enlarge)
-
-    def sixteen(pixels):
-        return pixels.repeat(16, axis=0).repeat(16, axis=1)
-
-    with pytest.raises(PictureError, match=message):  # also where that cannot be told beforehand
-        upscale_file(tmp_path / "a.webp", tmp_path / "b.webp", sixteen)
+        upscale_file(tmp_path / "a.webp", tmp_path / "b.webp", StandIn(work, 16))
+    wrong = StandIn(scale=16, size_of=lambda height, width: (2 * height, 2 * width))
+    with pytest.raises(PictureError, match=message):  # also after it, should it come out larger
+        upscale_file(tmp_path / "a.webp", tmp_path / "b.webp", wrong)
 
 
 def test_what_an_encoder_of_animations_cannot_do_is_one_line(monkeypatch, tmp_path):
@@ -319,7 +309,7 @@ def test_what_an_encoder_of_animations_cannot_do_is_one_line(monkeypatch, tmp_pa
 
     monkeypatch.setattr("minisr.images.animation.encode_frames", fail)
     with pytest.raises(PictureError, match=r"b\.gif: cannot be encoded: ERROR adding frame"):
-        upscale_file(moving("GIF", 3)()[0], tmp_path / "b.gif", twice)
+        upscale_file(moving("GIF", 3)()[0], tmp_path / "b.gif", TWICE)
 
 
 def test_available_memory_is_told_on_linux_and_nowhere_else(monkeypatch, tmp_path):
@@ -341,9 +331,9 @@ def test_available_memory_is_told_on_linux_and_nowhere_else(monkeypatch, tmp_pat
 def test_pillows_own_limit_is_put_back():
     before = Image.MAX_IMAGE_PIXELS
     assert before
-    upscale_file(encoded(samples(3), "PNG"), None, twice)
+    upscale_file(encoded(samples(3), "PNG"), None, TWICE)
     with pytest.raises(PictureError):
-        upscale_file(b"P6", None, twice)
+        upscale_file(b"P6", None, TWICE)
     assert before == Image.MAX_IMAGE_PIXELS
 
 
@@ -363,7 +353,7 @@ def test_times_that_gif_has_not_are_rounded_without_drift():
         *(frames[0], "WEBP"),
         **{"save_all": True, "append_images": frames[1:], "duration": 33, "lossless": True},
     )
-    done = upscale_file(content, None, twice, suffix=".gif")
+    done = upscale_file(content, None, TWICE, suffix=".gif")
     with Image.open(io.BytesIO(done.content)) as image:
         times = []
         for number in range(image.n_frames):

@@ -1,1 +1,1 @@
-"""cli.upscale."""
+"""``minisr upscale``: pictures and videos, files and folders, pipes."""

@@ -5,8 +5,8 @@ from minisr.errors import PictureError, SettingsError
 from minisr.upscaling.batch import targets
 
 
-def naming(arguments, enlarger):
-    """Return how results are called.
+def chosen_naming(arguments, enlarger):
+    """Return how the options say that results are called.
 
     Parameters
     ----------

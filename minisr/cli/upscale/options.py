@@ -1,4 +1,4 @@
-"""``minisr upscale``: its options. The work is in `upscale_batch` and `upscale_pipe`."""
+"""``minisr upscale``: its options. The work is in `batch` and `pipe`."""
 
 import argparse
 import math
@@ -67,7 +67,7 @@ def add_parser(commands):
     how_large.add_argument(
         "-s",
         "--scale",
-        type=scale,
+        type=any_scale,
         metavar="S",
         help=f"any number above 1, at most {LARGEST} (default: 3, or that of the file of weights)",
     )
@@ -141,7 +141,7 @@ def add_parser(commands):
     sub.set_defaults(video_extension=None)
 
 
-def scale(text):
+def any_scale(text):
     """Turn what follows ``-s`` into a number; argparse prints the error."""
     try:
         value = float(text.removeprefix("x"))

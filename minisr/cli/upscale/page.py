@@ -10,6 +10,7 @@ from minisr.errors import MinisrError
 from minisr.evaluation.report import Method, make_section, write_report
 from minisr.images.colour import without_alpha
 from minisr.images.profiles import profile_for
+from minisr.upscaling.batch.running import State
 from minisr.version import __version__
 
 LARGEST = 40_000_000  # pixels of a result; more is too heavy for a page, and for a browser
@@ -29,8 +30,11 @@ class Page:
         self.arguments, self.enlarger = arguments, enlarger
         self.sections, self.missing = {}, []
 
-    def show(self, job):
+    def show(self, outcome):
         """Take a picture and its result, both read from their files; several threads may."""
+        job = outcome.job
+        if outcome.state not in (State.MADE, State.DONE_BEFORE):
+            return
         try:
             pictures = [
                 images.read_picture(path, allow_large=True) for path in (job.source, job.target)

@@ -1,7 +1,24 @@
-"""``minisr upscale`` of one picture, as its options say."""
+"""``minisr upscale`` of pictures: one, or many side by side."""
 
-from minisr.cli.common import allowed_by_option
+import contextlib
+import os
+import time
+
+from tqdm import tqdm
+
+from minisr.cli.common import (
+    INTERRUPTED,
+    Interruptible,
+    allowed_by_option,
+    no_bar,
+    note,
+    threads_within,
+)
+from minisr.system.atomic import give_up
+from minisr.upscaling.batch.running import State, run_jobs
 from minisr.upscaling.file import upscale_file
+
+WAITING = "stopping when the pictures that have begun are done; Ctrl-C again stops at once"
 
 
 def upscale_picture(arguments, source, target, enlarger, stamp, threads):
@@ -32,3 +49,81 @@ def upscale_picture(arguments, source, target, enlarger, stamp, threads):
             stamp=stamp,
             allow_large=arguments.allow_large,
         )
+
+
+def upscale_pictures(arguments, enlarger, stamp, jobs, results, threads, after=None):
+    """Enlarge picture files with a bar; one alone is shared by the threads.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    enlarger : minisr.upscaling.enlarger.Enlarger
+    stamp : dict of str to str
+    jobs : list of minisr.upscaling.batch.targets.Job
+    results : minisr.upscaling.batch.running.Results
+    threads : minisr.system.threads.Threads
+    after : callable, optional
+        See `minisr.upscaling.batch.running.run_jobs`.
+
+    Returns
+    -------
+    list of minisr.upscaling.batch.running.Outcome
+    """
+    within = threads_within(threads, jobs)
+
+    def work(job):
+        return upscale_picture(arguments, job.source, job.target, enlarger, stamp, within)
+
+    across = threads if len(jobs) > 1 else None  # a pool's own job must not wait for the pool
+    outcomes = []
+    with _ending_what_has_begun(jobs, threads) as should_stop, Bar(jobs) as bar:
+        for outcome in run_jobs(
+            jobs, work, results, threads=across, should_stop=should_stop, after=after
+        ):
+            outcomes.append(outcome)
+            bar.update(outcome)
+            if outcome.state is State.MADE:
+                for line in outcome.value.notes:
+                    note(f"{outcome.job.source}: {line}")
+    return outcomes
+
+
+@contextlib.contextmanager
+def _ending_what_has_begun(jobs, threads):
+    """Yield what says whether to stop: after a first Ctrl-C. A second one ends the program."""
+    if len(jobs) < 2:  # to wait for the end of one alone would save nothing
+        yield lambda: False
+        return
+    try:
+        with Interruptible(WAITING) as should_stop:
+            yield should_stop
+    except KeyboardInterrupt:
+        if threads.count == 1:
+            raise
+        # Threads cannot be stopped, and an orderly end would wait for them.
+        give_up()
+        note("interrupted")
+        os._exit(INTERRUPTED)
+
+
+class Bar:
+    """Pictures done, megapixels made per second, and time left; none where nobody looks."""
+
+    def __init__(self, jobs):
+        self.bar = tqdm(total=len(jobs), unit="picture", disable=no_bar(jobs))
+        self.pixels, self.began = 0, time.perf_counter()
+
+    def update(self, outcome):
+        """Count an outcome."""
+        if outcome.state is State.MADE:
+            width, height = outcome.value.size_out
+            self.pixels += width * height * outcome.value.frames
+        speed = self.pixels / 1e6 / max(time.perf_counter() - self.began, 1e-9)
+        self.bar.set_postfix_str(f"{speed:.1f} MP/s", refresh=False)
+        self.bar.update()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.bar.close()

@@ -7,6 +7,7 @@ import sys
 from tqdm import tqdm
 
 from minisr.cli.common import note
+from minisr.upscaling.batch.running import run_jobs
 
 SUFFIXES = frozenset(
     [".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".h264", ".hevc", ".ivf"]
@@ -141,6 +142,32 @@ def upscale_video_job(arguments, source, target, enlarger, pool):
         if arguments.preview is not None:
             return preview_video(source, target, enlarger, arguments.preview, **options)
         return upscale_video(source, target, enlarger, duration=arguments.duration, **options)
+
+
+def upscale_videos(arguments, enlarger, jobs, results, threads):
+    """Enlarge video files one after another, each with a bar.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    enlarger : minisr.upscaling.enlarger.Enlarger
+    jobs : list of minisr.upscaling.batch.targets.Job
+    results : minisr.upscaling.batch.running.Results
+    threads : minisr.system.threads.Threads
+
+    Returns
+    -------
+    list of minisr.upscaling.batch.running.Outcome
+    """
+    if jobs and arguments.colour != "luma":
+        note(
+            f"--colour {arguments.colour} is for pictures: of videos, luma goes through the network"
+        )
+
+    def work(job):  # Ctrl-C reaches it as such: it says how its work is resumed
+        return upscale_video_job(arguments, job.source, job.target, enlarger, threads)
+
+    return list(run_jobs(jobs, work, results))
 
 
 class Bar:

@@ -21,7 +21,7 @@ ABSENT, DONE, OLD, FOREIGN = "absent", "done", "old", "foreign"
 
 
 class Reader:
-    """What a folder's manifest says, for who only asks.
+    """What a folder's manifest says, for reading only.
 
     Parameters
     ----------
@@ -81,15 +81,20 @@ class Manifest(Reader):
     Parameters
     ----------
     folder : path-like
-        It exists.
+        Made if it is not there.
 
     Raises
     ------
     SettingsError
-        The folder cannot be written to, or another program is at work there.
+        The folder cannot be made or written to, or another program is at work there.
     """
 
     def __init__(self, folder):
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or error
+            raise SettingsError(f"{folder}: the folder cannot be made: {reason}") from error
         super().__init__(folder)
         self._lock = threading.Lock()
 

@@ -1,4 +1,4 @@
-"""The work on many files: what needs it, one after another, whatever becomes of one of them."""
+"""Do jobs on many files: skip those that are done, and let none that fails stop another."""
 
 import enum
 from dataclasses import dataclass
@@ -36,46 +36,34 @@ class Outcome:
     value: Any = None
 
 
-class Worker:
-    """Does jobs, unless they are done.
+@dataclass(frozen=True)
+class Results:
+    """What results are made of, and so which of them are there already.
 
-    Parameters
+    Attributes
     ----------
-    work : callable
-        Takes a `Job`; what it raises of `MinisrError`, `OSError` and `MemoryError` concerns that
-        job alone.
     manifest : minisr.upscaling.batch.manifest.Manifest or None
-        Of the folder of results, if there is one.
+        Of the folder of results, if there is one; a `Reader` is enough for `needs`.
     settings : dict
         All beside the source's content that decides about a result.
     overwrite : bool
         Whether to make again what is done, and to replace what was not made here.
-    stop : callable
-        Returns whether to begin no more.
     software : str or None
-        What a result says that it was made by, such as "minisr 1.0, espcn x3".
+        The program that a result names as its maker, such as "minisr 1.0, espcn x3".
     """
 
-    def __init__(self, work, manifest, settings, overwrite, stop=lambda: False, *, software=None):
-        self.work, self.manifest, self.settings = work, manifest, settings
-        self.overwrite, self.stop, self.software = overwrite, stop, software
-
-    def __call__(self, job):
-        """Return the `Outcome` of a job; raise only what is no fault of its."""
-        if self.stop():
-            return Outcome(job, State.NOT_BEGUN)
-        try:
-            return self._do(job)
-        except (MinisrError, OSError, MemoryError) as error:
-            return Outcome(job, State.FAILED, named(error, job))
+    manifest: manifests.Reader | None
+    settings: dict
+    overwrite: bool
+    software: str | None = None
 
     def needs(self, job):
-        """Return whether a job is to be done, and the key of its entry in the manifest.
+        """Return whether a job is still to be done, and the key of its entry in the manifest.
 
         Raises
         ------
         PictureError
-            Its result would replace what was not made here, or of something else.
+            Its result would replace what was not made here, or was made of something else.
         """
         if self.manifest is None or job.name is None:
             if job.target.exists() and not self.overwrite:
@@ -96,8 +84,28 @@ class Worker:
             )
         return state != manifests.DONE, key
 
+    def make(self, job, work):
+        """Do a job unless it is done, and keep the manifest; return its `Outcome`.
+
+        Parameters
+        ----------
+        job : Job
+        work : callable
+            Takes the job and writes its target.
+        """
+        needed, key = self.needs(job)
+        if not needed:
+            return Outcome(job, State.DONE_BEFORE)
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        if key is not None:
+            self.manifest.begin(job.name, key)
+        value = work(job)
+        if key is not None:
+            self.manifest.finish(job.name, key)
+        return Outcome(job, State.MADE, value)
+
     def _check_made_alike(self, job):
-        """Raise PictureError unless what is there says that it is the result."""
+        """Raise PictureError unless the file at the target says that it is this very result."""
         if job.chosen:  # it may be that of another picture
             raise PictureError(f"{job.target}: exists already; --overwrite replaces it")
         said = software_of(job.target)
@@ -116,17 +124,41 @@ class Worker:
                 "it again"
             )
 
-    def _do(self, job):
-        needed, key = self.needs(job)
-        if not needed:
-            return Outcome(job, State.DONE_BEFORE)
-        job.target.parent.mkdir(parents=True, exist_ok=True)
-        if key is not None:
-            self.manifest.begin(job.name, key)
-        value = self.work(job)
-        if key is not None:
-            self.manifest.finish(job.name, key)
-        return Outcome(job, State.MADE, value)
+
+def run_jobs(jobs, work, results, *, threads=None, should_stop=lambda: False, after=None):
+    """Do jobs; yield their outcomes, in the order of the jobs.
+
+    Parameters
+    ----------
+    jobs : list of Job
+    work : callable
+        Takes a `Job` and writes its target. A `MinisrError`, `OSError` or `MemoryError` that it
+        raises is the outcome of that job alone; others end the run.
+    results : Results
+    threads : minisr.system.threads.Threads, optional
+        That do jobs side by side; by default the caller does one after another.
+    should_stop : callable, optional
+        Asked before each job; once it returns True, no further job is begun.
+    after : callable, optional
+        Called with each outcome, in the thread that did the job.
+
+    Yields
+    ------
+    Outcome
+    """
+
+    def run(job):
+        if should_stop():
+            return Outcome(job, State.NOT_BEGUN)
+        try:
+            outcome = results.make(job, work)
+        except (MinisrError, OSError, MemoryError) as error:
+            outcome = Outcome(job, State.FAILED, named(error, job))
+        if after is not None:
+            after(outcome)
+        return outcome
+
+    yield from map(run, jobs) if threads is None else threads.imap(run, jobs)
 
 
 def _without_version(software):

@@ -1,0 +1,51 @@
+"""Low-resolution pictures that somebody else has made: which belongs to which original."""
+
+from minisr.errors import PictureError
+from minisr.images.formats import READ_SUFFIXES
+
+
+def match_low_pictures(files, folder, scale):
+    """Find each original's low-resolution picture by its name.
+
+    Parameters
+    ----------
+    files : list of pathlib.Path
+        The originals.
+    folder : pathlib.Path
+        Of the low-resolution pictures, or with a folder ``LRbicxS`` of them, as sets for
+        super-resolution have.
+    scale : int
+
+    Returns
+    -------
+    dict of pathlib.Path to (pathlib.Path or PictureError)
+        By original; the error says which names were looked for in vain.
+
+    Raises
+    ------
+    PictureError
+        There is no such folder.
+    """
+    if not folder.is_dir():
+        raise PictureError(f"--low {folder}: expected a folder of low-resolution pictures")
+    inner = folder / f"LRbicx{scale}"
+    folder = inner if inner.is_dir() else folder
+    found = {path.stem: path for path in folder.iterdir() if path.suffix.lower() in READ_SUFFIXES}
+    lows = {}
+    for file in files:
+        names = low_names(file.stem, scale)
+        low = next((found[name] for name in names if name in found), None)
+        if low is None or low.resolve() == file.resolve():
+            low = PictureError(
+                f"{file}: no low-resolution picture in {folder}; looked for {', '.join(names)}"
+            )
+        lows[file] = low
+    return lows
+
+
+def low_names(stem, scale):
+    """Return what the low-resolution picture of an original may be called, without the suffix.
+
+    As in Set5/img_001.png, DIV2K's 0801x3.png, and img_001_SRF_3_LR.png beside ..._HR.png.
+    """
+    return stem, f"{stem}x{scale}", stem.removesuffix("_HR") + "_LR"
