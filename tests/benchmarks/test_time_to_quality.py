@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from natural_pictures import natural
 from numpy.testing import assert_allclose
-from test_checkerboard import natural
 
 from minisr import kernels
 from minisr.datasets.pairs import make_pair

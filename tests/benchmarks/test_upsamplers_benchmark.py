@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from natural_pictures import natural
 from numpy.testing import assert_allclose, assert_array_equal
-from test_checkerboard import natural
 
 from minisr import ESPCN, kernels
 from minisr.evaluation.checkerboard import checkerboard

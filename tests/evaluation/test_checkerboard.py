@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from natural_pictures import natural
 from numpy.testing import assert_allclose
 
 from minisr import kernels, models, upscale
@@ -12,14 +13,6 @@ from minisr.layers import Conv2d, ConvTranspose2d, PixelShuffle
 from minisr.models import initialization
 
 FACTORS = [2, 3, 4]
-
-
-def natural(rng, height=180, width=240):
-    """Draw noise whose spectrum falls as that of photographs: amplitude 1 / frequency."""
-    f = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))
-    f[0, 0] = np.inf
-    picture = np.fft.ifft2(np.fft.fft2(rng.standard_normal((height, width))) / f).real
-    return 0.5 + 0.15 * picture / picture.std()
 
 
 def pattern(rng, R, shape):

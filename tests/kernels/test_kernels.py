@@ -7,6 +7,15 @@ import pytest
 from backends import BACKENDS, FAST, FAST_ON_CPU
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernel_checks import (
+    DTYPES,
+    QUICK,
+    check_batch_norm,
+    check_convolution,
+    check_resampling,
+    check_shuffle,
+    close,
+)
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minisr import kernels
@@ -14,16 +23,7 @@ from minisr.errors import MinisrError, SettingsError
 from minisr.kernels import reference
 from minisr.kernels.cpu import plain_convolution
 
-QUICK = [kernels.load(name) for name in FAST_ON_CPU]  # test_cuda_kernels.py draws for the other
-DTYPES = [np.float32, np.float64]
-
 drawn = settings(max_examples=40, deadline=None, derandomize=True)
-
-
-def close(got, expected, dtype, terms=1):
-    """Compare sums of ``terms`` products of numbers of about one."""
-    tolerance = 16 * np.finfo(dtype).eps * np.sqrt(terms)
-    assert_allclose(got, expected, rtol=tolerance, atol=tolerance * np.sqrt(terms))
 
 
 @st.composite
@@ -61,32 +61,6 @@ def test_every_backend_has_every_function_of_the_contract(name):
     assert {"conv2d_forward", "relu_backward", "adam_step", "lerp", "zeros"} <= names
     missing = [function for function in names if not hasattr(module, function)]
     assert not missing
-
-
-def check_convolution(modules, dtype, shape, seed):
-    """Compare a convolution and its gradients with the reference's."""
-    N, C, H, W, F, K, padding = shape
-    rng = np.random.default_rng(seed)
-    top, bottom, left, right = padding
-    out_shape = (N, F, H + top + bottom - K + 1, W + left + right - K + 1)
-    x, weight, bias, dout = (
-        rng.standard_normal(s).astype(dtype) for s in ((N, C, H, W), (F, C, K, K), F, out_shape)
-    )
-    start, bias_start = rng.standard_normal(weight.shape), rng.standard_normal(F)
-    results = []
-    for module in (reference, *modules):
-        out, dx = np.full(out_shape, np.nan, dtype), np.full(x.shape, np.nan, dtype)
-        module.conv2d_forward(x, weight, bias, padding, out)
-        module.conv2d_backward_input(dout, weight, padding, dx)
-        dweight, dbias = start.astype(dtype), bias_start.astype(dtype)
-        module.conv2d_backward_params(dout, x, padding, dweight, dbias)
-        results.append((out, dx, dweight, dbias))
-    pixels = N * out_shape[2] * out_shape[3]
-    for got in results[1:]:
-        for array, expected, terms in zip(
-            got, results[0], (C * K * K, F * K * K, pixels, pixels), strict=True
-        ):
-            close(array, expected, dtype, terms)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -154,20 +128,6 @@ def test_prelu(fast, dtype, rng):
         assert_allclose(got, expected, rtol=1e-6, atol=1e-5 if dtype == np.float32 else 1e-13)
 
 
-def check_shuffle(modules, shape, R, seed):
-    """Compare the shuffle with the reference's, and undo it."""
-    N, C, H, W = shape
-    x = np.random.default_rng(seed).standard_normal((N, C * R * R, H, W)).astype(np.float32)
-    expected = np.empty((N, C, H * R, W * R), np.float32)
-    reference.pixel_shuffle(x, R, expected)
-    for module in modules:
-        out, back = np.empty_like(expected), np.empty_like(x)
-        module.pixel_shuffle(x, R, out)
-        assert_array_equal(out, expected)
-        module.pixel_unshuffle(out, R, back)
-        assert_array_equal(back, x)
-
-
 @given(
     shape=st.tuples(*(st.integers(1, n) for n in (2, 3, 6, 7))),
     R=st.integers(1, 4),
@@ -176,25 +136,6 @@ def check_shuffle(modules, shape, R, seed):
 @drawn
 def test_shuffle_and_unshuffle(shape, R, seed):
     check_shuffle(QUICK, shape, R, seed)
-
-
-def check_resampling(modules, dtype, shape, axis, length, taps, seed):
-    """Compare resampling and its transpose with the reference's."""
-    rng = np.random.default_rng(seed)
-    out_shape = tuple(length if a == axis else n for a, n in enumerate(shape))
-    index = rng.integers(0, shape[axis], (length, taps))
-    x, weight, dout = (
-        rng.standard_normal(s).astype(dtype) for s in (shape, index.shape, out_shape)
-    )
-    results = []
-    for module in (reference, *modules):
-        out, dx = np.full(out_shape, np.nan, dtype), np.full(shape, np.nan, dtype)
-        module.resample_forward(x, index, weight, axis, out)
-        module.resample_backward(dout, index, weight, axis, dx)
-        results.append((out, dx))
-    for out, dx in results[1:]:
-        close(out, results[0][0], dtype, taps)
-        close(dx, results[0][1], dtype, taps * length)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -208,32 +149,6 @@ def check_resampling(modules, dtype, shape, axis, length, taps, seed):
 @drawn
 def test_resampling_and_its_transpose(dtype, shape, axis, length, taps, seed):
     check_resampling(QUICK, dtype, shape, axis, length, taps, seed)
-
-
-def check_batch_norm(modules, dtype, of_batch, shape, offset, seed):
-    """Compare batch normalisation, its statistics and its gradients with the reference's."""
-    rng = np.random.default_rng(seed)
-    C = shape[1]
-    x, dout = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
-    x += dtype(offset)
-    weight, bias, start = (rng.standard_normal(C).astype(dtype) for _ in range(3))
-    results = []
-    for module in (reference, *modules):
-        mean, variance = np.full(C, np.nan, dtype), np.full(C, np.nan, dtype)
-        module.batch_statistics(x, mean, variance)
-        if not of_batch:
-            mean, variance = start.copy(), start * start
-        out, dx = np.full(shape, np.nan, dtype), np.full(shape, np.nan, dtype)
-        dweight, dbias = start.copy(), -start
-        module.batch_norm_forward(x, mean, variance, weight, bias, 0.1, out)
-        module.batch_norm_backward(
-            dout, x, mean, variance, weight, 0.1, of_batch, dx, dweight, dbias
-        )
-        results.append((mean, variance, out, dx, dweight, dbias))
-    terms = x.size * (1 + offset**2)
-    for got in results[1:]:
-        for array, expected in zip(got, results[0], strict=True):
-            close(array, expected, dtype, terms)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

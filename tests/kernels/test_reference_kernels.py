@@ -2,13 +2,10 @@
 
 import numpy as np
 import pytest
+from kernel_checks import array
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minisr.kernels import reference
-
-
-def array(*rows):
-    return np.array(rows, float)
 
 
 def test_conv2d_forward_by_hand():

@@ -3,12 +3,17 @@
 import numpy as np
 import pytest
 from backends import BACKENDS, ON_CPU
+from gradient_cases import numeric_gradient
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernel_checks import (
+    DTYPES,
+    QUICK,
+    array,
+    check_repetition_and_pooling,
+    check_transposed_convolution,
+)
 from numpy.testing import assert_allclose, assert_array_equal
-from test_gradients import numeric_gradient
-from test_kernels import DTYPES, QUICK, close
-from test_reference_kernels import array
 
 from minisr import kernels
 from minisr.errors import SettingsError, ShapeError
@@ -123,61 +128,11 @@ def transposed_convolutions(draw):
     return N, C, H, W, F, K, s, tuple(padding)
 
 
-def check_transposed_convolution(modules, dtype, shape, seed):
-    """Compare a transposed convolution and its gradients with the reference's."""
-    N, C, H, W, F, K, s, padding = shape
-    rng = np.random.default_rng(seed)
-    top, bottom, left, right = padding
-    out_shape = (N, F, (H - 1) * s + K - top - bottom, (W - 1) * s + K - left - right)
-    x, weight, bias, dout = (
-        rng.standard_normal(s).astype(dtype) for s in ((N, C, H, W), (C, F, K, K), F, out_shape)
-    )
-    start, bias_start = rng.standard_normal(weight.shape), rng.standard_normal(F)
-    results = []
-    for module in (reference, *modules):
-        out, dx = np.full(out_shape, np.nan, dtype), np.full(x.shape, np.nan, dtype)
-        module.conv_transpose2d_forward(x, weight, bias, s, padding, out)
-        module.conv_transpose2d_backward_input(dout, weight, s, padding, dx)
-        dweight, dbias = start.astype(dtype), bias_start.astype(dtype)
-        module.conv_transpose2d_backward_params(dout, x, s, padding, dweight, dbias)
-        results.append((out, dx, dweight, dbias))
-    pixels, outputs = N * H * W, N * out_shape[2] * out_shape[3]
-    for got in results[1:]:
-        for result, expected, terms in zip(
-            got, results[0], (C * K * K, F * K * K, pixels, outputs), strict=True
-        ):
-            close(result, expected, dtype, terms)
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(shape=transposed_convolutions(), seed=st.integers(0, 99))
 @drawn
 def test_transposed_convolution_and_its_gradients(dtype, shape, seed):
     check_transposed_convolution(QUICK, dtype, shape, seed)
-
-
-def check_repetition_and_pooling(modules, shape, R, seed):
-    """Compare repetition, pooling, unpooling and their gradients with the reference's."""
-    N, C, H, W = shape
-    rng = np.random.default_rng(seed)
-    x = rng.standard_normal(shape).astype(np.float32)
-    large = rng.integers(-3, 3, (N, C, H * R + seed % R, W * R + seed % 2)).astype(np.float32)
-    large[rng.random(large.shape) < 0.1] = np.nan
-    whole = np.ascontiguousarray(large[:, :, : H * R, : W * R])
-    results = []
-    for module in (reference, *modules):
-        out = [np.full(whole.shape, -9, np.float32), *np.full((3, *shape), -9, np.float32)]
-        indices, unpooled = np.empty(shape, np.int64), np.empty_like(large)
-        module.nearest_upsample(x, R, out[0])
-        module.nearest_upsample_backward(whole, R, out[1])
-        module.max_pool2d(large, R, out[2], indices)
-        module.max_unpool2d(x, indices, unpooled)
-        module.max_unpool2d_backward(large, indices, out[3])
-        assert_array_equal(out[3], out[2])  # the maxima are where the indices say
-        results.append([*out, indices, unpooled])
-    for got in results[1:]:
-        for result, expected in zip(got, results[0], strict=True):
-            assert_array_equal(result, expected)
 
 
 @given(

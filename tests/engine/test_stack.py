@@ -1,4 +1,4 @@
-"""The stack that runs as one against the same layers one by one, on drawn shapes."""
+"""Compiled networks that run as one stack, against the same layers one by one, on drawn shapes."""
 
 import itertools
 import os
@@ -11,11 +11,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from small_networks import network_of
 
-from minisr import kernels
-from minisr.errors import SettingsError
+from minisr import engine, kernels
+from minisr.engine import learning
 from minisr.kernels.cpu.vectors import LANES
-from minisr.layers import Bicubic, Conv2d, ConvStack, PixelShuffle, PReLU, ReLU, Sigmoid, Tanh
+from minisr.layers import (
+    Bicubic,
+    Conv2d,
+    NearestUpsample,
+    Offset,
+    PixelShuffle,
+    PReLU,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
 from minisr.models import ESPCN, ThinSR, initialization
 from minisr.system.threads import Threads
 
@@ -36,8 +47,8 @@ def pool():
 def make_stack(
     channels, kernel_sizes, activations, R, rng, output_activation=None, skip=False, offset=0.0
 ):
-    """Make a ConvStack with weights that keep every layer's values near one."""
-    layers = {}
+    """Make a network, compiled, with weights that keep every layer's values near one."""
+    layers = {"offset": Offset(-offset, cpu)} if offset else {}
     for k, ((C, F), K) in enumerate(zip(itertools.pairwise(channels), kernel_sizes, strict=True)):
         layer = Conv2d(C, F, K, cpu, np.float32)
         layer.weight.value[...] = rng.standard_normal((F, C, K, K)) / np.sqrt(C * K * K)
@@ -52,14 +63,13 @@ def make_stack(
     layers["shuffle"] = PixelShuffle(R, cpu)
     if output_activation is not None:
         layers["output"] = LAYERS[output_activation](cpu)
-    return ConvStack(layers, cpu, skip, offset)
+    residual = {"shortcut": NearestUpsample(R, cpu)} if skip else {}
+    return engine.compile(network_of(layers, cpu, R, **residual))
 
 
-def layer_by_layer(model):
-    """Return a twin with the same weights, other gradients, and no stack."""
-    twin = model.replica()
-    assert twin.stack is None
-    return twin
+def by_layers(compiled):
+    """Return a twin that runs layer by layer, with the same weights and other gradients."""
+    return engine.compile(learning.with_own_gradients(compiled.network), "layers")
 
 
 @st.composite
@@ -85,12 +95,13 @@ def stacks(draw):
 SIZES = [(124, 8, 128), (4, 4, 4), (16, 12, 20), (60, 8, 1000), (1000, 64, 32)]
 
 
-def run(model, x, threads, column=124, band=8, segment=128):
+def run(compiled, x, threads, column=124, band=8, segment=128):
     N, _, H, W = x.shape
-    R = model.stack.upscale_factor
-    C = model.stack.stages[-1].weight.value.shape[0] // R**2
+    stack = compiled.plan.stack
+    R = stack.upscale_factor
+    C = stack.stages[-1].weight.value.shape[0] // R**2
     out = np.full((N, C, H * R, W * R), np.nan, np.float32)
-    model.stack._forward(x, out, threads, column, band, segment)
+    stack._forward(x, out, threads, column, band, segment)
     return out
 
 
@@ -104,7 +115,7 @@ def test_forward_agrees_with_the_layers_and_does_not_depend_on_the_pieces(
     model = make_stack(*network, rng, **past)
     x = rng.random(shape, np.float32)
     out = run(model, x, pool)
-    expected = layer_by_layer(model)(x)
+    expected = by_layers(model)(x)
     assert_allclose(out, expected, rtol=1e-5, atol=4e-6)
     assert_array_equal(run(model, x, pool, *sizes), out)
     for n in range(len(x)):  # a batch is its samples
@@ -115,16 +126,18 @@ def test_forward_agrees_with_the_layers_and_does_not_depend_on_the_pieces(
 def test_an_activation_after_the_shuffle(output_activation, pool, rng):
     """The stack does it before the shuffle, the layers after it."""
     model = make_stack([1, 6, 9], [5, 3], ["tanh", None], 3, rng, output_activation)
-    twin = layer_by_layer(model)
+    twin = by_layers(model)
     x, high = 3 * rng.random((3, 1, 13, 21), np.float32), rng.random((3, 1, 39, 63), np.float32)
     assert_allclose(run(model, x, pool), twin(x), rtol=1e-5, atol=4e-6)
     assert model.learn(x, high, "mse", pool) == pytest.approx(twin.learn(x, high, "mse", pool))
-    for (name, ours), theirs in zip(model.named_parameters(), twin.parameters, strict=True):
+    for (name, ours), theirs in zip(
+        model.network.named_parameters(), twin.network.parameters, strict=True
+    ):
         assert_allclose(ours.grad, theirs.grad, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
 def thinsr(R, rng, **options):
-    """Make a network with slopes of all kinds, whose values keep their size, and with its skip."""
+    """Compile one with slopes of all kinds, whose values keep their size, and with its skip."""
     model = ThinSR(R, rng=rng, **options)
     for layer in model.layers.values():
         if isinstance(layer, PReLU):
@@ -133,12 +146,12 @@ def thinsr(R, rng, **options):
         elif isinstance(layer, Conv2d):
             initialization.he_normal(layer, rng)
             layer.bias.value[...] = 0.1 * rng.standard_normal(layer.bias.value.shape)
-    model.convolutions[-1].weight.value[...] *= 0.2
-    return model
+    model.layers[f"conv{model.depth + 2}"].weight.value[...] *= 0.2
+    return engine.compile(model)
 
 
 def espcn(R, rng, **options):
-    return ESPCN(R, rng=rng, **options)
+    return engine.compile(ESPCN(R, rng=rng, **options))
 
 
 NETWORKS = [
@@ -154,7 +167,7 @@ NETWORKS = [
 @pytest.mark.parametrize(("make", "options"), NETWORKS, ids=str)
 def test_every_size_of_the_pieces_and_number_of_threads_gives_the_same_bits(R, make, options, rng):
     model = make(R, rng, **options)
-    x = rng.random((1, model.in_channels, 150, 270), np.float32)
+    x = rng.random((1, model.network.in_channels, 150, 270), np.float32)
     results = []
     for threads in (1, 2, 3):
         with Threads(threads) as pool:
@@ -163,7 +176,7 @@ def test_every_size_of_the_pieces_and_number_of_threads_gives_the_same_bits(R, m
     for result in results:
         assert_array_equal(result, results[0])
     closeness = 2e-6 if make is espcn else 2e-5  # more layers round more often
-    assert_allclose(results[0], layer_by_layer(model)(x), rtol=closeness, atol=closeness)
+    assert_allclose(results[0], by_layers(model)(x), rtol=closeness, atol=closeness)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 900), (900, 1), (2, 3), (3000, 5), (5, 3000)])
@@ -171,7 +184,7 @@ def test_every_size_of_the_pieces_and_number_of_threads_gives_the_same_bits(R, m
 def test_pictures_of_unusual_shape(shape, make, options, pool, rng):
     model = make(3, rng, **options)
     x = rng.random((1, 1, *shape), np.float32)
-    assert_allclose(model(x, pool), layer_by_layer(model)(x), rtol=2e-6, atol=2e-6)
+    assert_allclose(model(x, pool), by_layers(model)(x), rtol=2e-6, atol=2e-6)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -180,12 +193,12 @@ def test_a_pixel_that_is_no_number_spoils_what_the_layers_would(bad, activation,
     if activation == "prelu":
         model = thinsr(3, rng, channels=12, depth=1)
     else:
-        model = ESPCN(3, rng=rng, activation=activation)
+        model = engine.compile(ESPCN(3, rng=rng, activation=activation))
     clean = rng.random((1, 1, 140, 270), np.float32)
     places = [(0, 0), (9, 123), (31, 124), (64, 60), (128, 200), (139, 269)]
     for y, x in places:
         clean[0, 0, y, x] = bad
-    expected = layer_by_layer(model)(clean)
+    expected = by_layers(model)(clean)
     for sizes in SIZES:
         out = run(model, clean, pool, *sizes)
         assert_array_equal(np.isfinite(out), np.isfinite(expected))
@@ -195,7 +208,7 @@ def test_a_pixel_that_is_no_number_spoils_what_the_layers_would(bad, activation,
 
 
 def test_other_memory_layouts_and_read_only_arrays(pool, rng):
-    model = ESPCN(2, rng=rng)
+    model = engine.compile(ESPCN(2, rng=rng))
     x = rng.random((2, 1, 21, 34), np.float32)
     expected = model(x, pool)
     assert_array_equal(model(np.asfortranarray(x), pool), expected)
@@ -205,19 +218,19 @@ def test_other_memory_layouts_and_read_only_arrays(pool, rng):
 
 
 def test_changed_weights_are_seen_by_the_next_call(pool, rng):
-    model = ESPCN(2, rng=rng)
+    model = engine.compile(ESPCN(2, rng=rng))
     x = rng.random((1, 1, 21, 34), np.float32)
     before = model(x, pool)
-    model.parameters[3].value[1] += 1
+    model.network.parameters[3].value[1] += 1
     after = model(x, pool)
     assert (before != after).any()
-    assert_allclose(after, layer_by_layer(model)(x), rtol=0, atol=4e-6)
-    model.parameters[0].value[2] = np.nan
+    assert_allclose(after, by_layers(model)(x), rtol=0, atol=4e-6)
+    model.network.parameters[0].value[2] = np.nan
     assert np.isnan(model(x, pool)).all()
 
 
 def test_several_threads_may_call_one_network(rng):
-    model = ESPCN(3, rng=rng)
+    model = engine.compile(ESPCN(3, rng=rng))
     pictures = rng.random((12, 1, 1, 90, 130), np.float32)
     with Threads(1) as one, Threads(4) as four:
         expected = [model(x, one) for x in pictures]
@@ -226,7 +239,7 @@ def test_several_threads_may_call_one_network(rng):
 
 
 def test_memory_is_input_and_output_and_little_more(pool, rng):
-    model = ESPCN(2, rng=rng)
+    model = engine.compile(ESPCN(2, rng=rng))
     x = rng.random((1, 1, 3000, 3000), np.float32)
     tracemalloc.start()
     out = model(x, pool)
@@ -236,32 +249,17 @@ def test_memory_is_input_and_output_and_little_more(pool, rng):
 
 
 def test_double_precision_goes_layer_by_layer():
-    assert ESPCN(2, dtype=np.float64).stack is None
-
-
-def test_tanh_of_vectors():
-    from minisr.kernels.cpu.vector_tanh import tanh
-
-    x = np.concatenate([np.linspace(-12, 12, 1_000_001), np.geomspace(1e-38, 1e38, 5003)])
-    x = np.concatenate([x, -x]).astype(np.float32)
-    out = np.empty_like(x)
-    tanh(x, out)
-    exact = np.tanh(x.astype(np.float64))
-    assert np.abs(out - exact).max() < 3.3e-7  # measured 3.25e-7 at worst
-    assert np.abs((out - exact)[exact != 0] / exact[exact != 0]).max() < 5e-7
-    special = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0], np.float32)
-    out = np.empty_like(special)
-    tanh(special, out)
-    assert_allclose(out, [np.nan, 1, -1, 0, 0], atol=2.5e-7)
-    assert_array_equal(np.signbit(out[3:]), [False, True])
+    assert engine.compile(ESPCN(2, dtype=np.float64)).plan is None
 
 
 def gradients(model):
-    return [parameter.grad.copy() for parameter in model.parameters]
+    return [parameter.grad.copy() for parameter in model.network.parameters]
 
 
 def assert_gradients_agree(model, twin, tolerance=1e-4):
-    for (name, ours), theirs in zip(model.named_parameters(), twin.parameters, strict=True):
+    for (name, ours), theirs in zip(
+        model.network.named_parameters(), twin.network.parameters, strict=True
+    ):
         error = np.linalg.norm(ours.grad - theirs.grad)
         assert error <= tolerance * np.linalg.norm(theirs.grad) + 1e-9, name
 
@@ -278,7 +276,7 @@ def test_learn_agrees_with_the_layers(pool, drawing, loss, seed):
     R = network[-1]
     rng = np.random.default_rng(seed)
     model = make_stack(*network, rng, **past)
-    twin = layer_by_layer(model)
+    twin = by_layers(model)
     low = rng.random((N, C, H, W), np.float32)
     high = rng.standard_normal((N, network[0][-1] // R**2, H * R, W * R)).astype(np.float32)
     ours, theirs = (m.learn(low, high, loss, pool) for m in (model, twin))
@@ -293,17 +291,17 @@ def test_learn_agrees_with_the_layers(pool, drawing, loss, seed):
 def test_learning_gives_the_same_bits_for_any_number_of_threads(shape, make, options, rng):
     model = make(3, rng, **options)
     N, H, W = shape
-    low = rng.random((N, model.in_channels, H, W), np.float32)
-    high = rng.random((N, model.in_channels, 3 * H, 3 * W), np.float32)
+    low = rng.random((N, model.network.in_channels, H, W), np.float32)
+    high = rng.random((N, model.network.in_channels, 3 * H, 3 * W), np.float32)
     results = []
     for threads in (1, 2, 3):
-        model.zero_grad()
+        model.network.zero_grad()
         with Threads(threads) as pool:
             results.append([model.learn(low, high, "mse", pool), *gradients(model)])
     for result in results[1:]:
         for got, expected in zip(result, results[0], strict=True):
             assert_array_equal(got, expected)
-    twin = layer_by_layer(model)
+    twin = by_layers(model)
     with Threads(1) as pool:
         assert twin.learn(low, high, "mse", pool) == pytest.approx(results[0][0], rel=1e-6)
     assert_gradients_agree(model, twin, 1e-3 if make is thinsr else 1e-4)  # of PReLU's corner
@@ -313,8 +311,9 @@ def test_learning_gives_the_same_bits_for_any_number_of_threads(shape, make, opt
 def test_slopes_learn_what_double_precision_says(loss, pool, rng):
     """The definition in float64, layer by layer: for slopes below and above zero, and at it."""
     model = thinsr(3, rng, depth=2)
-    twin = ThinSR(3, depth=2, backend="reference", dtype=np.float64)
-    twin.load_state_dict(model.state_dict())
+    definition = ThinSR(3, depth=2, backend="reference", dtype=np.float64)
+    definition.load_state_dict(model.network.state_dict())
+    twin = engine.compile(definition, "layers")
     low, high = rng.random((3, 1, 18, 23), np.float32), rng.random((3, 1, 54, 69), np.float32)
     ours = model.learn(low, high, loss, pool)
     theirs = twin.learn(low.astype(np.float64), high.astype(np.float64), loss, pool)
@@ -324,36 +323,64 @@ def test_slopes_learn_what_double_precision_says(loss, pool, rng):
 
 def test_a_last_prelu_is_left_to_the_layers(pool, rng):
     model = make_stack([1, 6, 8], [3, 3], ["prelu", "prelu"], 2, rng, offset=0.5)
-    assert model.stack is None
+    assert model.plan is None
     x, high = rng.random((2, 1, 7, 9), np.float32), rng.random((2, 2, 14, 18), np.float32)
-    assert_array_equal(model(x, pool), model.forward(x)[0])
+    assert_array_equal(model(x, pool), model.network.forward(x)[0])
     model.learn(x, high, "mse", pool)
-    assert all(parameter.grad.any() for parameter in model.parameters)
+    assert all(parameter.grad.any() for parameter in model.network.parameters)
 
 
-def test_a_skip_past_other_layers_is_refused():
-    layers = {"bicubic": Bicubic(2, cpu), "conv": Conv2d(1, 1, 3, cpu, np.float32)}
-    for past in ({"skip": True}, {"offset": 0.5}):
-        with pytest.raises(SettingsError, match="must begin with a convolution"):
-            ConvStack(layers, cpu, **past)
+@pytest.mark.parametrize(
+    ("begin", "residual"),
+    [
+        ([], {"shortcut": NearestUpsample(2, cpu)}),
+        ([Offset(-0.5, cpu)], {}),
+    ],
+    ids=["a skip", "an offset"],
+)
+def test_a_skip_or_an_offset_past_other_layers_is_left_to_the_layers(begin, residual, pool, rng):
+    conv = Conv2d(1, 1, 3, cpu, np.float32)
+    conv.weight.value[...] = rng.standard_normal(conv.weight.value.shape)
+    layers = dict(zip("abc", [*begin, Bicubic(2, cpu), conv], strict=False))
+    model = engine.compile(network_of(layers, cpu, 2, **residual))
+    assert model.plan is None
+    twin = by_layers(model)
+    x, high = rng.random((2, 1, 7, 9), np.float32), rng.random((2, 1, 14, 18), np.float32)
+    assert_array_equal(model(x, pool), twin(x))
+    assert model.learn(x, high, "mse", pool) == pytest.approx(twin.learn(x, high, "mse"))
+    assert_gradients_agree(model, twin)
+
+
+def test_layers_without_parameters_run_before_the_stack(pool, rng):
+    """An offset after them is the stack's."""
+    model = make_stack([1, 4, 9], [5, 3], ["tanh", None], 3, rng, offset=0.4)
+    network = network_of({"bicubic": Bicubic(2, cpu), **model.network.layers}, cpu, 6)
+    model = engine.compile(network)
+    assert [str(layer) for layer in model.plan.before] == ["Bicubic(2)"]
+    assert model.plan.stack.offset == np.float32(0.4)
+    twin = by_layers(model)
+    x, high = rng.random((2, 1, 7, 9), np.float32), rng.random((2, 1, 42, 54), np.float32)
+    assert_allclose(model(x, pool), twin(x), rtol=1e-5, atol=4e-6)
+    assert model.learn(x, high, "mse", pool) == pytest.approx(twin.learn(x, high, "mse"), rel=1e-6)
+    assert_gradients_agree(model, twin)
 
 
 def test_learn_adds_and_sees_changed_weights(pool, rng):
-    model = ESPCN(2, rng=rng)
+    model = engine.compile(ESPCN(2, rng=rng))
     low, high = rng.random((4, 1, 9, 13), np.float32), rng.random((4, 1, 18, 26), np.float32)
     model.learn(low, high, "mse", pool)
     once = gradients(model)
     model.learn(low[:, :, ::-1], high[:, :, ::-1], "mse", pool)
-    model.zero_grad()
+    model.network.zero_grad()
     model.learn(low, high, "mse", pool)
     for got, expected in zip(gradients(model), once, strict=True):
         assert_array_equal(got, expected)
     model.learn(low, high, "mse", pool)
     for got, expected in zip(gradients(model), once, strict=True):
         assert_array_equal(got, 2 * expected)
-    model.parameters[2].value[...] *= 2
-    model.zero_grad()
-    twin = layer_by_layer(model)
+    model.network.parameters[2].value[...] *= 2
+    model.network.zero_grad()
+    twin = by_layers(model)
     for m in (model, twin):
         m.learn(low, high, "mse", pool)
     assert_gradients_agree(model, twin)
@@ -364,10 +391,10 @@ def test_changed_slopes_are_seen(pool, rng):
     low, high = rng.random((4, 1, 9, 13), np.float32), rng.random((4, 1, 18, 26), np.float32)
     before = model(low, pool)
     model.learn(low, high, "mse", pool)
-    model.layers["prelu1"].weight.value[...] *= -0.5
+    model.network.layers["prelu1"].weight.value[...] *= -0.5
     assert (model(low, pool) != before).any()
-    twin = layer_by_layer(model)
-    model.zero_grad()
+    twin = by_layers(model)
+    model.network.zero_grad()
     for m in (model, twin):
         m.learn(low, high, "mse", pool)
     assert_allclose(model(low, pool), twin(low), rtol=2e-6, atol=2e-6)
@@ -376,13 +403,13 @@ def test_changed_slopes_are_seen(pool, rng):
 
 def test_a_smaller_last_group_does_not_see_its_predecessors(rng):
     """Nine-pixel patches lie three side by side: seven of them leave one alone."""
-    model = ESPCN(2, rng=rng)
+    model = engine.compile(ESPCN(2, rng=rng))
     low, high = rng.random((7, 1, 9, 9), np.float32), rng.random((7, 1, 18, 18), np.float32)
     with Threads(1) as one:
         for _ in range(2):
-            model.zero_grad()
+            model.network.zero_grad()
             model.learn(low, high, "mse", one)
-        twin = layer_by_layer(model)
+        twin = by_layers(model)
         twin.learn(low, high, "mse", one)
     assert_gradients_agree(model, twin)
 
@@ -390,21 +417,24 @@ def test_a_smaller_last_group_does_not_see_its_predecessors(rng):
 PROCESS = """
 import hashlib
 import numpy as np
+from minisr import engine
+from minisr.engine.learning import with_own_gradients
+from minisr.kernels.cpu.vectors import LANES
 from minisr.models import ESPCN, ThinSR
 from minisr.system.threads import Threads
-from minisr.kernels.cpu.vectors import LANES
 
 rng = np.random.default_rng(0)
 low, high = rng.random((3, 1, 9, 11), np.float32), rng.random((3, 1, 27, 33), np.float32)
 digest = hashlib.sha256()
-for model in (ESPCN(3, rng=rng), ThinSR(3, depth=2, rng=rng)):
+for network in (ESPCN(3, rng=rng), ThinSR(3, depth=2, rng=rng)):
+    model = engine.compile(network)
     digest.update(model(low).tobytes())
-    twin = model.replica()
+    twin = engine.compile(with_own_gradients(network), "layers")
     assert np.abs(twin(low) - model(low)).max() < 2e-6
     with Threads(2) as threads:
         for m in (model, twin):
             m.learn(low, high, "mse", threads)
-    for ours, theirs in zip(model.parameters, twin.parameters):
+    for ours, theirs in zip(network.parameters, twin.network.parameters):
         assert np.linalg.norm(ours.grad - theirs.grad) < 1e-4 * np.linalg.norm(theirs.grad)
         digest.update(ours.grad.tobytes())
 print(LANES, digest.hexdigest())
@@ -422,11 +452,3 @@ def test_just_compiled_and_loaded_code_give_the_same_bits(processor, tmp_path):
     said = [subprocess.check_output(command, env=environment, text=True) for _ in range(2)]
     assert said[0] == said[1]
     assert said[0].startswith("8 " if processor else f"{LANES} ")
-
-
-def test_a_change_in_one_file_makes_all_kernels_compile_anew():
-    """Numba's own check would look at `bands` alone, and run yesterday's micro-kernel."""
-    from minisr.kernels.cpu import bands, options
-
-    assert {"bands.py", "microkernel.py", "vectors.py"} <= {name for name, _ in options.FOLDER}
-    assert bands.run_column._cache._cache_file._source_stamp[1] == options.FOLDER
