@@ -10,6 +10,7 @@ GPU has no memory (`WithinMemory`), and a picture on its way through several net
 (`minisr.upscaling.plan`), whose band is sized by `rows_within`.
 """
 
+import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -75,7 +76,7 @@ def run_in_bands(network, x, upscale_factor, halo, threads=None, rows=None):
     Parameters
     ----------
     network : callable
-        (1, C, h, W) -> (1, C, h * upscale_factor, W * upscale_factor), for any h.
+        (1, C, h, W) -> (1, C', h * upscale_factor, W * upscale_factor), for any h.
     x : ndarray, shape (N, C, H, W)
     upscale_factor : int
     halo : int
@@ -88,27 +89,34 @@ def run_in_bands(network, x, upscale_factor, halo, threads=None, rows=None):
 
     Returns
     -------
-    ndarray, shape (N, C, H * upscale_factor, W * upscale_factor)
+    ndarray, shape (N, C', H * upscale_factor, W * upscale_factor)
     """
-    N, C, H, W = x.shape
+    N, _, H, W = x.shape
     R = upscale_factor
     rows = rows or max(2 * halo, BAND_PIXELS // W)
     if rows + halo >= H:  # a short last band would be mostly halo
         rows = H
-    out = np.empty((N, C, H * R, W * R), x.dtype)
+    outs, lock = [], threading.Lock()
+
+    def out_for(large):
+        """Return the whole result, made when the first band says how many channels it has."""
+        with lock:
+            if not outs:
+                outs.append(np.empty((N, large.shape[1], H * R, W * R), large.dtype))
+        return outs[0]
 
     def work(jobs):
         try:
             for n, band in jobs:
                 large = network(x[n : n + 1, :, band.top : band.bottom])
-                out[n, :, band.first * R : band.last * R] = band.kept(large, R)[0]
+                out_for(large)[n, :, band.first * R : band.last * R] = band.kept(large, R)[0]
         except DeviceMemoryError:  # the others need not try: it will be done by smaller bands
             list(jobs)
             raise
 
     jobs = [(n, band) for n in range(N) for band in cut(H, rows, halo)]
     (threads or default_threads()).together(work, iter(jobs), len(jobs))
-    return out
+    return outs[0]
 
 
 class WithinMemory:
@@ -117,7 +125,7 @@ class WithinMemory:
     Parameters
     ----------
     run : callable
-        ``run(x, threads)``: (N, C, H, W) -> (N, C, H * upscale_factor, W * upscale_factor).
+        ``run(x, threads)``: (N, C, H, W) -> (N, C', H * upscale_factor, W * upscale_factor).
     upscale_factor : int
     halo : int or None
         How many rows away a result still sees a pixel, to the bit; None: it is not known, and the
@@ -143,7 +151,7 @@ class WithinMemory:
 
         Returns
         -------
-        ndarray, shape (N, C, H * factor, W * factor)
+        ndarray, shape (N, C', H * factor, W * factor)
 
         Raises
         ------
@@ -176,10 +184,11 @@ class WithinMemory:
         return max(LEAST_ROWS, (self._most // (N * W) - 2 * self.halo) // BLOCK * BLOCK)
 
     def _in_bands(self, x, rows, threads):
-        N, C, H, W = x.shape
-        R = self.upscale_factor
-        out = np.empty((N, C, H * R, W * R), x.dtype)
+        N, _, H, W = x.shape
+        R, out = self.upscale_factor, None
         for band in cut(H, rows, round_up(self.halo)):
             large = self.run(np.ascontiguousarray(x[:, :, band.top : band.bottom]), threads)
+            if out is None:
+                out = np.empty((N, large.shape[1], H * R, W * R), large.dtype)
             out[:, :, band.first * R : band.last * R] = band.kept(large, R)
         return out

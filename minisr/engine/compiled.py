@@ -105,20 +105,22 @@ class CompiledNetwork:
         return run_in_bands(network, x, network.upscale_factor, self.halo, threads)
 
     def _run_stack(self, x, threads):
-        plan = self.plan
         x = self._prepared(x)
-        plan.first.check(x)
-        R = plan.upscale_factor
-        N, _, H, W = x.shape
-        C = plan.last.weight.value.shape[0] // R**2
-        out = self.network.kernels.empty((N, C, H * R, W * R), x.dtype)
-        plan.stack.forward(x, out, threads)
+        out = self.network.kernels.empty(self._out_shape(x), x.dtype)
+        self.plan.stack.forward(x, out, threads)
         return out
 
     def _prepared(self, x):
+        """Return what the first convolution takes, checked."""
         for layer in self.plan.before:
             x = layer(x)
+        self.plan.first.check(x)
         return x
+
+    def _out_shape(self, x):
+        R = self.plan.upscale_factor
+        N, _, H, W = x.shape
+        return N, self.plan.last.weight.value.shape[0] // R**2, H * R, W * R
 
     def learn(self, low, high, loss, threads):
         """Add the gradient of a batch's mean loss to every ``grad``, and return that loss.
@@ -134,10 +136,17 @@ class CompiledNetwork:
         Returns
         -------
         float
+
+        Raises
+        ------
+        ShapeError
+            If ``low`` or ``high`` is not what the network takes and makes.
         """
         stack = None if self.plan is None else self.plan.stack
         if hasattr(stack, "learn"):  # some backends' stacks only run forwards
-            return stack.learn(self._prepared(low), high, loss, threads)
+            low = self._prepared(low)
+            self.network.check_target(high, self._out_shape(low), low.dtype)
+            return stack.learn(low, high, loss, threads)
         return learn(self.network, low, high, loss, threads)
 
 

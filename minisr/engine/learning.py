@@ -38,6 +38,9 @@ def learn(network, low, high, loss, threads):
             low, high, loss
         )
 
+    if len(high) != len(low):  # each sample's shape is checked below
+        network.check_target(high, (len(low), *high.shape[1:]), high.dtype)
+
     def learn_sample(sample, target):
         own = with_own_gradients(network)  # a thread adds to these gradients, and to no others
         return own.learn(sample[None], target[None], loss, high.size), own

@@ -7,6 +7,8 @@ What ESPCN needs comes first, in the order of a training step; the rest is for o
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from minisr.kernels.checks import check_loss
+
 
 def empty(shape, dtype):
     """Allocate an array without initialising it."""
@@ -102,6 +104,7 @@ def pixel_unshuffle(x, downscale_factor, out):
 
 def mse_loss(prediction, target, count, dprediction):
     """Return sum(error^2) / count; its gradient is 2 * error / count."""
+    check_loss(prediction, target, dprediction)
     error = prediction - target
     dprediction[...] = 2 / count * error
     return float(np.sum(error * error, dtype=np.float64) / count)
@@ -165,6 +168,7 @@ def prelu_backward(dout, x, slope, dx, dslope):
 
 def l1_loss(prediction, target, count, dprediction):
     """Return sum(|error|) / count; the gradient of |error| at zero is zero, as in PyTorch."""
+    check_loss(prediction, target, dprediction)
     error = prediction - target
     dprediction[...] = np.sign(error) / count
     return float(np.sum(np.abs(error), dtype=np.float64) / count)
@@ -172,6 +176,7 @@ def l1_loss(prediction, target, count, dprediction):
 
 def charbonnier_loss(prediction, target, count, dprediction):
     """Return sum(sqrt(error^2 + epsilon^2)) / count: |error|, but quadratic below epsilon."""
+    check_loss(prediction, target, dprediction)
     error = prediction - target
     root = np.sqrt(error * error + CHARBONNIER_EPSILON**2)
     dprediction[...] = error / root / count

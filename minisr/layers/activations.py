@@ -17,6 +17,7 @@ class Tanh(Layer):
 
     def backward(self, dout, out):
         """Take the shape of ``out``."""
+        self.check_gradient(dout, out.shape, out.dtype)
         dx = self.kernels.empty(out.shape, out.dtype)
         self.kernels.tanh_backward(dout, out, dx)
         return dx
@@ -36,6 +37,7 @@ class ReLU(Layer):
 
     def backward(self, dout, out):
         """Take the shape of ``out``."""
+        self.check_gradient(dout, out.shape, out.dtype)
         dx = self.kernels.empty(out.shape, out.dtype)
         self.kernels.relu_backward(dout, out, dx)
         return dx
@@ -55,6 +57,7 @@ class Sigmoid(Layer):
 
     def backward(self, dout, out):
         """Take the shape of ``out``."""
+        self.check_gradient(dout, out.shape, out.dtype)
         dx = self.kernels.empty(out.shape, out.dtype)
         self.kernels.sigmoid_backward(dout, out, dx)
         return dx

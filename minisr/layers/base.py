@@ -7,7 +7,7 @@ layer checks shapes, allocates, and calls one kernel; the arithmetic is in ``min
 Arrays are (N, C, H, W). ``backward`` adds to every parameter's ``grad`` and returns a new ``dx``.
 """
 
-from minisr.errors import CheckpointError
+from minisr.errors import CheckpointError, ShapeError
 
 
 class Parameter:
@@ -52,6 +52,15 @@ class Layer:
     def __call__(self, x):
         """Return ``out`` alone."""
         return self.forward(x)[0]
+
+    def check_gradient(self, dout, shape, dtype):
+        """Raise ShapeError unless ``dout`` has the shape and dtype that ``forward`` returned."""
+        got = getattr(dout, "shape", None), getattr(dout, "dtype", None)
+        if got != (shape, dtype):
+            raise ShapeError(
+                f"{self!s} expects dout of shape {shape} and dtype {dtype}, like what forward "
+                f"returned, got {got[0]} and {got[1]}"
+            )
 
     def named_parameters(self):
         """Yield ``(name, Parameter)``, with PyTorch's names."""
@@ -160,6 +169,10 @@ class Sequential(Layer):
 
     def backward(self, dout, caches):
         """Run all layers backwards: the chain rule."""
+        if len(caches) != len(self.layers):
+            raise ShapeError(
+                f"{self!s} expects the {len(self.layers)} caches of its forward, got {len(caches)}"
+            )
         for layer, cache in zip(reversed(self.layers.values()), reversed(caches), strict=True):
             dout = layer.backward(dout, cache)
         return dout

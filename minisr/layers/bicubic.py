@@ -27,7 +27,7 @@ class Bicubic(Layer):
         self.kernels = kernels
 
     def forward(self, x):
-        """Needs no cache but the shape: the layer is linear."""
+        """Needs no cache but shape and dtype: the layer is linear."""
         if x.ndim != 4 or min(x.shape) < 1:
             raise ShapeError(f"{self} expects x of shape (N, C, H, W), got {x.shape}")
         N, C, H, W = x.shape
@@ -36,10 +36,11 @@ class Bicubic(Layer):
         self.kernels.resample_forward(x, *self._weights(H, x.dtype), 2, tall)
         out = self.kernels.empty((N, C, H * R, W * R), x.dtype)
         self.kernels.resample_forward(tall, *self._weights(W, x.dtype), 3, out)
-        return out, None
+        return out, (out.shape, out.dtype)
 
     def backward(self, dout, cache):
         """(N, C, H*R, W*R) -> (N, C, H, W)."""
+        self.check_gradient(dout, *cache)
         N, C, height, width = dout.shape
         H, W = height // self.upscale_factor, width // self.upscale_factor
         dtall = self.kernels.empty((N, C, height, W), dout.dtype)

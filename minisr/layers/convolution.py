@@ -35,14 +35,15 @@ class Conv2d(Layer):
     def forward(self, x):
         """(N, C, H, W) -> (N, F, H', W'); the cache is ``x``."""
         self.check(x)
-        weight, bias = self.weight.value, self.bias.value
-        F, _, K, _ = weight.shape
+        out = self.kernels.empty(self._out_shape(x), x.dtype)
+        self.kernels.conv2d_forward(x, self.weight.value, self.bias.value, self.padding, out)
+        return out, x
+
+    def _out_shape(self, x):
+        F, _, K, _ = self.weight.value.shape
         top, bottom, left, right = self.padding
         N, _, H, W = x.shape
-        shape = (N, F, H + top + bottom - K + 1, W + left + right - K + 1)
-        out = self.kernels.empty(shape, x.dtype)
-        self.kernels.conv2d_forward(x, weight, bias, self.padding, out)
-        return out, x
+        return N, F, H + top + bottom - K + 1, W + left + right - K + 1
 
     def check(self, x):
         """Raise ShapeError unless ``x`` is what this layer takes."""
@@ -59,6 +60,7 @@ class Conv2d(Layer):
 
     def backward(self, dout, x):
         """(N, F, H', W') -> (N, C, H, W)."""
+        self.check_gradient(dout, self._out_shape(x), x.dtype)
         self.kernels.conv2d_backward_params(dout, x, self.padding, self.weight.grad, self.bias.grad)
         dx = self.kernels.empty(x.shape, x.dtype)
         self.kernels.conv2d_backward_input(dout, self.weight.value, self.padding, dx)

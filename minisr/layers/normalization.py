@@ -86,8 +86,9 @@ class BatchNorm2d(Layer):
         return mean, variance
 
     def backward(self, dout, cache):
-        """(N, C, H, W) to the same shape. A batch's statistics depend on ``x``: they have a gradient."""
+        """(N, C, H, W) to the same shape. A batch's statistics have a gradient, too."""
         x, mean, variance, of_batch = cache
+        self.check_gradient(dout, x.shape, x.dtype)
         dx = self.kernels.empty(x.shape, x.dtype)
         self.kernels.batch_norm_backward(
             dout, x, mean, variance, self.weight.value, self.epsilon, of_batch, dx,

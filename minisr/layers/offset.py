@@ -22,13 +22,14 @@ class Offset(Layer):
         self.kernels = kernels
 
     def forward(self, x):
-        """Any shape; needs no cache."""
+        """Any shape; needs no cache but shape and dtype."""
         out = self.kernels.empty(x.shape, x.dtype)
         np.add(x, self.value, out=out)
-        return out, None
+        return out, (out.shape, out.dtype)
 
     def backward(self, dout, cache):
         """Pass the gradient on: the slope is one."""
+        self.check_gradient(dout, *cache)
         dx = self.kernels.empty(dout.shape, dout.dtype)
         dx[...] = dout
         return dx

@@ -17,10 +17,13 @@ class Pooled(NamedTuple):
         The position of each maximum in its plane, counted row by row.
     shape : tuple of int
         Of the input.
+    dtype : numpy dtype
+        Of the input.
     """
 
     indices: np.ndarray
     shape: tuple
+    dtype: np.dtype
 
 
 class MaxPool2d(Layer):
@@ -52,10 +55,11 @@ class MaxPool2d(Layer):
         out = self.kernels.empty((N, C, H // K, W // K), x.dtype)
         indices = self.kernels.empty(out.shape, np.int64)
         self.kernels.max_pool2d(x, K, out, indices)
-        return out, Pooled(indices, x.shape)
+        return out, Pooled(indices, x.shape, x.dtype)
 
     def backward(self, dout, pooled):
         """(N, C, H // K, W // K) -> (N, C, H, W): only the largest pixel has a gradient."""
+        self.check_gradient(dout, pooled.indices.shape, pooled.dtype)
         dx = self.kernels.empty(pooled.shape, dout.dtype)
         self.kernels.max_unpool2d(dout, pooled.indices, dx)
         return dx
@@ -100,8 +104,8 @@ class MaxUnpool2d(Layer):
         Returns
         -------
         out : ndarray, shape (N, C, height, width)
-        cache : ndarray
-            The indices.
+        cache : (ndarray, tuple, dtype)
+            The indices, and shape and dtype of ``out``.
 
         Raises
         ------
@@ -123,10 +127,12 @@ class MaxUnpool2d(Layer):
             )
         out = self.kernels.empty((*x.shape[:2], height, width), x.dtype)
         self.kernels.max_unpool2d(x, indices, out)
-        return out, indices
+        return out, (indices, out.shape, out.dtype)
 
-    def backward(self, dout, indices):
+    def backward(self, dout, cache):
         """(N, C, height, width) -> (N, C, H, W)."""
+        indices, shape, dtype = cache
+        self.check_gradient(dout, shape, dtype)
         dx = self.kernels.empty(indices.shape, dout.dtype)
         self.kernels.max_unpool2d_backward(dout, indices, dx)
         return dx

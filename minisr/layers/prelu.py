@@ -42,6 +42,7 @@ class PReLU(Layer):
 
     def backward(self, dout, x):
         """Take the shape of ``x``."""
+        self.check_gradient(dout, x.shape, x.dtype)
         dx = self.kernels.empty(x.shape, x.dtype)
         self.kernels.prelu_backward(dout, x, self.weight.value, dx, self.weight.grad)
         return dx

@@ -1,5 +1,6 @@
 """A branch, and a shortcut past it."""
 
+from minisr.errors import ShapeError
 from minisr.layers.base import Sequential
 
 
@@ -26,26 +27,33 @@ class Residual(Sequential):
 
     def __call__(self, x):
         """Return the result alone, and keep no cache meanwhile."""
-        return self._add(x, super().__call__(x))
+        branch = super().__call__(x)
+        return self._add(x if self.shortcut is None else self.shortcut(x), branch)
 
     def forward(self, x):
-        """Run all layers and add; the caches are theirs."""
+        """Run branch and shortcut, and add; the cache holds theirs."""
         branch, caches = super().forward(x)
-        return self._add(x, branch), caches
+        past, cache = (x, None) if self.shortcut is None else self.shortcut.forward(x)
+        return self._add(past, branch), (caches, cache, branch.shape, branch.dtype)
 
-    def _add(self, x, branch):
-        if self.shortcut is not None:
-            x = self.shortcut(x)
-        out = self.kernels.empty(x.shape, x.dtype)
-        self.kernels.residual_forward(x, branch, self.scaling, out)
+    def _add(self, past, branch):
+        if past.shape != branch.shape:
+            raise ShapeError(
+                f"{self!s} expects a branch of shape {past.shape}, like the shortcut, "
+                f"got {branch.shape}"
+            )
+        out = self.kernels.empty(past.shape, past.dtype)
+        self.kernels.residual_forward(past, branch, self.scaling, out)
         return out
 
-    def backward(self, dout, caches):
+    def backward(self, dout, cache):
         """Send the gradient through the branch, and past it."""
+        caches, past, shape, dtype = cache
+        self.check_gradient(dout, shape, dtype)
         dbranch = self.kernels.empty(dout.shape, dout.dtype)
         self.kernels.residual_backward(dout, self.scaling, dbranch)
         dx = super().backward(dbranch, caches)
-        self.kernels.add(dx, dout if self.shortcut is None else self.shortcut.backward(dout, None))
+        self.kernels.add(dx, dout if self.shortcut is None else self.shortcut.backward(dout, past))
         return dx
 
     def __str__(self):

@@ -12,17 +12,18 @@ class PixelShuffle(Layer):
         self.kernels = kernels
 
     def forward(self, x):
-        """Needs no cache: its gradient only moves numbers back."""
+        """Needs no cache but shape and dtype: the gradient only moves numbers back."""
         R = self.upscale_factor
         if x.ndim != 4 or x.shape[1] % (R * R):
             raise ShapeError(f"{self} expects x of shape (N, C*{R * R}, H, W), got {x.shape}")
         N, C, H, W = x.shape
         out = self.kernels.empty((N, C // (R * R), H * R, W * R), x.dtype)
         self.kernels.pixel_shuffle(x, R, out)
-        return out, None
+        return out, (out.shape, out.dtype)
 
     def backward(self, dout, cache):
         """(N, C, H*R, W*R) -> (N, C*R*R, H, W)."""
+        self.check_gradient(dout, *cache)
         R = self.upscale_factor
         N, C, H, W = dout.shape
         dx = self.kernels.empty((N, C * R * R, H // R, W // R), dout.dtype)

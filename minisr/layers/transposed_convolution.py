@@ -65,24 +65,29 @@ class ConvTranspose2d(Layer):
     def forward(self, x):
         """(N, C, H, W) -> (N, F, H", W"); the cache is ``x``."""
         weight, bias = self.weight.value, self.bias.value
-        C, F, K, _ = weight.shape
+        C = weight.shape[0]
         if x.ndim != 4 or x.shape[1] != C or x.dtype != weight.dtype:
             raise ShapeError(
                 f"{self} expects x of shape (N, {C}, H, W) and dtype {weight.dtype}, "
                 f"got {x.shape} and {x.dtype}"
             )
-        top, bottom, left, right = self.padding
-        N, _, H, W = x.shape
-        height = (H - 1) * self.stride + K - top - bottom
-        width = (W - 1) * self.stride + K - left - right
-        if min(x.shape) < 1 or min(height, width) < 1:
+        shape = self._out_shape(x)
+        if min(x.shape) < 1 or min(shape) < 1:
             raise ShapeError(f"{self} expects enough pixels to leave one, got {x.shape}")
-        out = self.kernels.empty((N, F, height, width), x.dtype)
+        out = self.kernels.empty(shape, x.dtype)
         self.kernels.conv_transpose2d_forward(x, weight, bias, self.stride, self.padding, out)
         return out, x
 
+    def _out_shape(self, x):
+        _, F, K, _ = self.weight.value.shape
+        top, bottom, left, right = self.padding
+        N, _, H, W = x.shape
+        height = (H - 1) * self.stride + K - top - bottom
+        return N, F, height, (W - 1) * self.stride + K - left - right
+
     def backward(self, dout, x):
         """(N, F, H", W") -> (N, C, H, W)."""
+        self.check_gradient(dout, self._out_shape(x), x.dtype)
         self.kernels.conv_transpose2d_backward_params(
             dout, x, self.stride, self.padding, self.weight.grad, self.bias.grad
         )

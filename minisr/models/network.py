@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from minisr import kernels
+from minisr.errors import ShapeError
 from minisr.models import bundled, initialization
 from minisr.models.options import require, require_one_of
 
@@ -115,11 +116,21 @@ class Network:
             The loss.
         """
         prediction, caches = self.forward(low)
+        self.check_target(high, prediction.shape, prediction.dtype)
         dprediction = self.kernels.empty(prediction.shape, prediction.dtype)
         loss_kernel = getattr(self.kernels, f"{loss}_loss")
         value = loss_kernel(prediction, high, count or high.size, dprediction)
         self.backward(dprediction, caches)
         return value
+
+    def check_target(self, high, shape, dtype):
+        """Raise ShapeError unless ``high`` is like what the network makes: ``shape``, ``dtype``."""
+        got = getattr(high, "shape", None), getattr(high, "dtype", None)
+        if got != (shape, dtype):
+            raise ShapeError(
+                f"{self!s} expects targets of shape {shape} and dtype {dtype}, x"
+                f"{self.upscale_factor} of the batch, got {got[0]} and {got[1]}"
+            )
 
     @classmethod
     def from_pretrained(cls, upscale_factor, backend="cpu"):

@@ -97,7 +97,8 @@ def test_bicubics_backward_is_its_transpose(backend, rng):
     layer = Bicubic(3, kernels.load(backend))
     for H, W in ((1, 1), (2, 7), (6, 4)):
         x, dout = rng.standard_normal((2, 2, H, W)), rng.standard_normal((2, 2, 3 * H, 3 * W))
-        one, other = (dout * layer(x)).sum(), (layer.backward(dout, None) * x).sum()
+        out, cache = layer.forward(x)
+        one, other = (dout * out).sum(), (layer.backward(dout, cache) * x).sum()
         assert one == pytest.approx(other, rel=1e-12)
     with pytest.raises(ShapeError, match=r"Bicubic\(3\) expects x of shape .* got \(5, 5\)"):
         layer(np.zeros((5, 5)))
@@ -114,20 +115,7 @@ def test_a_layer_that_is_not_one_contiguous_block_of_memory(model, rng):
 
 def test_calling_is_forward_without_the_cache(model, rng):
     x = rng.random((2, 1, 6, 5)).astype(np.float32)
-    model.stack = None  # that of a backend rounds in its own way
     assert_array_equal(model(x), model.forward(x)[0])
-
-
-def test_a_replica_shares_values_and_not_gradients(model, rng):
-    twin = model.replica()
-    model.layers["conv2"].weight.value[...] = 0
-    out, caches = twin.forward(rng.random((1, 1, 6, 5)).astype(np.float32))
-    twin.backward(out, caches)
-    assert not twin.layers["conv2"].weight.value.any()
-    assert any(parameter.grad.any() for parameter in twin.parameters)
-    assert not any(parameter.grad.any() for parameter in model.parameters)
-    twin.zero_grad()
-    assert not any(parameter.grad.any() for parameter in twin.parameters)
 
 
 def test_state_dict_goes_there_and_back(model):

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from minisr.kernels.checks import check_loss
 from minisr.kernels.cpu.options import OPTIONS, compiled
 from minisr.kernels.reference import CHARBONNIER_EPSILON
 
@@ -45,14 +46,17 @@ def _charbonnier(prediction, target, count, dprediction):
 
 def mse_loss(prediction, target, count, dprediction):
     """See ``minisr.kernels``."""
+    check_loss(prediction, target, dprediction)
     return _mse(prediction.reshape(-1), target.reshape(-1), count, dprediction.reshape(-1))
 
 
 def l1_loss(prediction, target, count, dprediction):
     """See ``minisr.kernels``."""
+    check_loss(prediction, target, dprediction)
     return _l1(prediction.reshape(-1), target.reshape(-1), count, dprediction.reshape(-1))
 
 
 def charbonnier_loss(prediction, target, count, dprediction):
     """See ``minisr.kernels``."""
+    check_loss(prediction, target, dprediction)
     return _charbonnier(prediction.reshape(-1), target.reshape(-1), count, dprediction.reshape(-1))

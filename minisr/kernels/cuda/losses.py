@@ -1,7 +1,7 @@
-"""The losses: one pass that writes the gradient and sums the loss, in float64 as on the CPU.
+"""The losses: one pass writes the gradient and sums the loss, in float64 as on the CPU.
 
-Each block sums its values, and the CPU adds the blocks' sums. How many blocks there are depends on
-how many values there are and on nothing else, so the order of the additions does, too.
+Each block sums its values, and the CPU adds the blocks' sums. The number of blocks, and so the
+order of additions, depends only on the number of values.
 """
 
 import math
@@ -9,12 +9,13 @@ import math
 import numpy as np
 from numba import cuda
 
-from minisr.kernels.cuda.launch import MOST_BLOCKS, THREADS, blocks, finish, kernel
+from minisr.kernels.checks import check_loss
+from minisr.kernels.cuda.launch import MAX_BLOCKS, THREADS, blocks, kernel, synchronize
 from minisr.kernels.cuda.memory import empty
 from minisr.kernels.cuda.sums import block_sum
 from minisr.kernels.reference import CHARBONNIER_EPSILON
 
-MOST_SUMS = min(1024, MOST_BLOCKS)
+MAX_SUMS = min(1024, MAX_BLOCKS)
 VALUES, SUMS = "float32[::1]", "float64[::1]"
 
 
@@ -62,12 +63,13 @@ def _charbonnier(prediction, target, scale, corner, dprediction, sums):
 
 
 def _loss(run, prediction, target, count, dprediction, *numbers):
-    """Run a loss's kernel and return the loss."""
-    sums = empty(min(MOST_SUMS, blocks(prediction.size, THREADS)), np.float64)
+    """Run a loss kernel and return the loss."""
+    check_loss(prediction, target, dprediction)
+    sums = empty(min(MAX_SUMS, blocks(prediction.size, THREADS)), np.float64)
     numbers = map(prediction.dtype.type, numbers)
     values = prediction.reshape(-1), target.reshape(-1)
     run.each_block(sums.size, *values, *numbers, dprediction.reshape(-1), sums)
-    finish()
+    synchronize()
     return float(sums.sum() / count)
 
 

@@ -1,0 +1,19 @@
+"""The one check that kernels make: losses are called by hand as well."""
+
+from minisr.errors import ShapeError
+
+
+def check_loss(prediction, target, dprediction):
+    """Raise ShapeError unless all three arrays have one shape and one dtype.
+
+    Parameters
+    ----------
+    prediction, target, dprediction : ndarray
+    """
+    for name, array in (("target", target), ("dprediction", dprediction)):
+        shape, dtype = getattr(array, "shape", None), getattr(array, "dtype", None)
+        if shape != prediction.shape or dtype != prediction.dtype:
+            raise ShapeError(
+                f"a loss expects {name} of shape {prediction.shape} and dtype {prediction.dtype}, "
+                f"like the prediction, got {shape} and {dtype}"
+            )
