@@ -1,6 +1,6 @@
 """ESPCN super-resolution written by hand: kernels, gradients, optimizer and trainer.
 
-What this page offers is imported when it is first used, so that ``import minisr`` costs nothing.
+The names below are imported when they are first used, so ``import minisr`` itself is cheap.
 """
 
 import importlib
@@ -8,7 +8,7 @@ import importlib
 from minisr.errors import MinisrError
 from minisr.version import __version__
 
-# Where each public name is defined.
+# The module that defines each public name.
 _HOMES = {
     "ESPCN": "minisr.models",
     "convert": "minisr.weights",
@@ -22,7 +22,7 @@ _HOMES = {
     "upscale_video": "minisr.upscaling.video_file",
 }
 
-_ROOMS = (
+_SUBPACKAGES = (
     *("datasets", "engine", "evaluation", "images", "kernels", "layers", "models", "optim"),
     *("system", "training", "upscaling", "weights"),
 )
@@ -31,7 +31,7 @@ __all__ = ["MinisrError", "__version__", *_HOMES]
 
 
 def __getattr__(name):
-    if name in _ROOMS:
+    if name in _SUBPACKAGES:
         return importlib.import_module(f"minisr.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -41,4 +41,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *_HOMES, *_ROOMS})
+    return sorted({*globals(), *_HOMES, *_SUBPACKAGES})

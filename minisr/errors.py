@@ -1,8 +1,8 @@
-"""What minisr raises when it cannot do what was asked: one clear sentence for a person."""
+"""The errors that minisr raises. Each message is one clear sentence for a person to read."""
 
 
 class MinisrError(Exception):
-    """Base of every error that minisr raises on purpose; its text is one line for a person."""
+    """Base class of every error that minisr raises on purpose. The message is one line."""
 
 
 class ShapeError(MinisrError, ValueError):
@@ -18,26 +18,26 @@ class SettingsError(MinisrError, ValueError):
 
 
 class TrainingError(MinisrError):
-    """Training came to nothing."""
+    """Training cannot go on."""
 
 
 class CheckpointError(MinisrError, ValueError):
-    """A file of weights or of training state is damaged or belongs to something else."""
+    """A file of weights or of training state is damaged, or belongs to something else."""
 
 
 class DatasetError(MinisrError):
-    """Pictures of a public set cannot be fetched, or are not the ones expected."""
+    """Pictures of a public dataset cannot be fetched, or are not the expected ones."""
 
 
 class DeviceError(MinisrError):
-    """What was asked to compute cannot: no GPU, no driver, or not the right ones."""
+    """The requested device cannot compute: no GPU, no driver, or an unsupported one."""
 
 
 class DeviceMemoryError(DeviceError):
-    """A GPU has not enough memory for what it was given."""
+    """A GPU has too little memory for its task."""
 
 
 def short(error):
-    """Return an error's text, tamed where names in a strange file have made it long or odd."""
+    """Return an error's text, printable and at most 400 characters; strange files quote names."""
     text = "".join(letter if letter.isprintable() else "?" for letter in str(error)[:401])
     return text if len(text) <= 400 else f"{text[:400]}..."

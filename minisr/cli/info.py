@@ -1,7 +1,7 @@
-"""``minisr info``: what this machine is, and what of minisr and of what it needs is installed.
+"""``minisr info``: this machine, and the installed versions of minisr and what it needs.
 
-Nothing here imports Numba or makes a GPU's context if that can be avoided, and whatever is broken
-is told as such: who asks wants to know just that.
+If possible, this neither imports Numba nor creates a CUDA context. Whatever is broken is reported
+as a fact among the others: that is what the user wants to know.
 """
 
 import json
@@ -20,7 +20,7 @@ from minisr.system.threads import available, processor
 from minisr.version import __version__
 
 NEEDED = ("numpy", "numba", "llvmlite", "scipy", "pillow", "tqdm", "safetensors")
-OPTIONAL = {  # and the extra that brings it
+OPTIONAL = {  # packages, and the extra that installs each
     "numba-cuda": "cuda",
     "cuda-bindings": "cuda",
     "av": "video",
@@ -32,15 +32,15 @@ OPTIONAL = {  # and the extra that brings it
 
 
 class Fact(NamedTuple):
-    """One thing that is to be known.
+    """One line of the report.
 
     Attributes
     ----------
     name : str
     value : object
-        All of which JSON can hold; sizes are in bytes. None where it is unknown.
+        The value for JSON, with sizes in bytes. None if it is unknown.
     text : str or None
-        For people; None where there is nothing to say. Lines beyond the first are of equal rank.
+        The value for people, which may have several lines. None if there is nothing to print.
     """
 
     name: str
@@ -49,12 +49,12 @@ class Fact(NamedTuple):
 
 
 def facts():
-    """Find out all that there is to know.
+    """Collect all facts.
 
     Returns
     -------
     list of Fact
-        Always the same names, whatever is broken.
+        The same names every time, whatever is broken.
     """
     found = [
         Fact("minisr", __version__, __version__),
@@ -88,13 +88,13 @@ def _fact(name, find, text=str):
     try:
         value = find()
         return Fact(name, value, "unknown" if value is None and text is readable else text(value))
-    except Exception as error:  # whatever it is: the other facts are still worth knowing
+    except Exception as error:  # whatever it is, the other facts must still appear
         words = " ".join(str(error).split())
         return Fact(name, None, f"unknown: {type(error).__name__}: {words}")
 
 
 def _version_text(found):
-    return found or "NOT INSTALLED, and minisr needs it"
+    return found or "NOT INSTALLED, but minisr needs it"
 
 
 def _vector_width():
@@ -112,11 +112,11 @@ def _vector_text(width):
 
 
 def _gpu_facts():
-    """Return what there is to know about GPUs, and why there is none."""
+    """Return the facts about GPUs, or why there is none."""
     names = ("GPUs", "CUDA driver", "why no GPU")
     try:
         if cuda_driver.is_simulated():
-            raise DeviceError(f"{cuda_driver.SIMULATOR} stands in for one: --device cuda")
+            raise DeviceError(f"{cuda_driver.SIMULATOR} replaces it: use --device cuda")
         answer = cuda_driver.ask()
         gpus = [_described(gpu) for gpu in answer.gpus]
         known = {"CUDA": "{}.{}".format(*answer.version), "version": cuda_driver.release()}
@@ -151,7 +151,7 @@ def _gpu_text(gpu):
 
 
 def _cache_text(found):
-    can = "writable" if found["writable"] else "NOT WRITABLE: every run compiles anew"
+    can = "writable" if found["writable"] else "NOT WRITABLE: every run compiles again"
     return f"{found['folder']} ({can}, {readable(found['size'])})"
 
 
@@ -167,7 +167,7 @@ def _weights_text(names):
 
 
 def info_command(arguments):
-    """Say what this machine is and what is installed."""
+    """Print what this machine is and what is installed."""
     found = facts()
     if arguments.json:
         print(json.dumps({fact.name: fact.value for fact in found}, indent=1))
@@ -189,5 +189,5 @@ def add_parser(commands):
     sub.add_argument(
         "--json",
         action="store_true",
-        help="print an object for machines instead, its keys named as the lines; sizes in bytes",
+        help="print a JSON object with the same names as keys, and sizes in bytes",
     )

@@ -1,4 +1,4 @@
-"""Public sets of pictures: what there is, fetching it, and whether it is what it should be.
+"""Public datasets of pictures: list them, fetch them, and verify what is in a folder.
 
 >>> from minisr import datasets
 >>> datasets.get(["Set5"], "data")  # doctest: +SKIP

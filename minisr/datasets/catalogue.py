@@ -1,17 +1,18 @@
-"""What there is: the sets by name, where each lies, what it is for and on what terms.
+"""The catalogue of datasets: names, sources, purposes and terms.
 
-Every source is a commit, not a branch, so that what is fetched cannot change under its name.
+Every source is a commit, not a branch, so its pictures cannot change.
 
-SelfExSR publishes BSD100 and Urban100 cropped to whole multiples of a scale, its "SRF". Here they
-are those for x2, the least cropped: cut further to multiples of 4, as `minisr evaluate` does, they
-are the very pictures for x4, since 2 divides 4. They are not those for x3, of which some are three
-rows or columns larger, so BSD100-x3 is a set of its own; there is no Urban100 for x3.
-DCSCN's copies say nothing of a scale, but its Set14 is cut to even sizes, as those for x2 are.
+SelfExSR publishes BSD100 and Urban100 cropped to multiples of a scale, its "SRF". The catalogue has
+the versions for x2, which are cropped the least. Cropped further to multiples of 4, as
+`minisr evaluate` does, they equal the versions for x4, since 2 divides 4. They differ from the
+versions for x3, some of which are three rows or columns larger, so BSD100-x3 is a dataset of its
+own; there is no Urban100 for x3. DCSCN's copies state no scale, but its Set14 is cropped to even
+sizes, like the versions for x2.
 
-BSDS500 without its `val` folder: those 100 pictures are BSD100, a test set.
+BSDS500 is listed without its `val` folder: those 100 pictures are BSD100, a test set.
 
-ImageNet1k-sample is one picture of each of ImageNet's thousand classes, as JPEG of whatever quality
-they were found with: shrink the large ones before learning from them.
+ImageNet1k-sample has one picture of each of ImageNet's thousand classes, as JPEGs of whatever
+quality they were found in. Shrink the large ones before training on them.
 """
 
 from dataclasses import dataclass
@@ -34,9 +35,9 @@ class Source:
     commit : str
         40 hexadecimal digits.
     folder : str
-        Empty if the pictures lie beside its README.
+        Empty if the pictures are in the top folder.
     pattern : str
-        The name there of a file that is called ``{stem}.png`` here; empty if it has the same name.
+        The source's name for the file that is ``{stem}.png`` here; empty if the names are equal.
     """
 
     repository: str
@@ -45,11 +46,11 @@ class Source:
     pattern: str = ""
 
     def name(self, file):
-        """Return what a file of the set is called in this source's folder."""
+        """Return the name of a file in this source's folder."""
         return self.pattern.format(stem=PurePosixPath(file).stem) if self.pattern else file
 
     def url(self, file):
-        """Return the address of a file of the set."""
+        """Return the URL of a file."""
         parts = (HOST, self.repository, self.commit, self.folder, self.name(file))
         return "/".join(part for part in parts if part)
 
@@ -60,23 +61,23 @@ class Source:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A set of pictures.
+    """A dataset of pictures.
 
     Attributes
     ----------
     name : str
-        Also that of its folder.
+        Also the name of its folder.
     purpose : str
         ``"test"`` or ``"training"``.
     terms : str
         One line.
     sources : tuple of Source
-        In the order in which they are tried.
+        Tried in this order.
     megabytes : float or None
-        To be fetched; None if nobody has measured it.
+        Size of the download; None if unknown.
     numbered : int
-        How many pictures, called ``img_001.png`` and so on, of a set without pinned hashes; 0 for
-        a set with them, whose names are those of the hashes.
+        For a dataset without pinned hashes, the number of its pictures, which are called
+        ``img_001.png`` and so on; otherwise 0, and the pinned hashes give the names.
     """
 
     name: str
@@ -88,12 +89,12 @@ class Dataset:
 
     @property
     def pinned(self):
-        """The hashes that come with minisr: dict of str, file's name, to hashes.Expected."""
+        """The hashes bundled with minisr: dict of file name to `hashes.Expected`."""
         return {} if self.numbered else hashes.pinned(self.name)
 
     @property
     def files(self):
-        """The names of the pictures: list of str, with / between folder and file."""
+        """The names of the pictures: list of str, with / after a folder."""
         if self.numbered:
             return [f"img_{number:03}.png" for number in range(1, self.numbered + 1)]
         return list(self.pinned)
@@ -166,7 +167,7 @@ _ALL = (
 )
 DATASETS = {dataset.name: dataset for dataset in _ALL}
 
-# BSDS500's val folder, which is BSD100: never to be trained on. The list is BSDS300's iids_test.
+# The names in BSDS500's val folder, which is BSD100: never train on it. From BSDS300's iids_test.
 BSD100_NAMES = """\
 3096 8023 12084 14037 16077 19021 21077 24077 33039 37073 38082 38092 41033 41069 42012 42049
 43074 45096 54082 55073 58060 62096 65033 66053 69015 69020 69040 76053 78004 85048 86000 86016
@@ -180,22 +181,22 @@ BSD100_NAMES = """\
 
 
 def select(names):
-    """Return the sets of these names.
+    """Return the datasets with the given names.
 
     Parameters
     ----------
     names : iterable of str
-        Upper and lower case are the same; ``all`` means every set.
+        Case does not matter; ``all`` means every dataset.
 
     Returns
     -------
     list of Dataset
-        Each once.
+        Without duplicates.
 
     Raises
     ------
     SettingsError
-        An unknown name, or none.
+        If a name is unknown or none is given.
     """
     known = {name.casefold(): dataset for name, dataset in DATASETS.items()}
     chosen = {}
@@ -206,7 +207,9 @@ def select(names):
             dataset = known[name.casefold()]
             chosen[dataset.name] = dataset
         else:
-            raise SettingsError(f"{name}: no such set; known: {', '.join(DATASETS)}, all")
+            raise SettingsError(f"{name}: no such dataset; known: {', '.join(DATASETS)}, all")
     if not chosen:
-        raise SettingsError(f"expected names of sets, got none; known: {', '.join(DATASETS)}, all")
+        raise SettingsError(
+            f"expected names of datasets, got none; known: {', '.join(DATASETS)}, all"
+        )
     return list(chosen.values())

@@ -1,4 +1,4 @@
-"""One file over HTTP, by pooch; every way in which that fails becomes one sentence."""
+"""Download a file over HTTP with pooch, and turn every failure into one sentence."""
 
 import socket
 import ssl
@@ -7,13 +7,13 @@ import time
 from minisr.errors import DatasetError, SettingsError
 
 ATTEMPTS = 3
-PAUSE = 1.0  # seconds before the second attempt; twice that before the third
-TIMEOUT = 30  # seconds without a byte
+PAUSE = 1.0  # seconds before the second attempt, doubled before the third
+TIMEOUT = 30  # seconds without data
 CHUNK = 1 << 15  # bytes
 
 
-class _Counted:
-    """A file that tells how much is written to it."""
+class _CountingFile:
+    """A file that reports how many bytes are written to it."""
 
     def __init__(self, file, count):
         self.file, self.count = file, count
@@ -27,24 +27,24 @@ class _Counted:
 
 
 def download(url, path, count):
-    """Fetch a file; try again where that may help.
+    """Download a file, with several attempts where that may help.
 
     Parameters
     ----------
     url : str
     path : path-like
-        Overwritten. If the download fails, what is there is not the whole file.
+        Overwritten. If the download fails, it may hold part of the file.
     count : callable
-        Called with the number of bytes as they come.
+        Called with the number of bytes of each chunk.
 
     Raises
     ------
     DatasetError
-        It cannot be fetched.
+        If the file cannot be downloaded.
     SettingsError
-        pooch is not installed.
+        If pooch is not installed.
     OSError
-        The disk is full, for instance.
+        If the file cannot be written, for instance because the disk is full.
     """
     require_pooch()
     import pooch
@@ -56,11 +56,11 @@ def download(url, path, count):
             time.sleep(PAUSE * 2 ** (attempt - 1))
         try:
             with open(path, "wb") as file:
-                fetch(url, _Counted(file, count), None)
+                fetch(url, _CountingFile(file, count), None)
             return
-        except requests.RequestException as error:  # an OSError, but never one about the disk
-            reason, passing = _reason(error)
-        if not passing:
+        except requests.RequestException as error:  # an OSError, but never about the disk
+            reason, may_pass = _reason(error)
+        if not may_pass:
             raise DatasetError(f"{url}: {reason}")
     raise DatasetError(f"{url}: {reason}, {ATTEMPTS} times")
 
@@ -74,7 +74,7 @@ def require_pooch():
 
 
 def _reason(error):
-    """Say why a request failed, and whether it is worth another attempt."""
+    """Return why a request failed, and whether another attempt may succeed."""
     import requests
 
     if isinstance(error, requests.HTTPError):
@@ -95,7 +95,7 @@ def _reason(error):
         return f"no answer within {TIMEOUT} s", True
     if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
         return "the transfer broke off", True
-    return " ".join(str(error).split()), False  # an address that is none, too many redirections
+    return " ".join(str(error).split()), False  # an invalid URL, too many redirects
 
 
 def _causes(error):

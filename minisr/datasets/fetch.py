@@ -1,7 +1,7 @@
-"""Fetching sets of pictures: what is there already stays, what comes is checked before it appears.
+"""Fetch datasets: keep the pictures that are present, and check new ones before they appear.
 
-A picture is written under a temporary name, checked and renamed, so a stopped run leaves whole
-pictures only, and the next one goes on with the rest.
+A picture is written under a temporary name, checked, and renamed. An interrupted run therefore
+leaves only whole pictures, and the next run fetches the rest.
 """
 
 from collections import deque
@@ -13,21 +13,21 @@ from tqdm import tqdm
 from minisr.datasets import hashes
 from minisr.datasets.catalogue import select
 from minisr.datasets.hashes import Expected
-from minisr.datasets.origins import find, origins_of
+from minisr.datasets.origins import find_picture, origins_of
 from minisr.errors import DatasetError, PictureError
 from minisr.system.atomic import atomic_path
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """A set that is whole now.
+    """A complete dataset.
 
     Attributes
     ----------
     name : str
     folder : pathlib.Path
     fetched, present : int
-        Pictures that came now, and pictures that were there.
+        Number of pictures that were fetched, and that were already there.
     """
 
     name: str
@@ -37,21 +37,21 @@ class Fetched:
 
 
 def get(names, folder, origin=None, say=None, progress=False):
-    """Fetch sets of pictures.
+    """Fetch datasets.
 
     Parameters
     ----------
     names : iterable of str
-        As in ``DATASETS``, in any case; ``all`` means every set.
+        Keys of ``DATASETS``; case does not matter. ``all`` means every dataset.
     folder : path-like
-        Pictures come to ``folder/NAME/FILE``.
+        Pictures are written to ``folder/NAME/FILE``.
     origin : str or Path, optional
-        A folder that has the pictures, or the URL of a mirror with ``NAME/FILE``; by default the
-        sources of the catalogue.
+        A folder with the pictures, or the URL of a mirror with ``NAME/FILE``. By default the
+        sources in the catalogue.
     say : callable, optional
-        Called with a line whenever there is something worth knowing.
+        Called with a line of text whenever there is something to report.
     progress : bool
-        Draw a bar on standard error.
+        Show a progress bar on standard error.
 
     Returns
     -------
@@ -60,10 +60,11 @@ def get(names, folder, origin=None, say=None, progress=False):
     Raises
     ------
     SettingsError
-        An unknown name; an origin that is neither a folder nor a URL; no pooch where it is needed.
+        If a name is unknown, the origin is neither a folder nor a URL, or pooch is needed but not
+        installed.
     DatasetError
-        A picture cannot be had, is not the one expected, or cannot be written. What came before
-        stays, and the next call goes on from there.
+        If a picture cannot be fetched, is not the expected one, or cannot be written. Pictures that
+        were fetched before stay, and the next call fetches the rest.
     """
     say = say or (lambda line: None)
     return [
@@ -75,16 +76,16 @@ def get(names, folder, origin=None, say=None, progress=False):
 
 
 class _Fetcher:
-    """Fetches one set."""
+    """Fetches one dataset."""
 
     def __init__(self, dataset, origins, folder, say):
         self.dataset, self.folder, self.say = dataset, folder, say
-        self.origins = deque(origins)  # the one that worked last comes first
+        self.origins = deque(origins)  # the last one that worked comes first
         self.pinned = dataset.pinned
-        self.told = False  # that nothing is pinned
+        self.told = False  # whether the user knows that there are no pinned hashes
 
     def run(self, progress):
-        """Fetch what is not there and return a Fetched."""
+        """Fetch the missing pictures and return a Fetched."""
         files = self.dataset.files
         present, size = 0, 0
         disable = not progress
@@ -100,23 +101,23 @@ class _Fetcher:
                     if self._is_there(file):
                         present += 1
                     else:
-                        self._bring(file, count)
+                        self._fetch(file, count)
                 except (DatasetError, OSError) as error:
                     raise DatasetError(
                         f"{_sentence(error)} ({self.dataset.name}: {done} of {len(files)} pictures "
-                        "are there; the same command goes on with the rest)"
+                        "are there; run the same command again to fetch the rest)"
                     ) from error
         return Fetched(self.dataset.name, self.folder, len(files) - present, present)
 
     def _expected(self, file, path):
-        """Return the hashes that a file of the set, found or to be put at ``path``, should have."""
+        """Return the expected hashes of a file that is at ``path``, or will be."""
         if self.pinned:
             return self.pinned[file]
         name = path.relative_to(self.folder).as_posix()
         return hashes.recorded(self.folder).get(name, Expected())
 
     def _is_there(self, file):
-        path = find(self.folder, file)
+        path = find_picture(self.folder, file)
         if path is None:
             return False
         expected = self._expected(file, path)
@@ -125,22 +126,22 @@ class _Fetcher:
             self.say(f"{path}: {problem}; fetching it again")
         return not problem
 
-    def _bring(self, file, count):
-        """Bring a picture from the first origin that has the right one."""
+    def _fetch(self, file, count):
+        """Fetch a picture from the first origin that has the right one."""
         for others in reversed(range(len(self.origins))):
             try:
-                return self._bring_from(self.origins[0], file, count)
+                return self._fetch_from(self.origins[0], file, count)
             except DatasetError as error:
                 if not others:
                     raise
                 self.origins.rotate(-1)
                 self.say(f"{error}; trying {self.origins[0].where(file)}")
 
-    def _bring_from(self, origin, file, count):
+    def _fetch_from(self, origin, file, count):
         path = self.folder / origin.name(file)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
-            origin.bring(file, temporary, count)
+            origin.fetch(file, temporary, count)
             expected = self._expected(file, path)
             if not expected:
                 problem = self._trust(temporary, path)
@@ -148,25 +149,26 @@ class _Fetcher:
                 problem = hashes.difference(temporary, expected)
                 if problem and not self.pinned:
                     problem += (
-                        f"; expected by {self.folder / hashes.RECORD}, of an earlier download"
+                        f"; the expected hash is in {self.folder / hashes.RECORD}, from an earlier "
+                        "download"
                     )
             if problem:
                 raise DatasetError(f"{path.name} from {origin.where(file)}: {problem}")
 
     def _trust(self, found, path):
-        """Record the hash of a picture that nothing is known about; if it is none, say why."""
+        """Record the hash of a picture without a known one; return why if it is not a picture."""
         try:
             hashes.pixel_hash(found)
         except PictureError as error:
             return str(error).removeprefix(f"{found}: ")
-        # Recorded before the picture has its name: a picture without a record could be anything.
+        # Recorded before the picture gets its name: without a record it could be anything.
         name = path.relative_to(self.folder).as_posix()
         hashes.record(self.folder, name, hashes.content_hash(found))
         if not self.told:
             self.told = True
             self.say(
-                f"{self.dataset.name}: there are no pinned hashes to check it against; those of "
-                f"the first download are recorded in {self.folder / hashes.RECORD}"
+                f"{self.dataset.name}: minisr has no pinned hashes for it, so those of the first "
+                f"download are recorded in {self.folder / hashes.RECORD}"
             )
         return ""
 

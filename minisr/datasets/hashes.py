@@ -1,12 +1,12 @@
-"""Whether a file is the one expected: by its bytes, or by the picture that it holds.
+"""Check whether a file is the expected one, by its bytes or by its picture.
 
-Three kinds of knowledge, in this order:
+Hashes come from three places, in this order:
 
-- pinned: `hashes/*.txt`, which come with minisr. A line is `SHA-256  FILE`, as sha256sum has it; a
-  line that begins with `pixels:` has the hash of the decoded picture, so that a set counts as whole
-  whichever lossless format somebody has turned it into;
-- recorded: SHA256SUMS in a set's folder, written when a picture without a pinned hash first comes
-  (trust on first use); `sha256sum -c SHA256SUMS` reads it too;
+- pinned: `hashes/*.txt`, bundled with minisr. A line is `SHA-256  FILE`, as sha256sum writes it. A
+  line that begins with `pixels:` has the hash of the decoded picture, so that a dataset may be in
+  any lossless format;
+- recorded: SHA256SUMS in the dataset's folder, written when a picture without a pinned hash first
+  arrives (trust on first use). `sha256sum -c SHA256SUMS` reads it too;
 - none.
 """
 
@@ -15,9 +15,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from minisr.system.atomic import atomic_path
 from minisr.errors import DatasetError, PictureError
 from minisr.images import read_picture
+from minisr.system.atomic import atomic_path
 
 PINNED = Path(__file__).parent / "hashes"
 RECORD = "SHA256SUMS"
@@ -26,12 +26,12 @@ _LINE = re.compile(r"(pixels:)?([0-9a-f]{64}) [ *](\S.*)")
 
 @dataclass(frozen=True)
 class Expected:
-    """The hashes that a file should have.
+    """The expected hashes of a file.
 
     Attributes
     ----------
     content, pixels : str or None
-        SHA-256 in hexadecimal; a file is right if either agrees.
+        SHA-256 in hexadecimal. A file is right if either matches.
     """
 
     content: str | None = None
@@ -56,26 +56,26 @@ def pixel_hash(path):
     Returns
     -------
     str
-        In hexadecimal. Of a PNG and a BMP of one picture the same; of grey and the same grey as RGB
-        not, since their luma differs too.
+        In hexadecimal. A PNG and a BMP of one picture have equal hashes. A grey picture and its
+        copy in RGB do not, since their luma differs too.
 
     Raises
     ------
     PictureError
-        If it is not a picture, or not a whole one.
+        If it is not a whole picture.
     """
     return digest(read_picture(path).pixels)
 
 
 def digest(pixels):
-    """Return the SHA-256 of a picture in memory, as `pixel_hash` does."""
+    """Return the SHA-256 of a picture in memory; see `pixel_hash`."""
     content = hashlib.sha256(f"{pixels.shape} {pixels.dtype}\n".encode())
     content.update(pixels.tobytes())
     return content.hexdigest()
 
 
 def difference(path, expected):
-    """Say how a file differs from what is expected.
+    """Return how a file differs from the expected one.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def difference(path, expected):
     Returns
     -------
     str
-        Empty if it does not.
+        Empty if it does not differ.
     """
     content = content_hash(path)
     if content == expected.content:
@@ -100,28 +100,28 @@ def difference(path, expected):
             return ""
     if expected.content:
         return f"expected SHA-256 {expected.content}, got {content}"
-    return f"expected SHA-256 {expected.pixels} of its pixels, got {pixels}"
+    return f"expected SHA-256 {expected.pixels} for its pixels, got {pixels}"
 
 
 def lines_of(path, name, content=True, pixels=True):
-    """Return the lines that pin a file under a name, as the files in `hashes/` have them."""
+    """Return the lines that pin a file under a name in ``hashes/*.txt``."""
     lines = f"{content_hash(path)}  {name}\n" if content else ""
     return lines + (f"pixels:{pixel_hash(path)}  {name}\n" if pixels else "")
 
 
 def pinned(name):
-    """Return what comes with minisr about a set: dict of str, file's name, to Expected."""
+    """Return the hashes bundled with minisr for a dataset: dict of file name to Expected."""
     return _read(PINNED / f"{name.lower()}.txt")
 
 
 def recorded(folder):
-    """Return what the record in a set's folder says: dict of str, file's name, to Expected."""
+    """Return the hashes recorded in a dataset's folder: dict of file name to Expected."""
     path = Path(folder) / RECORD
     return _read(path) if path.exists() else {}
 
 
 def record(folder, name, content):
-    """Add a file's hash to the record in a set's folder."""
+    """Add a file's hash to the record in a dataset's folder."""
     path = Path(folder) / RECORD
     known = recorded(folder) | {name: Expected(content)}
     with atomic_path(path) as temporary:
@@ -131,7 +131,7 @@ def record(folder, name, content):
 
 def _read(path):
     known = {}
-    text = path.read_text(encoding="utf-8", errors="replace")  # a damaged line is named below
+    text = path.read_text(encoding="utf-8", errors="replace")  # a damaged line is reported below
     for number, line in enumerate(text.splitlines(), 1):
         if not line or line.startswith("#"):
             continue

@@ -1,4 +1,4 @@
-"""Where pictures come from: a source of the catalogue, a mirror, or a folder on this machine."""
+"""The origins of pictures: a source in the catalogue, a mirror, or a local folder."""
 
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -9,51 +9,51 @@ from minisr.images.formats import READ_SUFFIXES
 
 
 class Web:
-    """Pictures behind addresses.
+    """Pictures at URLs.
 
     Parameters
     ----------
     address : callable
-        From a file's name to its URL.
+        Maps the name of a file to its URL.
     """
 
     def __init__(self, address):
         self.where = address
 
     def name(self, file):
-        """Return the name under which a file comes: its own."""
+        """Return the name that a file will have: its own."""
         return file
 
-    def bring(self, file, path, count):
-        """Write a file to ``path``."""
+    def fetch(self, file, path, count):
+        """Download a file to ``path``."""
         download(self.where(file), path, count)
 
 
 class Local:
-    """Pictures in a folder that somebody has, in any of the usual layouts.
+    """Pictures in a local folder, in any of the usual layouts.
 
-    A folder of the set's name within, a copy of one of its sources, or the files themselves. They
-    may have another suffix, as T91 turned into PNG has.
+    The folder may contain a folder with the dataset's name, a copy of one of its sources, or the
+    files themselves. Suffixes may differ, as in a T91 that was converted to PNG.
 
     Raises
     ------
     DatasetError
-        There are no pinned hashes and not all pictures of the set: Set5, too, has an img_001.png,
-        and nothing else tells whose it is.
+        If there are no pinned hashes and some pictures are missing. Set5 also has an img_001.png,
+        so a few names alone do not identify a dataset.
     """
 
     def __init__(self, folder, dataset):
         files = dataset.files
         self.folder, self.paths = folder, {}
         for within, name in _layouts(dataset):
-            paths = {file: find(folder / within, name(file)) for file in files}
+            paths = {file: find_picture(folder / within, name(file)) for file in files}
             paths = {file: path for file, path in paths.items() if path}
             if len(paths) > len(self.paths):
                 self.paths = paths
         if not dataset.pinned and len(self.paths) < len(files):
             raise DatasetError(
                 f"{folder}: expected all {len(files)} pictures of {dataset.name}, found "
-                f"{len(self.paths)} with their names"
+                f"{len(self.paths)} with the right names"
             )
 
     def where(self, file):
@@ -62,17 +62,17 @@ class Local:
         Raises
         ------
         DatasetError
-            If it is not there.
+            If it is missing.
         """
         if file not in self.paths:
-            raise DatasetError(f"{self.folder}: there is no {file} in it")
+            raise DatasetError(f"{self.folder}: it has no {file}")
         return self.paths[file]
 
     def name(self, file):
-        """Return the name under which a file comes: with the suffix that it has there."""
+        """Return the name that a file will have: with the suffix it has in the folder."""
         return PurePosixPath(file).with_suffix(self.where(file).suffix).as_posix()
 
-    def bring(self, file, path, count):
+    def fetch(self, file, path, count):
         """Copy a file to ``path``."""
         source = self.where(file)
         try:
@@ -84,10 +84,10 @@ class Local:
 
 
 def _layouts(dataset):
-    """Yield pairs of a folder within a folder, and the names that files have in it."""
+    """Yield pairs of a subfolder and a function from a file's name to its name there."""
     for within in (dataset.name, dataset.name.lower()):
         yield within, str
-    for source in dataset.sources:  # the repository, or any folder on the way to the pictures
+    for source in dataset.sources:  # the repository, or any folder on the path to the pictures
         parts = source.folder.split("/")
         for start in range(len(parts)):
             yield "/".join(parts[start:]), source.name
@@ -96,8 +96,8 @@ def _layouts(dataset):
         yield "", source.name
 
 
-def find(folder, file):
-    """Return where a picture lies in a folder, whatever its suffix; None if it does not."""
+def find_picture(folder, file):
+    """Return the path of a picture in a folder, with any suffix; None if it is missing."""
     path = Path(folder) / file
     for suffix in (path.suffix, *READ_SUFFIXES):
         if path.with_suffix(suffix).is_file():
@@ -106,13 +106,13 @@ def find(folder, file):
 
 
 def origins_of(dataset, given=None):
-    """List where a set can be had.
+    """List the origins of a dataset.
 
     Parameters
     ----------
     dataset : Dataset
     given : str or Path, optional
-        A folder, or the URL of a mirror with NAME/FILE; by default the catalogue's sources.
+        A folder, or the URL of a mirror with ``NAME/FILE``. By default the catalogue's sources.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def origins_of(dataset, given=None):
     Raises
     ------
     SettingsError
-        ``given`` is neither; pooch is needed and not installed.
+        If ``given`` is neither, or pooch is needed but not installed.
     """
     if given is None:
         require_pooch()
@@ -130,7 +130,7 @@ def origins_of(dataset, given=None):
     if "://" in text:
         if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname:
             raise SettingsError(
-                f"{text}: expected a folder, or a URL as http://HOST or https://HOST"
+                f"{text}: expected a folder, or a URL like http://HOST or https://HOST"
             )
         require_pooch()
         return [Web(lambda file: f"{text.rstrip('/')}/{dataset.name}/{file}")]

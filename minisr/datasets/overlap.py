@@ -1,20 +1,21 @@
-"""Whether pictures to learn from are those of a test set, or nearly.
+"""Find training pictures that are also in a test set, exactly or nearly.
 
-Three ways to know a picture again:
+A picture is recognised in three ways:
 
-- the SHA-256 of its pixels: the same picture, in whichever lossless format;
-- the correlation of small grey copies, 64 pixels square, as they are and mirrored: the same picture
-  larger, smaller, compressed, or lighter;
-- its name, for BSD100, whose pictures are the `val` folder of BSDS500: nobody needs to have them.
+- by the SHA-256 of its pixels: the same picture in any lossless format;
+- by the correlation of small grey copies, 64 x 64 pixels, upright and mirrored: the same picture
+  larger, smaller, compressed or lighter;
+- by its name, for BSD100, whose pictures are the `val` folder of BSDS500. This works without
+  having them.
 
-The limit on the correlation is 0.9. Copies of BSDS500's pictures that are half as large, JPEG of
-quality 20, or of another gamma have 0.991 or more; those that lack 2 % of their width and height
+The limit on the correlation is 0.9. Copies of BSDS500's pictures at half size, as JPEG of quality
+20, or with another gamma reach 0.991 or more; copies that lack 2 % of their width and height reach
 0.911 or more. Of the 28,000 pairs of T91, BSDS500 and ImageNet1k-sample with Set5 and Set14, one is
-above, at 0.970: train/302003.jpg of BSDS500 is the woman of Set5, larger. The next one, of a bird
-and a boat, has 0.758. Among the million pairs of those training pictures, different ones come up to
-0.915, as skies above dark land do. So what is found wants to be looked at.
+above the limit, at 0.970: train/302003.jpg of BSDS500 is the woman of Set5, larger. The next pair
+has 0.758, a bird and a boat. Among the million pairs of those training pictures, different pictures
+reach up to 0.915, such as skies above dark land. So look at what is found.
 
-A picture that is a smaller part of another, nine tenths of it or less, is not found.
+A crop of nine tenths of a picture or less is not found.
 """
 
 from dataclasses import dataclass
@@ -35,17 +36,17 @@ LIMIT = 0.9
 
 @dataclass(frozen=True)
 class Match:
-    """A picture to learn from beside one of a test set.
+    """A training picture and a test picture.
 
     Attributes
     ----------
     learn, test : pathlib.Path
     correlation : float
-        Of their small copies, from -1 to 1.
+        Correlation of their small copies, from -1 to 1.
     mirrored : bool
-        Whether it is that with the mirrored one.
+        Whether the correlation is with the mirrored copy.
     same : bool
-        Whether their pixels are the same.
+        Whether their pixels are equal.
     """
 
     learn: Path
@@ -56,20 +57,20 @@ class Match:
 
     @property
     def is_found(self):
-        """Whether they are the same, or nearly."""
+        """Whether the two show the same picture, exactly or nearly."""
         return self.same or self.correlation >= LIMIT
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """What was found.
+    """The result of a search.
 
     Attributes
     ----------
     nearest : list of Match
-        For each picture to learn from, the most similar one of a test set; the nearest first.
+        The most similar test picture for each training picture, the most similar pair first.
     bsd100 : list of pathlib.Path
-        Pictures to learn from that are called as one of BSD100.
+        Training pictures with the name of a picture in BSD100.
     """
 
     nearest: list
@@ -77,21 +78,21 @@ class Overlap:
 
     @property
     def found(self):
-        """Those of ``nearest`` that are the same, or nearly."""
+        """The pairs in ``nearest`` that show the same picture, exactly or nearly."""
         return [match for match in self.nearest if match.is_found]
 
 
 def overlap(learn, test, threads=None, progress=False):
-    """Look for pictures of test sets among those to learn from.
+    """Look for pictures of test sets among training pictures.
 
     Parameters
     ----------
     learn, test : list of path-like
         Files and folders.
     threads : int, optional
-        By default one a processor.
+        By default one per processor.
     progress : bool, optional
-        Draw bars on standard error.
+        Show progress bars on standard error.
 
     Returns
     -------
@@ -100,7 +101,7 @@ def overlap(learn, test, threads=None, progress=False):
     Raises
     ------
     PictureError
-        If one cannot be read.
+        If a picture cannot be read.
     """
     learn, test = find_pictures(learn), find_pictures(test)
     with Threads(threads) as pool:
@@ -112,8 +113,8 @@ def overlap(learn, test, threads=None, progress=False):
             digests, copies = zip(*bar, strict=True)
             return digests, np.stack(copies)
 
-        learn_digests, learn_copies = sketches_of(learn, "pictures to learn from")
-        test_digests, test_copies = sketches_of(test, "pictures of tests")
+        learn_digests, learn_copies = sketches_of(learn, "training pictures")
+        test_digests, test_copies = sketches_of(test, "test pictures")
     shown = test_copies.reshape(len(test), -1).T
     upright = learn_copies.reshape(len(learn), -1) @ shown
     mirrored = learn_copies[:, :, ::-1].reshape(len(learn), -1) @ shown
@@ -137,12 +138,12 @@ def overlap(learn, test, threads=None, progress=False):
 
 
 def _sketch(path):
-    """Return a picture's hash and its small grey copy, of mean 0 and length 1."""
+    """Return a picture's hash and its small grey copy, with mean 0 and norm 1."""
     pixels = read_picture(path).pixels
     grey = without_alpha(pixels)
     grey = luma(grey) if grey.ndim == 3 else grey
     copy = imresize(grey.astype(np.float64), (SIDE, SIDE))
     copy -= copy.mean()
     length = np.linalg.norm(copy)
-    # A picture of one colour is like no other: of it, only rounding errors would be compared.
+    # A constant picture resembles no other: its correlation would compare only rounding errors.
     return digest(pixels), copy / length if length > 1e-6 * SIDE else np.zeros_like(copy)

@@ -1,4 +1,4 @@
-"""From pictures to what a network learns from: pairs of a small picture and the original."""
+"""Turn pictures into training pairs of a low-resolution picture and the original."""
 
 import hashlib
 import os
@@ -14,14 +14,14 @@ from minisr.images.colour import without_alpha
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A picture, and the small one that the network is to enlarge.
+    """A picture and the low-resolution one from which a network is to restore it.
 
     Attributes
     ----------
     name : str
-        The file's name, for messages.
+        The file's name for messages.
     low : ndarray, shape (C, h, w), uint8
-        ``high`` through MATLAB's bicubic, rounded to 8 bits.
+        ``high``, reduced by MATLAB's bicubic and rounded to 8 bits.
     high : ndarray, shape (C, h * scale, w * scale), uint8
         One channel of luma, or three of RGB.
     """
@@ -37,13 +37,13 @@ def make_pair(pixels, scale, in_channels=1, name="picture", luma_range="studio")
     Parameters
     ----------
     pixels : ndarray, shape (H, W) or (H, W, C), uint8
-        As `minisr.images.read_picture` gives it; transparency is ignored.
+        From `minisr.images.read_picture`. Transparency is ignored.
     scale : int
     in_channels : {1, 3}, optional
         Luma or RGB.
     name : str, optional
     luma_range : {"studio", "full"}, optional
-        Of the luma, see `minisr.images.colour`.
+        Range of the luma, see `minisr.images.colour`.
 
     Returns
     -------
@@ -52,14 +52,17 @@ def make_pair(pixels, scale, in_channels=1, name="picture", luma_range="studio")
     Raises
     ------
     PictureError
-        If the picture has not 8 bits or is smaller than the scale.
+        If the picture does not have 8 bits or is smaller than the scale.
     """
     if pixels.dtype != np.uint8:
-        raise PictureError(f"{name} has {pixels.dtype} values; training takes 8-bit pictures")
+        raise PictureError(
+            f"{name} has {pixels.dtype} values; training takes 8-bit pictures, so convert it"
+        )
     height, width = (n - n % scale for n in pixels.shape[:2])
     if not height or not width:
         raise PictureError(
-            f"{name} is {pixels.shape[1]} x {pixels.shape[0]} pixels, less than x{scale}"
+            f"{name} is {pixels.shape[1]} x {pixels.shape[0]} pixels, less than x{scale} needs; "
+            "leave it out"
         )
     high = without_alpha(pixels[:height, :width])
     if in_channels == 1:
@@ -76,19 +79,19 @@ def _channels_first(pixels):
 
 @dataclass(frozen=True)
 class PictureSet:
-    """Pictures by name, and how they are made smaller before they are used.
+    """A folder or file of pictures, and how much they are reduced before use.
 
     Attributes
     ----------
     path : str
         A folder or a file.
     name : str
-        What files of weights call it: they tell nothing of where it lay on somebody's machine.
+        Its name in files of weights, which do not record paths on the user's machine.
     shrink : int, optional
-        How many times smaller a picture is made, by MATLAB's bicubic: what JPEG has left in
-        a large one goes with it.
+        The factor by which a picture is reduced, by MATLAB's bicubic, which removes the JPEG
+        artefacts of large pictures.
     above : int, optional
-        Those whose longer side is shorter than this, in pixels, stay as they are.
+        Pictures whose longer side has fewer pixels than this are not reduced.
     """
 
     path: str
@@ -98,11 +101,11 @@ class PictureSet:
 
     @classmethod
     def at(cls, path):
-        """Return what ``path`` is the place of: a set as it is, or a path-like by its last name."""
+        """Return ``path`` itself if it is a PictureSet, else one named by the last part of it."""
         return path if isinstance(path, cls) else cls(os.path.abspath(path), Path(path).name)
 
     def smaller(self, pixels):
-        """Return a picture as it is to be used."""
+        """Return a picture, reduced if it is large enough."""
         if self.shrink == 1 or max(pixels.shape[:2]) < self.above:
             return pixels
         return imresize(pixels, 1 / self.shrink)
@@ -111,7 +114,7 @@ class PictureSet:
 def read_pairs(
     paths, scale, in_channels, threads, progress, luma_range="studio", prepare=lambda path, x: x
 ):
-    """Read pictures and shrink them.
+    """Read pictures and make training pairs of them.
 
     Parameters
     ----------
@@ -121,10 +124,10 @@ def read_pairs(
     in_channels : {1, 3}
     threads : minisr.system.threads.Threads
     progress : callable
-        Wraps the list of paths to show how far it is; ``tqdm`` or ``iter``.
+        Wraps an iterable to show its progress: ``tqdm``, or ``iter`` for none.
     luma_range : {"studio", "full"}, optional
     prepare : callable, optional
-        From a path and the pixels in that file to those to be used.
+        Maps a path and the pixels in the file to the pixels to use.
 
     Returns
     -------
@@ -134,7 +137,7 @@ def read_pairs(
     Raises
     ------
     PictureError
-        If one cannot be used; it names the file.
+        If a picture cannot be used. The message names the file.
     """
 
     def read(path):
@@ -142,7 +145,7 @@ def read_pairs(
         return make_pair(pixels, scale, in_channels, str(path), luma_range)
 
     paths = list(paths)
-    step = 4 * threads.count  # so that the bar moves
+    step = 4 * threads.count  # small enough for the progress bar to move
     pairs = []
     for first in progress(range(0, len(paths), step)):
         pairs += threads.map(read, paths[first : first + step])
@@ -150,7 +153,7 @@ def read_pairs(
 
 
 def fingerprint(pairs):
-    """Return a SHA-256 of pictures, by which a resumed run knows them again.
+    """Return a SHA-256 of pictures, by which a resumed run recognises them.
 
     Parameters
     ----------

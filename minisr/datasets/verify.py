@@ -1,4 +1,4 @@
-"""Whether the pictures in a folder are those of the sets, all of them and no others."""
+"""Verify that a folder has exactly the pictures of its datasets."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,21 +6,21 @@ from pathlib import Path
 
 from minisr.datasets import hashes
 from minisr.datasets.catalogue import BSD100_NAMES, DATASETS
-from minisr.datasets.origins import find
+from minisr.datasets.origins import find_picture
 from minisr.errors import DatasetError, SettingsError
 from minisr.images.formats import READ_SUFFIXES
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A file that is not as it should be.
+    """A file that is missing or wrong.
 
     Attributes
     ----------
     path : pathlib.Path
     state : str
-        ``"missing"``, ``"different"`` or ``"unknown"``: of no picture of the set, or one whose hash
-        is neither pinned nor recorded.
+        ``"missing"``, ``"different"`` or ``"unknown"``: not a picture of the dataset, or one whose
+        hash is neither pinned nor recorded.
     reason : str
     """
 
@@ -34,16 +34,16 @@ class Problem:
 
 @dataclass(frozen=True)
 class Report:
-    """What was found of one set.
+    """The state of one dataset.
 
     Attributes
     ----------
     name : str
     folder : pathlib.Path
     ok : int
-        How many pictures are as expected.
+        Number of pictures that are as expected.
     pinned : bool
-        Whether by hashes that come with minisr; else by those of the first download.
+        Whether checked by hashes bundled with minisr; otherwise by those of the first download.
     problems : list of Problem
     """
 
@@ -61,28 +61,28 @@ class Report:
 
 
 def verify(folder):
-    """Compare the pictures in a folder with what is known of them.
+    """Compare the pictures in a folder with their known hashes.
 
     Parameters
     ----------
     folder : path-like
-        One set, if it is called like one, or a folder with such folders in it.
+        A folder with the name of a dataset, or a folder that contains such folders.
 
     Returns
     -------
     list of Report
-        One a set; all is well if none has problems.
+        One per dataset. All is well if none has problems.
 
     Raises
     ------
     SettingsError
-        There is no set.
+        If there is no dataset.
     DatasetError
-        A file cannot be read.
+        If a file cannot be read.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise SettingsError(f"{folder}: expected a folder with sets of pictures, found no folder")
+        raise SettingsError(f"{folder}: expected a folder of datasets, found no folder")
     known = {name.casefold(): dataset for name, dataset in DATASETS.items()}
     own = known.get(folder.resolve().name.casefold())
     folders = [folder] if own else sorted(path for path in folder.iterdir() if path.is_dir())
@@ -93,7 +93,7 @@ def verify(folder):
         raise DatasetError(f"{error.filename}: {error.strerror or error}") from error
     if not reports:
         raise SettingsError(
-            f"{folder}: no set of pictures here; expected one of the folders {', '.join(DATASETS)}"
+            f"{folder}: no dataset here; expected one of the folders {', '.join(DATASETS)}"
         )
     return reports
 
@@ -102,7 +102,7 @@ def _report(dataset, folder):
     pinned, recorded = dataset.pinned, hashes.recorded(folder)
     problems, seen = [], set()
     for file in dataset.files:
-        path = find(folder, file)
+        path = find_picture(folder, file)
         if path is None:
             problems.append(Problem(folder / file, "missing", "not there"))
             continue
@@ -116,11 +116,11 @@ def _report(dataset, folder):
     ok = len(dataset.files) - len(problems)
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in READ_SUFFIXES and path not in seen and path.is_file():
-            problems.append(Problem(path, "unknown", _stranger(dataset, path)))
+            problems.append(Problem(path, "unknown", _unknown(dataset, path)))
     return Report(dataset.name, folder, ok, bool(pinned), problems)
 
 
-def _stranger(dataset, path):
+def _unknown(dataset, path):
     if dataset.purpose == "training" and path.stem in BSD100_NAMES:
         return "a picture of BSD100, a test set: never train on it"
     return f"not a picture of {dataset.name}"

@@ -1,1 +1,1 @@
-"""system."""
+"""The machine below minisr: atomic files, tensor files, threads, memory, installed software."""

@@ -5,12 +5,12 @@ import os
 import uuid
 from pathlib import Path
 
-_written = set()  # temporaries of this process that are not yet results
+_unfinished = set()  # temporary files that this process has not yet renamed
 
 
 @contextlib.contextmanager
 def atomic_path(path):
-    """Give a temporary name beside ``path``, which becomes ``path`` if the block ends well.
+    """Yield a temporary name next to ``path``, and rename it to ``path`` if the block succeeds.
 
     Parameters
     ----------
@@ -19,29 +19,30 @@ def atomic_path(path):
     Yields
     ------
     pathlib.Path
-        To be written to; nothing is there yet. Whatever is there is removed if the block raises.
+        Where to write; no file exists there yet. If the block raises, whatever was written there
+        is removed.
     """
     path = Path(path)
-    # A name of our own rather than tempfile's, whose files are private (0600) whatever the umask.
+    # Not tempfile: its files are private (0600) whatever the umask.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    _written.add(temporary)
+    _unfinished.add(temporary)
     try:
         yield temporary
         with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())  # else a crash may leave the new name on an empty file
+            os.fsync(file.fileno())  # otherwise a crash may leave an empty file under the new name
         os.replace(temporary, path)
-    except BaseException as error:  # Ctrl-C too
+    except BaseException as error:  # including Ctrl-C
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             error.filename = str(path)  # the name that the caller knows
         raise
     finally:
-        _written.discard(temporary)
+        _unfinished.discard(temporary)
 
 
 def give_up():
-    """Remove what is being written, for a program that ends without waiting for its threads."""
-    for temporary in list(_written):
+    """Remove all unfinished files, for a program that exits without waiting for its threads."""
+    for temporary in list(_unfinished):
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What is installed, and where Numba keeps what it has compiled; Numba itself is not imported."""
+"""Installed packages, and where Numba caches compiled code, without importing Numba."""
 
 import hashlib
 import os
@@ -7,12 +7,12 @@ from importlib import metadata
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
-# Folders with functions that Numba compiles.
+# Folders whose functions Numba compiles.
 COMPILED = ("kernels/cpu", "kernels/cuda", "upscaling/video")
 
 
 def version(package):
-    """Return the version of an installed package, or None; it is not imported."""
+    """Return the version of a package, without importing it; None if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -20,7 +20,7 @@ def version(package):
 
 
 def cache():
-    """Find out where Numba keeps what it has compiled for minisr.
+    """Find where Numba caches the code that it has compiled for minisr.
 
     Returns
     -------
@@ -47,13 +47,13 @@ def cache():
 
 
 def _subfolder(folder):
-    """Return what Numba calls the folder of a folder's functions."""
+    """Return the name of Numba's cache folder for the functions of a source folder."""
     path = os.path.abspath(folder)
     return f"{os.path.basename(path)}_{hashlib.sha1(path.encode()).hexdigest()}"
 
 
 def is_writable(folder):
-    """Return whether files can be made in a folder, or in the one that it would be made in."""
+    """Return whether a folder, or its nearest existing parent, can be written to."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     try:

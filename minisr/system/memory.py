@@ -1,4 +1,4 @@
-"""Whether there is memory enough, asked before it is taken: a system that has none kills."""
+"""Check for free memory before it is allocated: a system that runs out kills the process."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def available():
-    """Return the bytes that are to be had; None where that cannot be told (not Linux)."""
+    """Return the bytes of memory available; None where that is unknown (not Linux)."""
     found = []
     try:
         for line in _MEMINFO.read_text().splitlines():
@@ -18,7 +18,7 @@ def available():
                 found.append(int(line.split()[1]) * 1024)
     except (OSError, ValueError):
         return None
-    try:  # in a container there may be less
+    try:  # a container may have less
         most = int((_CGROUP / "memory.max").read_text())
         taken = int((_CGROUP / "memory.current").read_text())
         stat = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
@@ -29,7 +29,7 @@ def available():
 
 
 def total():
-    """Return the bytes that the machine, or the container, has; None where that cannot be told."""
+    """Return the bytes of memory of the machine or container; None where that is unknown."""
     try:
         found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # Windows has no sysconf
@@ -41,7 +41,7 @@ def total():
 
 
 def check(size, channels, itemsize, scale, free, frames=1):
-    """Raise PictureError if a picture and its result are more than the memory that is free.
+    """Raise PictureError if a picture and its result do not fit into the free memory.
 
     Parameters
     ----------
@@ -50,16 +50,16 @@ def check(size, channels, itemsize, scale, free, frames=1):
     channels, itemsize : int
         Of the decoded picture.
     scale : float
-        Of both sides.
+        Factor for both sides.
     free : int or None
-        Bytes; None: it cannot be told, and nothing is raised.
+        Bytes. If None, the amount is unknown and nothing is raised.
     frames : int, optional
-        Of an animation, all of whose results are kept until they are encoded.
+        Frames of an animation. All their results stay in memory until they are encoded.
 
     Notes
     -----
-    The estimate is a low one: the picture, its result, and the result once more in float32, which
-    is what is computed with.
+    The estimate is low: it counts the picture, its result, and the result in float32, in which it
+    is computed.
     """
     width, height = size
     pixels = width * height * channels
@@ -68,6 +68,6 @@ def check(size, channels, itemsize, scale, free, frames=1):
         many = f"{frames} frames of " if frames > 1 else ""
         raise PictureError(
             f"{many}{width} x {height} pixels enlarged to {round(width * scale)} x "
-            f"{round(height * scale)} need {need / 1e9:.1f} GB of memory or more, and "
-            f"{free / 1e9:.1f} GB are free: enlarge a part at a time, or by less"
+            f"{round(height * scale)} need at least {need / 1e9:.1f} GB of memory, but "
+            f"only {free / 1e9:.1f} GB are free; enlarge part of it, or use a smaller scale"
         )

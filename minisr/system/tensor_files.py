@@ -1,6 +1,6 @@
-"""Tensors and settings in one file: safetensors, with the settings as JSON in its metadata.
+"""Tensors and settings in one safetensors file, with the settings as JSON in its metadata.
 
-The format can hold nothing that runs. A file appears whole or not at all.
+The format cannot hold code. A file appears whole or not at all.
 """
 
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 from minisr.errors import CheckpointError, short
 from minisr.system.atomic import atomic_path
 
-KEY = "minisr"  # safetensors allows a table of strings; all of ours is JSON under one name
+KEY = "minisr"  # metadata is a table of strings; all our settings are one JSON text under this key
 
 
 def save(path, tensors, metadata):
@@ -18,7 +18,7 @@ def save(path, tensors, metadata):
     Parameters
     ----------
     path : path-like
-        Replaced at once when all is written.
+        An existing file is replaced once everything has been written.
     tensors : dict of str to ndarray
     metadata : dict
         Anything that JSON can hold.
@@ -39,7 +39,7 @@ def save(path, tensors, metadata):
 
 
 def load(path):
-    """Read what `save` wrote.
+    """Read a file that `save` wrote.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def load(path):
     Raises
     ------
     CheckpointError
-        If the file is not there, is damaged, or is not minisr's.
+        If the file is missing or damaged, or minisr did not write it.
     """
     tensors, metadata = read(path)
     if metadata is None:
@@ -64,7 +64,7 @@ def load(path):
 
 
 def read(path):
-    """Read a safetensors file of whatever origin.
+    """Read any safetensors file.
 
     Parameters
     ----------
@@ -74,12 +74,12 @@ def read(path):
     -------
     tensors : dict of str to ndarray
     metadata : dict or None
-        None if it has no settings of minisr.
+        None if the file has no settings of minisr.
 
     Raises
     ------
     CheckpointError
-        If the file is not there or is damaged.
+        If the file is missing or damaged.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -89,44 +89,49 @@ def read(path):
             text = (file.metadata() or {}).get(KEY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if any(tensor.dtype.isbuiltin != 1 for tensor in tensors.values()):
-            # onnx brings a library that adds such kinds to NumPy's own; networks take none of them.
-            raise TypeError("a kind that is not NumPy's own")
+            # onnx brings a library that adds such dtypes to NumPy; no network uses them.
+            raise TypeError("a dtype that is not NumPy's own")
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
-            f"{path} is no safetensors file or is damaged: {short(error)}"  # it quotes the file
+            f"{path} is damaged or not a safetensors file: {short(error)}"  # it quotes the file
         ) from error
     except (AttributeError, TypeError) as error:  # what the library makes of BF16, F8_E4M3 ...
         raise CheckpointError(
-            f"{path} has numbers of a kind that NumPy lacks; save its tensors as float32"
+            f"{path} has numbers of a dtype that NumPy lacks; save its tensors as float32"
         ) from error
-    try:
-        metadata = json.loads(text)
-    except (TypeError, ValueError, RecursionError):
-        metadata = None
-    return tensors, metadata if isinstance(metadata, dict) else None
+    return tensors, parse_object(text)
 
 
-def header_size(begin, size):
-    """Return the length of a safetensors file's header, which lists its tensors.
+def header_length(begin, size):
+    """Return the length of a safetensors header in bytes; None if the file is something else.
 
     Parameters
     ----------
     begin : bytes
-        The first bytes of a file, at least 9.
+        The first nine bytes of the file, or more.
     size : int
-        Bytes of the whole file.
-
-    Returns
-    -------
-    int or None
-        In bytes; None if this is no safetensors file.
+        Length of the file in bytes.
     """
     length = int.from_bytes(begin[:8], "little")
     return length if begin[8:9] == b"{" and length <= size else None
 
 
+def parse_object(text):
+    """Return a JSON object as a dict; None if ``text`` is anything else.
+
+    Parameters
+    ----------
+    text : str, bytes or None
+    """
+    try:
+        value = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def require_file(path):
-    """Raise CheckpointError unless there is such a file.
+    """Raise CheckpointError unless the file exists.
 
     Parameters
     ----------

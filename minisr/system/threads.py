@@ -1,4 +1,4 @@
-"""One pool of threads, and a map over it that keeps the order."""
+"""A pool of threads, with a map that keeps the order."""
 
 import functools
 import os
@@ -17,7 +17,7 @@ def available():
 
 @functools.cache
 def processor():
-    """Return what the processor calls itself."""
+    """Return the model name of the processor."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             names = [line.partition(":")[2].strip() for line in file if "model name" in line]
@@ -27,14 +27,14 @@ def processor():
 
 
 class Threads:
-    """A pool of threads for kernels, which let go of Python's lock.
+    """A pool of threads for kernels, which release Python's global interpreter lock.
 
-    Use it in a ``with`` block, which ends the threads.
+    Use it in a ``with`` block, which stops the threads at its end.
 
     Parameters
     ----------
     count : int, optional
-        By default as many as there are processors.
+        By default one per processor.
 
     Raises
     ------
@@ -49,25 +49,25 @@ class Threads:
         self._pool = ThreadPoolExecutor(self.count, "minisr") if self.count > 1 else None
 
     def map(self, function, *items):
-        """Return ``[function(item), ...]`` in the order of the items, whoever is done first."""
+        """Return ``[function(item), ...]`` in the order of the items."""
         return list(
             map(function, *items) if self._pool is None else self._pool.map(function, *items)
         )
 
     def imap(self, function, items):
-        """Yield ``function(item)`` in the order of the items, each as soon as it is there."""
+        """Yield ``function(item)`` in the order of the items, each as soon as it is ready."""
         yield from map(function, items) if self._pool is None else self._pool.map(function, items)
 
     def together(self, function, argument, most):
-        """Call ``function(argument)`` in several threads at once, the caller's own among them.
+        """Call ``function(argument)`` in several threads at once, including the caller's.
 
         Parameters
         ----------
         function : callable
         argument : object
-            The same for all: an iterator of jobs, say, of which each takes the next.
+            Shared by all calls: an iterator of jobs, for instance, from which each takes the next.
         most : int
-            No more threads than this.
+            Maximum number of threads.
         """
         helpers = []
         if self._pool is not None:
@@ -75,9 +75,9 @@ class Threads:
             helpers = [self._pool.submit(function, argument) for _ in range(count)]
         try:
             function(argument)
-        finally:  # one that has not begun would find nothing left to do
+        finally:  # a helper that has not started yet would find no jobs left
             helpers = [helper for helper in helpers if not helper.cancel()]
-            wait(helpers)  # also where this thread has failed: nobody works on behind its back
+            wait(helpers)  # even if this thread failed: no work goes on after the call
         for helper in helpers:
             helper.result()
 
@@ -91,5 +91,5 @@ class Threads:
 
 @functools.cache
 def default_threads():
-    """Return the pool for whoever has not made one: a thread for every processor."""
+    """Return the default pool, with one thread per processor."""
     return Threads()

@@ -1,4 +1,4 @@
-"""Files of weights: our own, and other people's (`formats`). The bundled ones are in pretrained/."""
+"""Weight files: our own, other people's (`formats`), and the bundled ones (``pretrained/``)."""
 
 from minisr.weights.convert import convert
 from minisr.weights.files import describe, load, load_with_origin, save

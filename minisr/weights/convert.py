@@ -1,4 +1,4 @@
-"""One kind of file of weights from another."""
+"""Convert a file of weights into another kind of file."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from minisr.system.atomic import atomic_path
 from minisr.weights.files import describe, load_with_origin, save
 from minisr.weights.formats import FAMILIES
 
-# What is written, by the suffix of the file.
+# The kind of file that each suffix selects.
 SUFFIXES = {
     ".safetensors": "safetensors",
     ".npz": "npz",
@@ -18,52 +18,53 @@ SUFFIXES = {
     ".onnx": "onnx",
     ".pb": "tensorflow",
 }
-# Whose names for the convolutions can be had; TF-ESPCN's go with no file that is written.
+# Families whose tensor names a .pth can have. TF-ESPCN's names fit no kind of file written here.
 KEY_STYLES = {family.name: family for family in FAMILIES if family.containers != ("tensorflow",)}
-LONGEST_COMMENT = 65535  # of a zip archive
+MAX_COMMENT = 65535  # bytes in the comment of a zip archive
 
 
 def convert(source, target, *, layout="nchw", keys="minisr", **options):
-    """Read a file of weights, of minisr or of another's ESPCN, and write another kind.
+    """Read a file of weights, by minisr or another ESPCN, and write another kind of file.
 
     Parameters
     ----------
     source : path-like
         See `minisr.load`.
     target : path-like
-        What is written depends on its suffix: ``.safetensors``, ``.npz``, ``.pth`` or ``.pt``
-        (a state dictionary for PyTorch), ``.onnx``, ``.pb`` (a graph for OpenCV's dnn_superres).
+        The suffix selects the kind of file: ``.safetensors``, ``.npz``, ``.pth`` or ``.pt``
+        (a state dict for PyTorch), ``.onnx``, ``.pb`` (a graph for OpenCV's dnn_superres).
     layout : {"nchw", "nhwc"}, optional
-        Of ONNX: "nhwc" is for dnn_superres of OpenCV after 5.0.0, see `minisr.weights.formats.onnx`.
+        Layout of an ONNX file. "nhwc" is for dnn_superres of OpenCV after 5.0.0; see
+        `minisr.weights.formats.onnx`.
     keys : str, optional
-        Whose names the weights get in ``.pth``: "minisr" or one of ``KEY_STYLES``.
+        Names of the tensors in a ``.pth``: "minisr", or a family in ``KEY_STYLES``.
     **options
-        As of `minisr.load`.
+        See `minisr.load`.
 
     Returns
     -------
     model : minisr.models.Network
     origin : dict
-        Where its weights come from: ``family``, ``degradation`` and others.
+        Where its weights come from: ``family``, ``degradation`` and so on.
 
     Raises
     ------
     CheckpointError
-        If the source cannot be read, or the target cannot be written.
+        If the source cannot be read or the target cannot be written.
     SettingsError
-        If an option, or the target's suffix, is unknown, or does not go with the network; if
-        the target is the source.
+        If an option or the suffix of the target is unknown or does not suit the network, or if
+        source and target are the same file.
     """
-    _kind(target)  # before any work
+    _kind(target)  # fail before any work is done
     if Path(source).resolve() == Path(target).resolve():  # a checkpoint may hold more than weights
-        raise SettingsError(f"{target} would replace what it is made of; choose another name")
+        raise SettingsError(f"{target} would overwrite its own source; choose another name")
     model, origin = load_with_origin(source, **options)
     write(model, target, origin, layout=layout, keys=keys)
     return model, origin
 
 
 def write(model, path, training=None, *, layout="nchw", keys="minisr"):
-    """Write a network's weights as the file's suffix says.
+    """Write a network's weights as the kind of file that the suffix selects.
 
     Parameters
     ----------
@@ -72,20 +73,20 @@ def write(model, path, training=None, *, layout="nchw", keys="minisr"):
     training : dict, optional
         Where the weights come from.
     layout, keys : str, optional
-        As of `convert`.
+        See `convert`.
 
     Raises
     ------
     CheckpointError
         If the file cannot be written.
     SettingsError
-        As `convert`.
+        See `convert`.
     """
     kind = _kind(path)
     if kind != "onnx" and layout != "nchw":
-        raise SettingsError(f"layout {layout} is of ONNX alone, and {path} is none")
+        raise SettingsError(f"layout {layout} is for .onnx files only, got {path}")
     if kind != "torch" and keys != "minisr":
-        raise SettingsError(f"keys {keys} are of .pth files alone, and {path} is none")
+        raise SettingsError(f"keys {keys} are for .pth files only, got {path}")
     if kind == "safetensors":
         save(model, path, training)
         return
@@ -98,7 +99,7 @@ def write(model, path, training=None, *, layout="nchw", keys="minisr"):
 
 
 def _content(kind, model, about, layout, keys):
-    """Return the bytes of a file; each writer is imported when it is first wanted."""
+    """Return the bytes of a file. Each writer is imported only when it is needed."""
     if kind == "onnx":
         from minisr.weights.formats import onnx
 
@@ -110,7 +111,7 @@ def _content(kind, model, about, layout, keys):
     if kind == "torch":
         from minisr.weights.formats import torch_zip
 
-        # Under others' names the file is theirs, and is recognised as such.
+        # With another family's names, the file is to be recognised as that family's.
         comment = _comment(about) if keys == "minisr" else b""
         return torch_zip.write(_renamed(model, keys), comment)
     from minisr.weights.formats import npz
@@ -128,15 +129,15 @@ def _kind(path):
 
 
 def _comment(about):
-    """Return an archive's comment: other programs then see weights, and nothing but weights."""
+    """Return the metadata as an archive's comment, where other programs do not see it."""
     comment = json.dumps({tensor_files.KEY: about}, sort_keys=True).encode()
-    if len(comment) > LONGEST_COMMENT:
+    if len(comment) > MAX_COMMENT:
         comment = json.dumps({tensor_files.KEY: about | {"training": {}}}, sort_keys=True).encode()
     return comment
 
 
 def _renamed(model, keys):
-    """Return the weights under the names of a family, whose program must mean the same by them."""
+    """Return the weights under a family's names; raise unless its network computes the same."""
     state = model.state_dict()
     if keys == "minisr":
         return state
@@ -146,9 +147,11 @@ def _renamed(model, keys):
     if model.name != family.network:
         raise SettingsError(f"keys {keys} are for {family.network}, not for {model}")
     for option in ("activation", "output_activation", "luma_range"):
-        wanted = getattr(family, option)
-        got = getattr(model, option, wanted)
-        if wanted != got:
-            raise SettingsError(f"keys {keys} mean {option} {wanted}, but that of {model} is {got}")
+        expected = getattr(family, option)
+        got = getattr(model, option, expected)
+        if expected != got:
+            raise SettingsError(
+                f"keys {keys} imply {option} {expected}, but {model} has {got}; use keys minisr"
+            )
     names = [f"{key}.{part}" for key in family.keys for part in ("weight", "bias")]
     return dict(zip(names, state.values(), strict=True))

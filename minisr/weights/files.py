@@ -1,4 +1,4 @@
-"""A network to a file, and back: our own safetensors, and whatever `formats` can read."""
+"""Save networks to files and load them: our own safetensors, and whatever `formats` can read."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from minisr.weights import formats
 
 
 def describe(model, training=None):
-    """Return what files of a network's weights say about it.
+    """Return the metadata that is stored with a network's weights.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def describe(model, training=None):
     Returns
     -------
     dict
-        All of which JSON can hold.
+        Every value can be written as JSON.
     """
     return {
         "format": "weights",
@@ -34,7 +34,7 @@ def describe(model, training=None):
 
 
 def save(model, path, training=None):
-    """Write a network's weights, and all that is needed to use them, to a safetensors file.
+    """Write a network's weights, and everything needed to use them, to a safetensors file.
 
     Parameters
     ----------
@@ -52,17 +52,17 @@ def save(model, path, training=None):
 
 
 def load(path, backend="cpu", **options):
-    """Make the network whose weights are in a file.
+    """Build a network from a file of weights.
 
     Parameters
     ----------
     path : path-like
-        A file that minisr has written, or one of another's ESPCN: PyTorch's ``.pth``, ``.npz``,
+        A file that minisr wrote, or an ESPCN by someone else: PyTorch's ``.pth``, ``.npz``,
         safetensors, TensorFlow's ``.pb``; see `minisr.weights.formats`.
     backend : str, optional
     **options
         ``activation`` ("tanh" or "relu"), ``output_activation`` ("none", "tanh" or "sigmoid") and
-        ``luma_range`` ("studio" or "full"), where the file does not tell.
+        ``luma_range`` ("studio" or "full"), if the file does not say.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def load(path, backend="cpu", **options):
     Raises
     ------
     CheckpointError
-        If the file is missing, damaged, of another kind, or does not tell all of its network.
+        If the file is missing, damaged or of another kind, or does not fully describe its network.
     SettingsError
         If an option is unknown.
     """
@@ -79,19 +79,19 @@ def load(path, backend="cpu", **options):
 
 
 def load_with_origin(path, backend="cpu", **options):
-    """Do as `load`, and also return where the weights come from.
+    """Load a network as `load` does, and also return where its weights come from.
 
     Parameters
     ----------
     path, backend, **options
-        As of `load`.
+        See `load`.
 
     Returns
     -------
     model : Network
     origin : dict
-        What was given to `save` as ``training``; ``container``, ``family`` and ``degradation`` of
-        another's file, as far as they are known.
+        The ``training`` that was passed to `save`. For someone else's file: ``container``,
+        ``family`` and ``degradation``, where known.
     """
     tensors, hints = formats.read(path)
     try:
@@ -99,15 +99,15 @@ def load_with_origin(path, backend="cpu", **options):
     except CheckpointError as error:
         raise CheckpointError(f"{path} {short(error)}") from error
     try:
-        # Blank, the network of a file that lies about its size takes no memory before it is found
-        # out; but for settings that no memory holds.
+        # A file may lie about the size of its network. Blank weights take no memory before the
+        # lie is noticed, unless the settings describe a network too large for any memory.
         model = build(found.name, found.settings, backend=backend, rng=BLANK)
-        with np.errstate(invalid="ignore"):  # of a number too large for one that counts something
+        with np.errstate(invalid="ignore"):  # a float too large for an integer array
             model.load_state_dict(found.state)
     except (TypeError, SettingsError, CheckpointError) as error:
         raise CheckpointError(f"{path} cannot be used: {short(error)}") from error
     except (MemoryError, ValueError) as error:
         raise CheckpointError(
-            f"{path} cannot be used: its settings, {found.settings}, are of no real network"
+            f"{path} cannot be used: no real network has its settings, {found.settings}"
         ) from error
     return model, found.training

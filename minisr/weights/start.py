@@ -1,4 +1,4 @@
-"""First weights from another network's: a body that has learnt one scale is a start for another."""
+"""Initial weights from another network: a body trained for one scale helps to train another."""
 
 import hashlib
 from pathlib import Path
@@ -10,15 +10,16 @@ from minisr.weights.files import load
 
 
 class Start(NamedTuple):
-    """What a network takes over.
+    """The weights that a network starts from.
 
     Attributes
     ----------
     state : dict of str to ndarray
-        By the network's own names.
+        Arrays under the network's own names.
     about : dict
-        For files: ``weights``, which ones these are, without a path; ``sha256`` of their file;
-        ``taken`` and ``left``, names of the network's arrays.
+        What files record about them: ``weights``, their name, without a path; ``sha256`` of their
+        file; ``taken`` and ``left``, the names of the network's arrays that were and were not
+        found there.
     """
 
     state: dict
@@ -26,14 +27,14 @@ class Start(NamedTuple):
 
 
 def read_start(weights, model):
-    """Read what a network can take over of other weights: all that agrees in name and shape.
+    """Read all arrays of other weights that match a network in name and shape.
 
     Parameters
     ----------
     weights : str
-        The name of weights that come with minisr, as ``espcn_x3``, or the path of a file.
+        The name of bundled weights, such as ``espcn_x3``, or the path of a file.
     model : Network
-        It stays as it is.
+        It is not changed.
 
     Returns
     -------
@@ -42,19 +43,21 @@ def read_start(weights, model):
     Raises
     ------
     SettingsError
-        If there are no such weights, they are another kind of network's, or nothing fits.
+        If there are no such weights, they belong to another kind of network, or nothing matches.
     CheckpointError
         If the file cannot be used.
     """
-    shipped = [f"{name}_x{scale}" for name, scale in bundled.pretrained_names()]
-    path = bundled.FOLDER / f"{weights}.safetensors" if weights in shipped else Path(weights)
+    names = [f"{name}_x{scale}" for name, scale in bundled.pretrained_names()]
+    path = bundled.FOLDER / f"{weights}.safetensors" if weights in names else Path(weights)
     if not path.is_file():
         raise SettingsError(
-            f"start must be a file of weights or one of {', '.join(shipped)}, got {weights!r}"
+            f"start must be a file of weights or one of {', '.join(names)}, got {weights!r}"
         )
     other = load(path)
     if other.name != model.name:
-        raise SettingsError(f"start: {weights} is weights of {other.name}, not of {model.name}")
+        raise SettingsError(
+            f"start: expected weights of {model.name}, but {weights} holds weights of {other.name}"
+        )
     own, others = model.state_dict(), other.state_dict()
     state = {
         name: others[name]
@@ -62,11 +65,13 @@ def read_start(weights, model):
         if name in others and others[name].shape == array.shape
     }
     if not {*state} & {name for name, _ in model.named_parameters()}:
-        raise SettingsError(f"start: nothing in {weights} fits, {other} is not at all like {model}")
+        raise SettingsError(
+            f"start: no array of {weights} fits: it is {other}, expected a network like {model}"
+        )
     return Start(
         state,
         {
-            "weights": path.stem if weights in shipped else path.name,
+            "weights": path.stem if weights in names else path.name,
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             "taken": sorted(state),
             "left": sorted({*own} - {*state}),

@@ -1,4 +1,4 @@
-"""``minisr info``: what it says, in both forms, and that nothing broken keeps it from the rest."""
+"""``minisr info``: its report in both forms, and that a broken part does not hide the rest."""
 
 import configparser
 import json
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def info(capsys):
-    """Return what is printed: by name, and for machines."""
+    """Return both reports: lines of text by name, and the JSON object."""
     assert main(["info"]) == 0
     table = {}
     for line in capsys.readouterr().out.splitlines():
@@ -42,10 +42,10 @@ def no_gpu(monkeypatch):
     return driver
 
 
-def test_what_it_says(capsys, no_gpu):
+def test_the_report(capsys, no_gpu):
     table, values = info(capsys)
     assert {*table} <= {*values}
-    assert {*values} - {*table} == {"CUDA driver"}, "without a GPU there is nothing to say of it"
+    assert {*values} - {*table} == {"CUDA driver"}, "it has no line without a GPU"
     assert table["minisr"] == [values["minisr"]] == [__version__]
     assert table["python"] == [values["python"]]
     assert values["numpy"] == metadata.version("numpy")
@@ -88,7 +88,7 @@ def test_the_simulator_is_named(capsys, monkeypatch):
     assert "Numba's simulator" in table["why no GPU"][0]
 
 
-def test_the_vectors_are_those_of_the_kernels():
+def test_the_vector_width_is_that_of_the_kernels():
     from minisr.kernels.cpu import vectors
 
     width = dict((fact.name, fact.value) for fact in command.facts())["vector width"]
@@ -111,7 +111,7 @@ def test_the_cache_is_where_numba_puts_it(tmp_path):
     code = (
         "from minisr.kernels import load; import numpy as np; x = np.zeros((1, 1, 4, 4));"
         "load('cpu').relu_forward(x, np.empty_like(x));"
-        "from minisr import machine; print(machine.cache()['size'])"
+        "from minisr.system import machine; print(machine.cache()['size'])"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_DISABLE_JIT": "0"}
     done = subprocess.run(
@@ -131,7 +131,7 @@ def test_a_cache_that_cannot_be_written(capsys, monkeypatch, tmp_path, no_gpu):
     assert not (tmp_path / "file").is_dir()
 
 
-def test_asking_makes_no_folder(monkeypatch, tmp_path):
+def test_the_report_creates_no_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "new"))
     assert machine.cache() == {"folder": str(tmp_path / "new"), "writable": True, "size": 0}
     assert list(tmp_path.iterdir()) == []
@@ -150,7 +150,7 @@ def test_asking_makes_no_folder(monkeypatch, tmp_path):
         (machine, "cache", {"numba cache"}),
     ],
 )
-def test_whatever_is_broken_the_rest_is_said(capsys, monkeypatch, no_gpu, where, name, facts):
+def test_whatever_is_broken_the_rest_is_reported(capsys, monkeypatch, no_gpu, where, name, facts):
     def broken(*_):
         raise OSError("it is\nbroken")
 
@@ -166,18 +166,18 @@ def test_whatever_is_broken_the_rest_is_said(capsys, monkeypatch, no_gpu, where,
     assert all(values[fact] is None for fact in facts - {"why no GPU"})
 
 
-def test_what_is_not_installed(capsys, monkeypatch, no_gpu):
+def test_packages_that_are_not_installed(capsys, monkeypatch, no_gpu):
     def version(name):
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(machine.metadata, "version", version)
     table, values = info(capsys)
     assert table["av"] == ['not installed: pip install "minisr[video]"']
-    assert table["numba"] == ["NOT INSTALLED, and minisr needs it"]
+    assert table["numba"] == ["NOT INSTALLED, but minisr needs it"]
     assert values["av"] is values["numba"] is None
 
 
-def test_every_package_that_minisr_may_need_is_looked_for():
+def test_every_package_that_minisr_may_need_is_listed():
     setup = configparser.ConfigParser(interpolation=None)
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
 
@@ -201,7 +201,7 @@ def test_memory_of_a_container(monkeypatch, tmp_path):
     assert memory.total() == 1_000_000
 
 
-def test_numba_is_not_imported_for_it():
+def test_the_report_does_not_import_numba():
     code = "import sys; from minisr import cli; cli.main(['info']);sys.exit('numba' in sys.modules)"
     environment = {**os.environ, "NUMBA_CACHE_DIR": "anywhere"}
     subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)

@@ -1,4 +1,4 @@
-"""Sets of pictures, fetched from a server of our own: no test here leaves this machine."""
+"""Datasets, fetched from a local server: no test here uses the network."""
 
 import builtins
 import functools
@@ -32,10 +32,10 @@ def pooch():
 
 
 class Server(ThreadingHTTPServer):
-    """Serves ``files``; ``faults`` says, by path, what goes wrong: a list, one item a request.
+    """Serves ``files``. ``faults`` maps a path to a list of faults, one per request.
 
-    An item is None (nothing), an int (that HTTP status), ("cut", n) (n bytes, then the connection
-    ends) or ("slow", s) (seconds before every 200 bytes). The last item of a list stays.
+    A fault is None, an int (that HTTP status), ("cut", n) (n bytes, then the connection ends) or
+    ("slow", s) (seconds before every 200 bytes). The last fault of a list is repeated.
     """
 
     daemon_threads = True
@@ -101,7 +101,7 @@ NAMES = [f"img_00{number}.png" for number in (1, 2, 3)]
 
 @pytest.fixture
 def pictures(tmp_path, rng):
-    """Return a folder with the pictures of both sets below, in folders called like them."""
+    """Return a folder with the pictures of both datasets below, in folders of their names."""
     for name in ("Tiny", "Loose"):
         (tmp_path / "original" / name).mkdir(parents=True)
         for file in NAMES:
@@ -112,7 +112,7 @@ def pictures(tmp_path, rng):
 
 @pytest.fixture
 def tiny(monkeypatch, tmp_path, pictures):
-    """Two sets instead of the catalogue: Tiny has pinned hashes and two sources, Loose neither."""
+    """Replace the catalogue: Tiny has pinned hashes and two sources, Loose no hashes and one."""
     for name in list(DATASETS):
         monkeypatch.delitem(DATASETS, name)
     first = Source("a/b", "1" * 40, "pack/one")
@@ -129,7 +129,7 @@ def tiny(monkeypatch, tmp_path, pictures):
 
 @pytest.fixture
 def both(server, pictures, tiny):
-    """Serve Tiny from both its sources; return where it will go."""
+    """Serve Tiny from both its sources; return the target folder."""
     server.serve(pictures / "Tiny", ONE)
     for file in NAMES:
         path = f"{TWO}/{file.replace('.png', '_HR.png')}"
@@ -142,7 +142,7 @@ def run(*words):
 
 
 def error_of(capsys, *words):
-    """Run a command that must fail; return its last line, which alone is an error."""
+    """Run a command that must fail; return its last line, which must be its only error."""
     assert run(*words) == 2
     lines = capsys.readouterr().err.splitlines()
     assert [line.startswith("minisr: error: ") for line in lines] == [False] * (len(lines) - 1) + [
@@ -158,7 +158,7 @@ def listing(folder):
 # The catalogue
 
 
-def test_the_catalogue_makes_sense():
+def test_the_catalogue_is_consistent():
     assert len({name.casefold() for name in DATASETS}) == len(DATASETS)
     counts = {name: len(dataset.files) for name, dataset in DATASETS.items()}
     assert counts == {
@@ -178,7 +178,7 @@ def test_the_catalogue_makes_sense():
             assert all(source.url(file).startswith("https://") for file in dataset.files)
 
 
-def test_every_pinned_hash_is_one():
+def test_every_pinned_hash_is_well_formed():
     for dataset in DATASETS.values():
         for expected in dataset.pinned.values():
             assert expected
@@ -189,21 +189,21 @@ def test_every_pinned_hash_is_one():
         assert len(set(contents)) == len(contents) - twice
 
 
-def test_addresses():
+def test_urls():
     urban, bsds = DATASETS["Urban100"], DATASETS["BSDS500"]
     assert urban.sources[0].url("img_007.png") == (
         "https://raw.githubusercontent.com/jbhuang0604/SelfExSR/"
         "8f6dd8c1d20cb7e8792a7177b4f6fd677633f598/data/Urban100/image_SRF_2/img_007_SRF_2_HR.png"
     )
     assert bsds.sources[0].url("train/100075.jpg").endswith("/images/train/100075.jpg")
-    sample = DATASETS["ImageNet1k-sample"]  # its pictures lie in no folder
+    sample = DATASETS["ImageNet1k-sample"]  # its pictures are in the top folder
     assert sample.sources[0].url("n01440764_tench.JPEG") == (
         "https://raw.githubusercontent.com/EliSchwartz/imagenet-sample-images/"
         "bc69043e2862758a1906c6a24a792bb28c6bb2ff/n01440764_tench.JPEG"
     )
 
 
-def test_nothing_to_train_on_is_bsd100():
+def test_no_training_picture_is_in_bsd100():
     names = set(catalogue.BSD100_NAMES)
     assert len(names) == 100
     files = DATASETS["BSDS500"].files
@@ -231,7 +231,7 @@ def test_select():
     assert [d.name for d in datasets.select(["urban100", "SET5", "Set5"])] == ["Urban100", "Set5"]
     assert datasets.select(["T91", "all"])[0].name == "T91"
     assert {d.name for d in datasets.select(["ALL"])} == set(DATASETS)
-    with pytest.raises(SettingsError, match=r"Set6: no such set; known: Set5, Set14, .*, all"):
+    with pytest.raises(SettingsError, match=r"Set6: no such dataset; known: Set5, Set14, .*, all"):
         datasets.select(["Set5", "Set6"])
     with pytest.raises(SettingsError, match="got none"):
         datasets.select([])
@@ -325,7 +325,7 @@ def test_the_second_source_stands_in_for_the_first(server, both, capsys):
     first, second = f"{server.url}{ONE}/img_001.png", f"{server.url}{TWO}/img_001_HR.png"
     line = f"minisr: {first}: no such file there (404); trying {second}"
     assert capsys.readouterr().err.splitlines() == [line]
-    # It goes on being asked first, so that a dead source is named once.
+    # The second source stays first from now on, so that a dead source is reported once.
     assert server.requests[f"{TWO}/img_003_HR.png"] == 1
     assert server.requests[f"{ONE}/{NAMES[1]}"] == 0
 
@@ -412,7 +412,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half(server, both, capsys, m
 
 
 @needs_pooch
-def test_a_limit_on_the_size_of_files(server, tmp_path, rng):
+def test_a_limit_on_file_size_is_one_line(server, tmp_path, rng):
     small, large = (rng.integers(0, 256, (n, n, 3), dtype=np.uint8) for n in (10, 200))
     for file in DATASETS["BSD100"].files:
         write_picture(tmp_path / "in.png", large if file == "img_003.png" else small)
@@ -431,7 +431,7 @@ def test_a_limit_on_the_size_of_files(server, tmp_path, rng):
 
 
 @needs_pooch
-def test_ctrl_c_leaves_whole_pictures_and_the_next_run_goes_on(server, tmp_path, rng):
+def test_ctrl_c_leaves_whole_pictures_and_the_next_run_resumes(server, tmp_path, rng):
     files = DATASETS["BSD100"].files
     for file in files:
         write_picture(tmp_path / "in.png", rng.integers(0, 256, (20, 20, 3), dtype=np.uint8))
@@ -470,12 +470,12 @@ def test_ctrl_c_leaves_whole_pictures_and_the_next_run_goes_on(server, tmp_path,
 
 
 @needs_pooch
-def test_the_first_download_is_recorded_and_said(server, pictures, tiny, capsys):
+def test_the_first_download_is_recorded_and_reported(server, pictures, tiny, capsys):
     server.serve(pictures / "Loose", ONE)
     assert run("get", "loose", "-o", tiny) == 0
     err = capsys.readouterr().err.splitlines()
     assert len(err) == 1
-    assert "Loose: there are no pinned hashes to check it against" in err[0]
+    assert "Loose: minisr has no pinned hashes for it" in err[0]
     folder = tiny / "Loose"
     lines = [f"{hashes.content_hash(folder / file)}  {file}\n" for file in NAMES]
     assert (folder / "SHA256SUMS").read_text() == "".join(lines)
@@ -483,16 +483,18 @@ def test_the_first_download_is_recorded_and_said(server, pictures, tiny, capsys)
     assert capsys.readouterr().out == "Loose: 3 ok (by the hashes of the first download)\n"
     if shutil.which("sha256sum"):
         subprocess.run(["sha256sum", "-c", "--strict", "SHA256SUMS"], cwd=folder, check=True)
-    # Once recorded, only the same bytes are good enough.
+    # Once recorded, only the same bytes are accepted.
     (folder / NAMES[1]).unlink()
     server.files[f"{ONE}/{NAMES[1]}"] = server.files[f"{ONE}/{NAMES[2]}"]
     line = error_of(capsys, "get", "loose", "-o", tiny)
-    assert re.search(r"expected SHA-256 .*; expected by .*SHA256SUMS, of an earlier download", line)
+    assert re.search(
+        r"expected SHA-256 .*; the expected hash is in .*SHA256SUMS, from an earlier download", line
+    )
     assert not (folder / NAMES[1]).exists()
 
 
 @needs_pooch
-def test_what_is_no_whole_picture_is_not_trusted(server, pictures, tiny, capsys):
+def test_an_incomplete_picture_is_not_trusted(server, pictures, tiny, capsys):
     server.serve(pictures / "Loose", ONE)
     path = f"{ONE}/{NAMES[1]}"
     for content in (b"<html>Sorry", server.files[path][:-40], b""):
@@ -504,7 +506,7 @@ def test_what_is_no_whole_picture_is_not_trusted(server, pictures, tiny, capsys)
 
 
 @needs_pooch
-def test_pictures_that_are_there_unrecorded_are_taken_if_they_are_whole(server, pictures, tiny):
+def test_unrecorded_pictures_are_kept_if_they_are_whole(server, pictures, tiny):
     server.serve(pictures / "Loose", ONE)
     shutil.copytree(pictures / "Loose", tiny / "Loose")
     (tiny / "Loose" / NAMES[1]).write_bytes(b"half a picture")
@@ -516,11 +518,11 @@ def test_pictures_that_are_there_unrecorded_are_taken_if_they_are_whole(server, 
     assert datasets.verify(tiny)[0].ok == 3
 
 
-# From somewhere else
+# Other origins
 
 
 def place(layout, pictures, name, tmp_path):
-    """Copy a set into a folder laid out as somebody may have it, and return that folder."""
+    """Copy a dataset into a folder with a given layout, and return that folder."""
     folder = tmp_path / "mine"
     (folder / layout).mkdir(parents=True)
     for file in NAMES:
@@ -552,14 +554,14 @@ def test_from_a_folder_that_lacks_one(pictures, tiny, tmp_path, capsys):
     folder = place("", pictures, "Tiny", tmp_path)
     (folder / NAMES[1]).unlink()
     line = error_of(capsys, "get", "tiny", "-o", tiny, "--from", folder)
-    assert f"{folder}: there is no img_002.png in it (Tiny: 1 of 3" in line
+    assert f"{folder}: it has no img_002.png (Tiny: 1 of 3" in line
     shutil.copy(folder / NAMES[0], folder / NAMES[1])
     line = error_of(capsys, "get", "tiny", "-o", tiny, "--from", folder)
     assert f"img_002.png from {folder / NAMES[1]}: expected SHA-256" in line
     assert listing(tiny) == NAMES[:1]
 
 
-def test_a_few_pictures_of_the_right_name_are_not_trusted_as_a_set(pictures, tiny, tmp_path):
+def test_a_few_pictures_with_the_right_names_are_not_trusted_as_a_dataset(pictures, tiny, tmp_path):
     folder = place("", pictures, "Loose", tmp_path)
     assert datasets.get(["loose"], tiny, folder)[0].fetched == 3
     (folder / NAMES[2]).unlink()
@@ -607,7 +609,7 @@ def test_verify_in_every_state(pictures, tiny, rng, capsys):
     ]
 
 
-def test_verify_finds_the_test_set_among_pictures_to_train_on(tmp_path):
+def test_verify_finds_the_test_set_among_training_pictures(tmp_path):
     (tmp_path / "BSDS500" / "val").mkdir(parents=True)
     path = tmp_path / "BSDS500" / "val" / "101085.jpg"
     write_picture(path, np.zeros((4, 4, 3), np.uint8))
@@ -639,7 +641,7 @@ def test_terms_come_before_the_pictures(tiny, pictures, capsys):
     assert "fetched" in out[2]
 
 
-def test_what_is_done_is_said_before_the_next_set_fails(tiny, pictures, capsys):
+def test_each_result_is_printed_before_the_next_dataset_fails(tiny, pictures, capsys):
     (pictures / "Loose" / NAMES[0]).unlink()
     assert run("get", "all", "-o", tiny, "--from", pictures) == 2
     out, err = capsys.readouterr()
@@ -649,12 +651,12 @@ def test_what_is_done_is_said_before_the_next_set_fails(tiny, pictures, capsys):
 
 def test_mistakes(tmp_path, capsys, both):
     for words, text in [
-        (("get", "set6", "-o", tmp_path), "set6: no such set; known: Tiny, Loose, all"),
+        (("get", "set6", "-o", tmp_path), "set6: no such dataset; known: Tiny, Loose, all"),
         (("get", "tiny", "-o", tmp_path, "--from", "ftp://x"), "ftp://x: expected a folder, or"),
         (("get", "tiny", "-o", tmp_path, "--from", "http://"), "http://: expected a folder, or"),
         (("get", "tiny", "-o", tmp_path, "--from", tmp_path / "no"), "found no folder"),
         (("verify", tmp_path / "no"), "found no folder"),
-        (("verify", tmp_path), "no set of pictures here; expected one of the folders Tiny, Loose"),
+        (("verify", tmp_path), "no dataset here; expected one of the folders Tiny, Loose"),
     ]:
         assert text in error_of(capsys, *words)
     (tmp_path / "file").write_text("")
@@ -672,7 +674,7 @@ def test_mistakes(tmp_path, capsys, both):
         (["verify"], "DIR"),
     ],
 )
-def test_words_that_do_not_fit_are_one_line(words, text, capsys):
+def test_bad_arguments_are_one_line(words, text, capsys):
     with pytest.raises(SystemExit) as end:
         run(*words)
     assert end.value.code == 2

@@ -1,4 +1,4 @@
-"""Pictures to learn from that are those of a test set, or nearly."""
+"""Training pictures that are also in a test set, exactly or nearly."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from minisr.images import imresize, luma, write_picture
 
 
 def picture(seed, height=90, width=120, colours=3):
-    """Make noise of all sizes, as photographs have it: no two alike."""
+    """Make noise of all sizes, as in photographs; no two pictures are alike."""
     rng = np.random.default_rng(seed)
     layers = [
         imresize(rng.uniform(0, 255, (size, size, colours)), (height, width))
@@ -20,7 +20,7 @@ def picture(seed, height=90, width=120, colours=3):
 
 @pytest.fixture
 def sets(tmp_path):
-    """Return two folders with nothing in common, to learn from and to test on."""
+    """Return two folders with nothing in common, for training and for testing."""
     for name, seeds in (("learn", range(5)), ("test", range(100, 104))):
         (tmp_path / name).mkdir()
         for seed in seeds:
@@ -44,7 +44,7 @@ def test_different_pictures_are_not_found(sets, capsys):
     assert values[0] < LIMIT
     status, lines = command(capsys, learn, "--test", test)
     assert status == 0
-    assert lines[-1] == "0 of 5 pictures are not to be learnt from"
+    assert lines[-1] == "0 of 5 pictures must not be used for training"
     assert len(lines) == 2 + 5
 
 
@@ -60,7 +60,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_picture_is_known_again(change, sets, capsys):
+def test_a_changed_picture_is_recognised(change, sets, capsys):
     learn, test = sets
     changed = CHANGES[change](np.minimum(picture(102), 240))
     write_picture(learn / "hidden.png", np.ascontiguousarray(changed))
@@ -72,19 +72,19 @@ def test_a_picture_is_known_again(change, sets, capsys):
     assert status == 1
     assert "near" in lines[1]
     assert lines[1].endswith(", mirrored") == (change == "mirrored")
-    assert lines[-1] == "1 of 6 pictures are not to be learnt from"
+    assert lines[-1] == "1 of 6 pictures must not be used for training"
 
 
-def test_the_same_pixels_are_the_same_picture_even_of_one_colour(sets, capsys):
+def test_equal_pixels_are_the_same_picture_even_if_constant(sets, capsys):
     learn, test = sets
-    flat = np.full((20, 30), 77, np.uint8)
-    write_picture(learn / "flat.bmp", flat)
-    write_picture(learn / "other.bmp", flat + 1)
-    write_picture(test / "flat.png", flat)
+    constant = np.full((20, 30), 77, np.uint8)
+    write_picture(learn / "constant.bmp", constant)
+    write_picture(learn / "other.bmp", constant + 1)
+    write_picture(test / "constant.png", constant)
     [match] = datasets.overlap([learn], [test]).found
     assert match.same
     assert match.correlation == 0
-    assert match.learn.name == "flat.bmp"
+    assert match.learn.name == "constant.bmp"
     status, lines = command(capsys, learn, "--test", test)
     assert status == 1
     assert lines[1].split()[:2] == ["0.000", "same"]
@@ -96,8 +96,8 @@ def test_a_name_of_bsd100_is_found_without_its_pictures(sets, capsys):
     assert datasets.overlap([learn], [test]).bsd100 == [learn / "3096.png"]
     status, lines = command(capsys, learn, "--test", test)
     assert status == 1
-    assert lines[-2] == f"{learn / '3096.png'}: called as a picture of BSD100, a test set"
-    assert lines[-1] == "1 of 6 pictures are not to be learnt from"
+    assert lines[-2] == f"{learn / '3096.png'}: has the name of a picture in BSD100, a test set"
+    assert lines[-1] == "1 of 6 pictures must not be used for training"
 
 
 def test_the_number_of_threads_changes_nothing(sets):

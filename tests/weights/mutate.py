@@ -1,7 +1,7 @@
-"""Load damaged files of weights in a process of its own, which test_formats_mutations.py starts.
+"""Load damaged files of weights, in a process that test_formats_mutations.py starts.
 
-``python mutate.py FOLDER COUNT`` takes every file of FOLDER for a good one, makes COUNT damaged
-ones of them, loads these, and prints what came of it as JSON.
+``python mutate.py FOLDER COUNT`` takes the files in FOLDER as good ones, makes COUNT damaged files
+from them, loads those, and prints the outcome as JSON.
 """
 
 import collections
@@ -20,7 +20,7 @@ import minisr
 OPTIONS = {"activation": "tanh", "output_activation": "none", "luma_range": "studio"}
 MEMORY = 500 << 20
 INTERESTING = (0, 1, 127, 128, 255)
-# What a program that runs something, or goes looking for something to run, is told of by Python.
+# Audit events that Python raises when something is executed, or when code to run is looked for.
 FORBIDDEN = ("compile", "exec", "import", "os.", "pickle.", "shutil.", "socket.", "subprocess.")
 
 
@@ -33,7 +33,7 @@ def flip(content, rng):
 
 
 def overwrite(content, rng):
-    """Overwrite a few bytes in a row, or those of a number."""
+    """Overwrite a few consecutive bytes, or those of a number."""
     at = rng.randrange(len(content))
     length = rng.choice((1, 2, 4, 8, 100))
     number = struct.pack("<q", rng.choice((-1, 0, 1, 2**31 - 1, 2**32, 2**62, rng.getrandbits(40))))
@@ -42,20 +42,20 @@ def overwrite(content, rng):
 
 
 def cut(content, rng):
-    """End the file, or begin it, somewhere."""
+    """Cut off the end of the file, or its beginning."""
     at = rng.randrange(len(content))
     return content[:at] if rng.random() < 0.8 else content[at:]
 
 
 def drop(content, rng):
-    """Leave a piece out, or have it twice."""
+    """Drop a piece, or repeat it."""
     start, length = rng.randrange(len(content)), rng.choice((1, 3, 8, 64, 1000))
     piece = content[start : start + length] * rng.choice((0, 2, 50))
     return content[:start] + piece + content[start + length :]
 
 
 def digits(content, rng):
-    """Change a number that is written in digits."""
+    """Change a number that is written in decimal digits."""
     places = [at for at, byte in enumerate(content[:4000]) if 48 <= byte <= 57]
     if not places:
         return flip(content, rng)
@@ -64,7 +64,7 @@ def digits(content, rng):
 
 
 def at_the_start(content, rng):
-    """Flip bits where headers are."""
+    """Flip bits in the headers."""
     length = min(len(content), rng.choice((16, 200, 2000)))
     return flip(content[:length], rng) + content[length:]
 
@@ -85,7 +85,7 @@ SWAPS = (
 
 
 def swap(content, rng):
-    """Put another word of the format where one is."""
+    """Replace a word of the format by another."""
     there = [pair for pair in SWAPS if pair[0] in content]
     if not there:
         return flip(content, rng)
@@ -97,7 +97,7 @@ MUTATIONS = (flip, overwrite, cut, drop, digits, at_the_start, swap)
 
 
 def damage(content, other, rng):
-    """Return a damaged file; inside of an archive, the checksums are right again."""
+    """Return a damaged file; inside an archive, the checksums are made right again."""
     kind = rng.random()
     if kind < 0.1:  # swapped headers
         at = rng.choice((4, 8, 16, 100, 1000))
@@ -109,7 +109,7 @@ def damage(content, other, rng):
 
 
 def repacked(content, mutation, rng):
-    """Damage one member of an archive, most often the first, which says what the others are."""
+    """Damage one member of an archive, most often the first, which describes the others."""
     target = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(content)) as source,
@@ -130,7 +130,7 @@ def main(folder, count):
     contents = [file.read_bytes() for file in files]
     path = Path(folder) / "damaged"
     kinds = collections.Counter()
-    for file in files:  # so that all is imported that ever will be
+    for file in files:  # import everything before the audit starts
         try:
             minisr.load(file)
         except minisr.MinisrError as error:
@@ -162,7 +162,7 @@ def main(folder, count):
             longest = max(longest, len(str(error)))
             if not str(error).startswith(str(path)):
                 faults.append(f"{number}: the file is not named: {error!r:.300}")
-        except BaseException as error:  # whatever it is, it should not be
+        except BaseException as error:  # anything else is a fault
             faults.append(f"{number}, {files[number % len(files)].name}: {error!r:.300}")
         watching = False
         slowest = max(slowest, time.process_time() - began)

@@ -1,4 +1,4 @@
-"""``minisr convert``, and others' files wherever weights are asked for."""
+"""``minisr convert``, and other people's files wherever minisr takes weights."""
 
 import numpy as np
 import pytest
@@ -34,9 +34,8 @@ def test_it_says_what_it_recognised_and_what_it_wrote(weights, tmp_path, capsys)
     assert run("convert", weights, out) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first == (
-        f"{weights}: yjn870, espcn x2, activation tanh, output activation none, luma of studio "
-        "range, small pictures by Pillow's bicubic; luma with 64.738 for red, where BT.601 has "
-        "65.738"
+        f"{weights}: yjn870, espcn x2, activation tanh, output activation none, studio-range luma, "
+        "pictures reduced by Pillow's bicubic; luma with 64.738 for red, where BT.601 has 65.738"
     )
     assert second == f"written: {out}"
     assert tensor_files.load(out)[1]["training"]["family"] == "yjn870"
@@ -72,7 +71,7 @@ def test_every_kind_is_written(weights, tmp_path):
     assert "sub_pixel.0.bias" in torch.load(tmp_path / "w.pt", weights_only=True)
 
 
-def test_upscale_and_evaluate_take_others_files(weights, tmp_path, capsys):
+def test_upscale_and_evaluate_take_other_peoples_files(weights, tmp_path, capsys):
     picture = tmp_path / "picture.png"
     write_picture(picture, np.uint8(np.mgrid[:30, :40].sum(axis=0)))
     assert run("upscale", picture, "-m", weights, "-o", tmp_path / "large.png") == 0
@@ -84,17 +83,17 @@ def test_upscale_and_evaluate_take_others_files(weights, tmp_path, capsys):
     assert read_picture(tmp_path / "larger.png").pixels.shape == (90, 120)
 
 
-def test_options_explain_a_bare_table(tmp_path, capsys):
+def test_options_complete_a_bare_table(tmp_path, capsys):
     state = minisr.ESPCN(2, channels=(4, 3)).state_dict()
     np.savez(tmp_path / "bare.npz", **state)
     words = ("convert", tmp_path / "bare.npz", tmp_path / "out.safetensors")
     line = error_of(capsys, *words)
-    assert line.startswith(f"minisr: error: {tmp_path / 'bare.npz'} does not tell its network's")
+    assert line.startswith(f"minisr: error: {tmp_path / 'bare.npz'} does not reveal its network's")
     assert "--activation" in line
     assert not (tmp_path / "out.safetensors").exists()
     options = ("--activation", "relu", "--output-activation", "none", "--luma-range", "full")
     assert run(*words, *options) == 0
-    assert "of unknown origin, espcn x2, activation relu" in capsys.readouterr().out
+    assert "unknown origin, espcn x2, activation relu" in capsys.readouterr().out
     model = minisr.load(tmp_path / "out.safetensors")
     assert (model.activation, model.output_activation, model.luma_range) == ("relu", None, "full")
 
@@ -113,23 +112,23 @@ def test_mistakes(weights, tmp_path, capsys):
     )
     assert "cannot write weights of kind ''" in error(weights, tmp_path / "out")
     assert "cannot write" in error(weights, tmp_path / "no" / "out.npz")
-    assert "layout nhwc is of ONNX alone" in error(weights, out, "--layout", "nhwc")
+    assert "layout nhwc is for .onnx files only" in error(weights, out, "--layout", "nhwc")
     (tmp_path / "cut.pth").write_bytes(weights.read_bytes()[:-30])
     assert "cut.pth is a damaged zip archive" in error(tmp_path / "cut.pth", out)
     (tmp_path / "text.pth").write_text("no weights")
-    assert "text.pth is no safetensors file or is damaged" in error(tmp_path / "text.pth", out)
+    assert "text.pth is damaged or not a safetensors file" in error(tmp_path / "text.pth", out)
     assert not out.exists()
     assert not [file for file in tmp_path.rglob("*") if file.name.endswith(".part")]
 
 
-def test_a_file_is_not_replaced_by_what_is_made_of_it(tmp_path, capsys):
+def test_a_file_does_not_overwrite_its_own_source(tmp_path, capsys):
     source = tmp_path / "w.safetensors"
     minisr.weights.save(minisr.ESPCN(2, channels=(4, 3)), source)
     before = source.read_bytes()
     (tmp_path / "link.safetensors").symlink_to(source)
     for target in (source, tmp_path / "." / ".." / tmp_path.name / source.name):
         assert run("convert", source, target) == 2
-        assert "would replace what it is made of; choose another" in capsys.readouterr().err
+        assert "would overwrite its own source; choose another" in capsys.readouterr().err
     assert run("convert", tmp_path / "link.safetensors", source) == 2
     assert source.read_bytes() == before
 
@@ -145,7 +144,7 @@ def test_a_file_is_not_replaced_by_what_is_made_of_it(tmp_path, capsys):
         ("espcn", {"upscale_factor": 8, "in_channels": 3, "channels": [4, 3]}),
     ],
 )
-def test_every_network_of_ours_goes_out_and_in(name, settings, suffix, tmp_path):
+def test_every_network_of_ours_survives_every_kind_of_file(name, settings, suffix, tmp_path):
     model = models.build(name, settings, rng=np.random.default_rng(4))
     minisr.weights.save(model, tmp_path / "own")
     convert(tmp_path / "own", tmp_path / f"w{suffix}")
@@ -157,7 +156,7 @@ def test_every_network_of_ours_goes_out_and_in(name, settings, suffix, tmp_path)
         assert got.tobytes() == array.tobytes(), key
 
 
-def test_torch_reads_numbers_that_count(tmp_path):
+def test_torch_reads_integer_counters(tmp_path):
     model = models.build("edsr", {"upscale_factor": 2, "channels": 4, "residual_blocks": 1})
     minisr.weights.save(model, tmp_path / "own")
     convert(tmp_path / "own", tmp_path / "w.pth")

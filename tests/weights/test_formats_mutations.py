@@ -1,4 +1,4 @@
-"""Damaged files of weights: each loads or ends in one MinisrError, soon, in little memory."""
+"""Damaged files of weights load or end in one MinisrError, quickly and in little memory."""
 
 import json
 import os
@@ -17,10 +17,10 @@ from minisr import models, weights
 from minisr.weights.convert import convert
 
 pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/statm").exists(), reason="needs Linux, to limit and to measure memory"
+    not Path("/proc/self/statm").exists(), reason="needs Linux, to limit and measure memory"
 )
 
-# MINISR_MUTATIONS=10000 is the long run, of a minute or two.
+# MINISR_MUTATIONS=10000 is the long run, a minute or two.
 COUNT = int(os.environ.get("MINISR_MUTATIONS", "1000"))
 
 
@@ -87,6 +87,6 @@ def test_damaged_files_load_or_end_in_one_error(folder):
     assert not (folder.parent / "canary").exists()
     assert report["slowest"] < 2, report
     assert report["longest message"] < 1000, report
-    assert sum(report["kinds"].values()) == COUNT + 1, "the malicious file is refused as it is"
-    assert report["kinds"]["loaded"] > COUNT / 50, "else nothing but the first check was tested"
+    assert sum(report["kinds"].values()) == COUNT + 1, "the malicious file is refused undamaged"
+    assert report["kinds"]["loaded"] > COUNT / 50, "otherwise only the first check was tested"
     assert report["kinds"]["CheckpointError"] > COUNT / 4, report

@@ -1,4 +1,4 @@
-"""ONNX as its readers see it: onnxruntime and OpenCV, at sizes that the file does not know."""
+"""ONNX files in onnxruntime and OpenCV, at sizes that the file leaves open."""
 
 import json
 
@@ -29,15 +29,15 @@ def networks():
     yield models.build("subpixelcnn", {"upscale_factor": 3, "luma_range": "full"})
     yield SRCNN(3, channels=(6, 5))
     thin = ThinSR(3, channels=6, depth=2, rng=np.random.default_rng(1))
-    thin.layers["conv4"].weight.value[...] *= 3  # or it is hardly more than its skip
+    thin.layers["conv4"].weight.value[...] *= 3  # otherwise its output is hardly more than the skip
     thin.layers["prelu2"].weight.value[:3] = (-0.5, 0, 1.5)
     yield thin
     for scale, options in ((4, {}), (3, {"batch_norm": False, "residual_scaling": 0.5})):
-        yield awake(EDSR(scale, in_channels=1, channels=6, residual_blocks=2, **options))
+        yield with_statistics(EDSR(scale, in_channels=1, channels=6, residual_blocks=2, **options))
 
 
-def awake(edsr):
-    """Give a network statistics, as training does, and outputs of about one."""
+def with_statistics(edsr):
+    """Give a network batch statistics, as training does, and outputs of about one."""
     rng = np.random.default_rng(2)
     for name, array in edsr.named_arrays():
         if array.dtype == np.float32:
@@ -52,7 +52,7 @@ SIZES = ((9, 14), (16, 7))
 
 
 def full_range(model, low):
-    """Return what a network makes of luma of full range, in full range."""
+    """Run a network on full-range luma and return its output in full range."""
     if model.luma_range == "full":
         return model(low)
     studio = np.float32(16 / 255) + np.float32(219 / 255) * low
@@ -113,7 +113,7 @@ def test_the_skip_keeps_colours_in_their_place(tmp_path, rng):
     assert_allclose(session.run(None, {"low": low})[0], model(low), rtol=0, atol=1e-5)
 
 
-def test_what_the_file_says(tmp_path):
+def test_the_file_describes_itself(tmp_path):
     model = ESPCN(3, channels=(5, 4))
     weights.save(model, tmp_path / "own", {"pictures": ["a"]})
     convert(tmp_path / "own", tmp_path / "w.onnx")
@@ -140,10 +140,10 @@ def test_the_shape_can_be_fixed():
 
 
 def dnn_superres(cv2, path, picture, scale):
-    """Do what dnn_superres of OpenCV after 5.0.0 does with an ONNX file, step by step.
+    """Repeat step by step what dnn_superres of OpenCV after 5.0.0 does with an ONNX file.
 
-    Read from modules/dnn_superres/src/dnn_superres.cpp of opencv_contrib at commit 0514f770. The
-    dnn_superres of 5.0.0 and of 4.x reads TensorFlow's files alone.
+    From modules/dnn_superres/src/dnn_superres.cpp of opencv_contrib at commit 0514f770. The
+    dnn_superres of 5.0.0 and of 4.x reads only TensorFlow's files.
     """
     network = cv2.dnn.readNetFromONNX(str(path))
     planes = cv2.split(cv2.cvtColor(picture, cv2.COLOR_BGR2YCrCb) * np.float32(1 / 255))
@@ -155,7 +155,7 @@ def dnn_superres(cv2, path, picture, scale):
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_dnn_superres_makes_the_same_of_our_onnx_as_of_its_own_file(scale, shared_data, tmp_path):
+def test_dnn_superres_enlarges_alike_with_our_onnx_and_its_own_file(scale, shared_data, tmp_path):
     cv2 = opencv()
     if not hasattr(cv2, "dnn_superres"):
         pytest.skip("this OpenCV has no dnn_superres")
@@ -167,12 +167,12 @@ def test_dnn_superres_makes_the_same_of_our_onnx_as_of_its_own_file(scale, share
     theirs.readModel(str(source))
     theirs.setModel("espcn", scale)
     ours = dnn_superres(cv2, tmp_path / "w.onnx", picture, scale)
-    # A value on the edge between two whole numbers may fall to either side.
+    # A value halfway between two integers may be rounded to either.
     assert np.abs(theirs.upsample(picture).astype(int) - ours).max() <= 2
 
 
 def test_luma_of_studio_range_is_converted_for_opencv(tmp_path):
-    """Nearly black and nearly white squares: in between, a network hardly minds the range."""
+    """Use nearly black and nearly white squares: in between, the range hardly matters."""
     cv2 = opencv()
     y, x = np.mgrid[:20, :26]
     grey = np.uint8(128 + 120 * np.sign(np.sin(x / 2) * np.cos(y / 2)))
@@ -182,7 +182,7 @@ def test_luma_of_studio_range_is_converted_for_opencv(tmp_path):
     high = dnn_superres(cv2, tmp_path / "w.onnx", picture, 3)
     luma = rgb_to_ycbcr(high / 255)[..., 0]
     expected = rgb_to_ycbcr(minisr.upscale(picture, model=model) / 255)[..., 0]
-    # 0.13 levels by OpenCV's rounding; 1.8 if luma is not converted.
+    # 0.13 levels from OpenCV's rounding; it would be 1.8 if luma were not converted.
     assert np.abs(luma - expected).mean() < 0.5 / 255
 
 
@@ -192,7 +192,7 @@ def test_what_cannot_be_written_is_refused(tmp_path, monkeypatch):
         write(model, tmp_path / "w.onnx", layout="hwc")
     with pytest.raises(SettingsError, match="layout nhwc is for networks of luma"):
         write(ESPCN(2, in_channels=3), tmp_path / "w.onnx", layout="nhwc")
-    with pytest.raises(SettingsError, match="layout nhwc is of ONNX alone"):
+    with pytest.raises(SettingsError, match=r"layout nhwc is for \.onnx files only"):
         write(model, tmp_path / "w.npz", layout="nhwc")
     model.layers["odd"] = Layer()
     with pytest.raises(SettingsError, match="the layer odd, Layer, cannot be written as ONNX"):

@@ -1,8 +1,8 @@
-"""Who else has written ESPCN, what they call its weights, and what their files do not say."""
+"""Other authors' ESPCNs: the names of their tensors, and what their files leave unsaid."""
 
 from dataclasses import dataclass
 
-# What a network's shape does not tell, and what each may be; "none" is what the user calls None.
+# Settings that shapes do not reveal, and their values. "none" is how the user spells None.
 OPTIONS = {
     "activation": ("tanh", "relu"),
     "output_activation": ("none", "tanh", "sigmoid"),
@@ -12,23 +12,23 @@ OPTIONS = {
 
 @dataclass(frozen=True)
 class Family:
-    """Networks of one author, or of several who wrote the same.
+    """Networks by one author, or by several authors who used the same names and settings.
 
     Attributes
     ----------
     name : str
     network : {"espcn", "subpixelcnn"}
     keys : tuple of str
-        What each convolution is called.
+        Name of each convolution.
     activation : {"tanh", "relu"}
     output_activation : {None, "tanh", "sigmoid"}
     luma_range : {"studio", "full"}
     degradation : str
-        How its low-resolution pictures were made.
+        How its low-resolution training pictures were made.
     channels : tuple of int or None
-        Filters of all convolutions but the last; None if they vary.
+        Filters of each convolution except the last; None if they vary.
     containers : tuple of str or None
-        Where its files come in, for names that others use, too; None if it does not matter.
+        Containers of its files, if other families use the same names; None if any will do.
     """
 
     name: str
@@ -59,7 +59,7 @@ FAMILIES = (
         "tanh",
         None,
         "studio",
-        "bicubic as MATLAB's",
+        "MATLAB's bicubic",
     ),
     Family(
         "leftthomas",
@@ -79,7 +79,7 @@ FAMILIES = (
         "relu",
         None,
         "full",
-        "torchvision's Resize, bilinear unless told otherwise",
+        "torchvision's Resize, bilinear by default",
         channels=(64, 64, 32),
     ),
     Family(

@@ -1,7 +1,7 @@
-"""NumPy's ``.npz``: a zip archive of arrays, each with a line of text that says what it is.
+"""NumPy's ``.npz``: a zip archive of arrays, each with a text header for dtype and shape.
 
-`numpy.load` makes room for what that line claims before it looks at what there is; here the claim
-is checked first, and nothing is unpickled.
+`numpy.load` allocates what a header claims before it looks at the data. Here the claim is checked
+first, and nothing is unpickled.
 """
 
 import io
@@ -12,10 +12,10 @@ import numpy as np
 
 from minisr.errors import CheckpointError
 from minisr.weights.formats import zips
-from minisr.weights.formats.shapes import room
+from minisr.weights.formats.shapes import size_without_empty_axes
 
 MAGIC = b"\x93NUMPY"
-MOST_VALUES = zips.MOST_BYTES  # there is no room for more
+MAX_VALUES = zips.MAX_BYTES  # an archive cannot hold more
 HEADER = re.compile(
     r"\{'descr': '(?P<dtype>[<>|][fiub]\d{1,2})', 'fortran_order': (?P<fortran>True|False), "
     r"'shape': \((?P<shape>[\d, ]{0,100})\), \}\s*"
@@ -36,13 +36,13 @@ def read(archive):
     Raises
     ------
     CheckpointError
-        If a member is damaged, or is no array of numbers.
+        If a member is damaged or not an array of numbers.
     """
     tensors = {}
     for name in archive.members:
         key = name.removesuffix(".npy")
         if key == name:
-            raise CheckpointError(f"has {name!a} in it, which is neither an array nor PyTorch's")
+            raise CheckpointError(f"contains {name!a}, expected .npy arrays or PyTorch's data.pkl")
         tensors[key] = _array(archive.read(name), key)
     return tensors
 
@@ -51,38 +51,38 @@ def _array(content, key):
     version = content[6:7]
     size = {b"\x01": 2, b"\x02": 4, b"\x03": 4}.get(version, 0)
     if content[:6] != MAGIC or not size:
-        raise CheckpointError(f"has no array in {key!a}")
+        raise CheckpointError(f"has a member {key!a} that is damaged or not an array")
     start = 8 + size
     end = start + int.from_bytes(content[8:start], "little")
     if end - start > 10_000 or end > len(content):
-        raise CheckpointError(f"has no array in {key!a}")
+        raise CheckpointError(f"has a member {key!a} that is damaged or not an array")
     header = HEADER.fullmatch(content[start:end].decode("latin-1"))
     if not header:
-        raise CheckpointError(f"has something else than an array of numbers in {key!a}")
+        raise CheckpointError(f"has a member {key!a} that is not an array of numbers")
     try:
         dtype = np.dtype(header["dtype"])
         shape = tuple(int(length) for length in header["shape"].split(",") if length.strip())
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"has something else than an array of numbers in {key!a}") from error
+        raise CheckpointError(f"has a member {key!a} that is not an array of numbers") from error
     if math.prod(shape) * dtype.itemsize != len(content) - end:
         raise CheckpointError(
             f"is damaged: {key!a} has {len(content) - end} bytes of values for shape {shape}"
         )
-    if room(shape) > MOST_VALUES:
-        raise CheckpointError(f"has {key!a} of a shape that no network needs")
+    if size_without_empty_axes(shape) > MAX_VALUES:
+        raise CheckpointError(f"has a member {key!a} of a shape that no network has")
     order = "F" if header["fortran"] == "True" else "C"
     array = np.frombuffer(content, dtype, offset=end).reshape(shape, order=order)
     return np.array(array, dtype=dtype.newbyteorder("="), order="C")
 
 
 def write(tensors, comment):
-    """Return the bytes of a file that `numpy.load` reads.
+    """Return the bytes of a file that `numpy.load` can read.
 
     Parameters
     ----------
     tensors : dict of str to ndarray
     comment : bytes
-        The archive's; NumPy does not look at it.
+        The archive's comment, which NumPy ignores.
     """
     members = {}
     for name, array in tensors.items():

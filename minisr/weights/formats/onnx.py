@@ -1,4 +1,4 @@
-"""Networks as ONNX, node by node: for onnxruntime, OpenVINO and others, and for OpenCV."""
+"""Write networks as ONNX, node by node, for onnxruntime, OpenVINO, OpenCV and others."""
 
 import json
 
@@ -25,7 +25,7 @@ from minisr.weights.formats import LAYOUTS
 from minisr.weights.formats.luma import TO_FULL, TO_STUDIO
 
 OPSET = 13
-IR_VERSION = 8  # the oldest that goes with them, so that older programs can read it, too
+IR_VERSION = 8  # the oldest for this opset, so that older programs can read the file too
 ACTIVATIONS = {Tanh: "Tanh", ReLU: "Relu", Sigmoid: "Sigmoid"}
 
 
@@ -36,14 +36,14 @@ def to_bytes(model, metadata, layout="nchw", shape=(None, None, None)):
     ----------
     model : minisr.models.Network
     metadata : dict
-        Kept in the file; no program minds.
+        Stored in the file's metadata, which other programs ignore.
     layout : {"nchw", "nhwc"}, optional
         "nchw": ``low`` (N, C, H, W) gives ``high`` (N, C, H * R, W * R), intensity in [0, 1].
-        "nhwc" is what dnn_superres of OpenCV after 5.0.0 wants: ``low`` (N, H, W, 1) gives ``high``
-        (N, 1, H * R, W * R), both luma of full range; a network of studio range has its input and
-        output converted.
+        "nhwc" is what dnn_superres of OpenCV after 5.0.0 expects: ``low`` (N, H, W, 1) gives
+        ``high`` (N, 1, H * R, W * R), both full-range luma. For a studio-range network the graph
+        converts input and output.
     shape : tuple of (int or None), optional
-        N, H and W of the input, None where any will do.
+        N, H and W of the input. None allows any size.
 
     Returns
     -------
@@ -52,17 +52,19 @@ def to_bytes(model, metadata, layout="nchw", shape=(None, None, None)):
     Raises
     ------
     SettingsError
-        If the onnx package is missing, or the network cannot be written so.
+        If the onnx package is missing or the network cannot be written in this layout.
 
     Notes
     -----
-    ``DepthToSpace`` has mode "CRD", which is PyTorch's pixel shuffle; ONNX's default is "DCR",
-    TensorFlow's. They differ for more than one channel.
+    ``DepthToSpace`` has mode "CRD", PyTorch's pixel shuffle. ONNX's default is "DCR",
+    TensorFlow's. The two differ if there is more than one channel.
     """
     if layout not in LAYOUTS:
         raise SettingsError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
     if layout == "nhwc" and model.in_channels != 1:
-        raise SettingsError("layout nhwc is for networks of luma, and this one is of RGB")
+        raise SettingsError(
+            f"layout nhwc is for networks of luma, but {model} takes RGB; use layout nchw"
+        )
     try:
         from onnx import TensorProto, checker, helper
     except ModuleNotFoundError as error:
@@ -107,15 +109,15 @@ def to_bytes(model, metadata, layout="nchw", shape=(None, None, None)):
 
 
 class _Graph:
-    """Nodes, most of which take what the one before gives, and the constants that they use."""
+    """A graph under construction: its nodes, most in a chain, and the constants that they use."""
 
     def __init__(self, in_channels):
         self.in_channels = in_channels
         self.nodes, self.constants = [], []
-        self.last = "low"  # the name of what the last node gives
+        self.last = "low"  # the name of the last node's output
 
     def add(self, operation, *others, name="", **attributes):
-        """Add a node that takes the last value, and others."""
+        """Add a node whose inputs are the last node's output and ``others``."""
         from onnx import helper
 
         target = f"value{len(self.nodes)}"
@@ -124,7 +126,7 @@ class _Graph:
         self.last = target
 
     def constant(self, name, values, dtype=np.float32):
-        """Keep an array, or one number, under a name, and return the name."""
+        """Add an array or a number as a constant, and return its name."""
         from onnx import numpy_helper
 
         if name not in [constant.name for constant in self.constants]:
@@ -132,24 +134,24 @@ class _Graph:
         return name
 
     def add_affine(self, name, factor, offset):
-        """Add a multiplication by a number, and a sum with one."""
+        """Add a multiplication by ``factor`` and an addition of ``offset``."""
         self.add("Mul", self.constant(f"{name}.factor", factor))
         self.add("Add", self.constant(f"{name}.offset", offset))
 
     def add_network(self, model):
-        """Add all layers, and the shortcut past them if the network is a `Residual`."""
+        """Add all layers, with the shortcut around them if the network is a `Residual`."""
         if isinstance(model, Residual):
             self.add_residual("", model)
         else:
             self.add_layers("", model)
 
     def add_layers(self, prefix, sequence):
-        """Add the layers of a sequence; ``prefix`` comes before their names."""
+        """Add the layers of a sequence, with ``prefix`` before their names."""
         for name, layer in sequence.layers.items():
             self.add_layer(f"{prefix}{name}", layer)
 
     def add_layer(self, name, layer):
-        """Add a layer of minisr."""
+        """Add one layer."""
         if isinstance(layer, Conv2d):
             top, bottom, left, right = layer.padding
             weight = self.constant(f"{name}.weight", layer.weight.value)
@@ -178,7 +180,10 @@ class _Graph:
         elif type(layer) is Sequential:
             self.add_layers(f"{name}.", layer)
         else:
-            raise SettingsError(f"the layer {name}, {layer}, cannot be written as ONNX")
+            raise SettingsError(
+                f"the layer {name}, {layer}, cannot be written as ONNX; write .safetensors, .npz "
+                "or .pth"
+            )
 
     def add_residual(self, prefix, layer):
         """Add a branch and its shortcut."""
@@ -192,11 +197,11 @@ class _Graph:
         self.add("Add", branch, name=f"{prefix}sum")
 
     def add_bicubic(self, name, upscale_factor):
-        """Add MATLAB's bicubic, which ONNX's Resize is not at the border.
+        """Add MATLAB's bicubic, from which ONNX's Resize differs at the border.
 
-        Each of the R * R pixels that one becomes is a filter of its own of the 5 x 5 around it, and
-        the pixels are put in their places by the shuffle. Two rows and columns are mirrored at each
-        border, which takes pictures of at least two pixels a side.
+        Each low-resolution pixel becomes R * R pixels. Each of these is a filter of its own over
+        the 5 x 5 neighbourhood, and the shuffle puts them in their places. Two rows and columns are
+        mirrored at each border, so pictures need at least two pixels per side.
         """
         R, C = upscale_factor, self.in_channels
         for axis, side in ((2, "rows"), (3, "columns")):
@@ -213,7 +218,7 @@ class _Graph:
             self.add("Concat", middle, mirrored[1], axis=axis)
         phases = np.zeros((R, 5))
         index, weight = axis_weights(9, 9 * R, R)
-        for phase in range(R):  # of the pixel 4, far from both borders
+        for phase in range(R):  # the phases of pixel 4, which is far from both borders
             row = 4 * R + phase
             np.add.at(phases[phase], index[row] - 2, weight[row])
         filters = np.einsum("pi,qj->pqij", phases, phases).reshape(R * R, 1, 5, 5)
@@ -223,7 +228,7 @@ class _Graph:
 
 
 def _statistics(norm):
-    """Return the arrays of batch normalisation, named, in ONNX's order."""
+    """Yield the names and arrays of a batch normalisation, in ONNX's order."""
     yield "weight", norm.weight.value
     yield "bias", norm.bias.value
     yield "running_mean", norm.running_mean

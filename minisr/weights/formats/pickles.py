@@ -1,10 +1,10 @@
-"""Pickles from strangers: a small machine that can build tables, and can run nothing.
+"""Unpickle tables of weights from untrusted files without executing anything.
 
-A pickle is a program. `pickle.load` lets it name any function of any module and call it, which is
-why a file of weights can be a virus. This machine knows the instructions that a table of weights
-is made of and refuses all others; a name is looked up in a short list that its caller gives, never
-in a module. Nor can a pickle eat the machine: it has a largest size, numbers are short, and tables
-have keys of text or numbers alone, since hashing tuples of tuples of tuples may take for ever.
+A pickle is a program. `pickle.load` lets it name any function of any module and call it, so a file
+of weights can be a virus. The unpickler here knows only the instructions that build a table of
+weights and refuses all others. Names are looked up in a short list that the caller provides, never
+in a module. Nor can a pickle exhaust time or memory: its size is limited, integers are short, and
+the keys of tables must be text or numbers, since hashing nested tuples can take forever.
 
 References
 ----------
@@ -15,35 +15,42 @@ import struct
 
 from minisr.errors import CheckpointError
 
-MOST_BYTES = 256 << 10  # some hundred for each tensor
-LONGEST_NAME = 200
+MAX_BYTES = 256 << 10  # a tensor takes a few hundred
+MAX_NAME = 200  # bytes
+
+
+def malformed(what):
+    """Return the error for a pickle, or a part of one, that ``torch.save`` cannot have written."""
+    return CheckpointError(
+        f"has a malformed {what}; expected one by torch.save, so fetch or save the file again"
+    )
 
 
 class Constructor:
-    """What a name in a pickle stands for: one of our own functions, to be called with values."""
+    """The meaning of a name in a pickle: one of our own functions, which the pickle may call."""
 
     def __init__(self, function):
         self.function = function
 
 
 class _Mark:
-    """Where a run of values begins on the stack."""
+    """Marks the start of a sequence of values on the stack."""
 
 
 MARK = _Mark()
 
 
-class Machine:
+class Unpickler:
     """Reads one pickle.
 
     Parameters
     ----------
     content : bytes
-        Of any length: a pickle ends where it says so, at the latest after ``MOST_BYTES``.
+        May go on after the pickle, which ends with a stop instruction within ``MAX_BYTES``.
     names : dict of str to object
-        What may be named, "module.name", and what it stands for: a `Constructor` or a plain value.
+        The names that a pickle may use, "module.name", with a `Constructor` or a plain value each.
     persistent : callable
-        Given what the pickle calls the name of something outside of it, returns it.
+        Maps the pickle's reference to an external object, a tuple, to that object.
     """
 
     def __init__(self, content, names, persistent):
@@ -51,45 +58,47 @@ class Machine:
         self.stack, self.memo = [], {}
 
     def run(self, start=0):
-        """Return the value, and the place behind the pickle.
+        """Return the value, and the position after the pickle.
 
         Raises
         ------
         CheckpointError
-            If it is damaged, or wants what this machine does not do; it says what.
+            If the pickle is damaged or uses anything that is refused here; the message says what.
         """
-        self.at, self.end = start, min(len(self.content), MOST_BYTES)
+        self.at, self.end = start, min(len(self.content), MAX_BYTES)
         while True:
             code = self.take(1)
             if code == b".":
                 return self.pop(), self.at
-            step = STEPS.get(code)
-            if step is None:
+            instruction = INSTRUCTIONS.get(code)
+            if instruction is None:
                 raise CheckpointError(
                     f"has the pickle instruction {code!r}, which no table of weights needs"
                 )
-            step(self)
+            instruction(self)
 
     def take(self, count):
         """Return the next bytes."""
         at = self.at + count
         if at > self.end:
             if at > len(self.content):
-                raise CheckpointError("ends in the middle of its pickle")
-            raise CheckpointError(f"has more than {MOST_BYTES >> 10} KiB of pickle")
+                raise CheckpointError("is cut short: it ends in the middle of its pickle")
+            raise CheckpointError(f"has more than {MAX_BYTES >> 10} KiB of pickle")
         taken = self.content[self.at : at]
         self.at = at
         return taken
 
     def number(self, code):
-        """Return the next number, of a kind that `struct` knows."""
+        """Return the next number, in a format of `struct`."""
         return struct.unpack(code, self.take(struct.calcsize(code)))[0]
 
     def line(self):
-        """Return the text up to the end of the line."""
-        at = self.content.find(b"\n", self.at, self.at + LONGEST_NAME)
+        """Return the rest of the line as text."""
+        at = self.content.find(b"\n", self.at, self.at + MAX_NAME)
         if at < 0:
-            raise CheckpointError("has a name without an end in its pickle")
+            raise CheckpointError(
+                f"has a name in its pickle that does not end within {MAX_NAME} bytes"
+            )
         return self.decode(self.take(at + 1 - self.at)[:-1])
 
     def decode(self, content):
@@ -97,106 +106,111 @@ class Machine:
         try:
             return content.decode()
         except UnicodeDecodeError as error:
-            raise CheckpointError("has text in its pickle that is no text") from error
+            raise CheckpointError("has text in its pickle that is not UTF-8") from error
 
     def push(self, value):
         """Put a value on the stack."""
         self.stack.append(value)
 
     def pop(self, kind=object):
-        """Take a value of some kind from the stack."""
+        """Take a value of the given type from the stack."""
         value = self.stack.pop() if self.stack else MARK
         if value is MARK or not isinstance(value, kind):
-            raise CheckpointError("has a pickle that makes no sense")
+            raise malformed("pickle")
         return value
 
     def pop_to_mark(self):
-        """Take all values that were put there since the last mark."""
+        """Take all values down to the last mark from the stack."""
         values = []
         while self.stack:
             value = self.stack.pop()
             if value is MARK:
                 return values[::-1]
             values.append(value)
-        raise CheckpointError("has a pickle that makes no sense")
+        raise malformed("pickle")
 
     def top(self, kind):
-        """Return the value on top of the stack and leave it there."""
+        """Return the value on top of the stack without removing it."""
         self.push(self.pop(kind))
         return self.stack[-1]
 
     def named(self):
-        """Look a name up."""
+        """Look up a name and put its meaning on the stack."""
         module, name = self.line(), self.line()
         full = f"{module}.{name}"
         if full not in self.names:
             raise CheckpointError(
-                f"names {full!a}, which minisr does not run: it is no plain table of weights. "
-                "Where it was made, save the table alone: torch.save(network.state_dict(), FILE)"
+                f"names {full!a}, which minisr does not run; expected a plain table of weights. "
+                "Save one in the program that made it: torch.save(network.state_dict(), FILE)"
             )
         self.push(self.names[full])
 
     def reduce(self):
-        """Call a constructor."""
+        """Call a constructor with a tuple of values."""
         values, constructor = self.pop(tuple), self.pop(Constructor)
         try:
             self.push(constructor.function(*values))
         except CheckpointError:
             raise
         except (TypeError, ValueError, OverflowError) as error:
-            raise CheckpointError("has a pickle that makes no sense") from error
+            raise malformed("pickle") from error
 
     def long(self):
-        """Put a whole number of up to 255 bytes on the stack."""
+        """Put an integer of up to 255 bytes on the stack."""
         self.push(int.from_bytes(self.take(self.number("<B")), "little", signed=True))
 
     def get(self, key):
-        """Put a remembered value on the stack."""
+        """Put a value from the memo on the stack."""
         if key not in self.memo:
-            raise CheckpointError("has a pickle that makes no sense")
+            raise malformed("pickle")
         self.push(self.memo[key])
 
     def put(self, key):
-        """Remember the value on top."""
+        """Store the value on top of the stack in the memo."""
         self.memo[key] = self.top(object)
 
     def collect(self, count):
-        """Make the last values a tuple."""
+        """Replace the last ``count`` values by a tuple of them."""
         self.push(tuple([self.pop() for _ in range(count)][::-1]))
 
     def extend(self, values):
-        """Put values at the end of a list."""
+        """Append values to the list on top of the stack."""
         self.top(list).extend(values)
 
     def update(self, values):
-        """Put keys and values, in turns, into a table."""
+        """Add alternating keys and values to the table on top of the stack."""
         table = self.top(dict)
         keys = values[::2]
-        # Short numbers: long ones can be chosen so that all fall into one place of the table.
+        # Long integers can be chosen to have equal hashes, which makes a table slow.
         if len(values) % 2 or not all(
             isinstance(key, str) or (isinstance(key, int) and abs(key) < 1 << 31) for key in keys
         ):
-            raise CheckpointError("has a table in its pickle whose keys are no text and no number")
+            raise CheckpointError(
+                "has a malformed table in its pickle; expected keys of text or short integers, "
+                "each with a value"
+            )
         table.update(zip(keys, values[1::2], strict=True))
 
     def protocol(self):
-        """Check the version: later ones have other words for the same, which PyTorch never used."""
+        """Check the protocol: later ones have other instructions, which PyTorch never used."""
         version = self.number("<B")
         if version != 2:
-            raise CheckpointError(f"has a pickle of protocol {version}, expected 2, torch.save's")
+            raise CheckpointError(
+                f"has a pickle of protocol {version}, expected 2, which torch.save uses"
+            )
 
     def build(self):
-        """Drop the attributes of a table: PyTorch's ``_metadata``, on which no weight depends."""
+        """Drop the attributes of a table: PyTorch's ``_metadata``, which affects no weight."""
         self.pop(dict)
         self.top(dict)
 
 
-STEPS = {
-    b"\x80": Machine.protocol,
-    b"c": Machine.named,
-    b"R": Machine.reduce,
+INSTRUCTIONS = {
+    b"\x80": Unpickler.protocol,
+    b"c": Unpickler.named,
+    b"R": Unpickler.reduce,
     b"Q": lambda m: m.push(m.persistent(m.pop(tuple))),
-    b"b": Machine.build,
+    b"b": Unpickler.build,
     b"(": lambda m: m.push(MARK),
     b")": lambda m: m.push(()),
     b"]": lambda m: m.push([]),
@@ -218,7 +232,7 @@ STEPS = {
     b"M": lambda m: m.push(m.number("<H")),
     b"J": lambda m: m.push(m.number("<i")),
     b"G": lambda m: m.push(m.number(">d")),
-    b"\x8a": Machine.long,
+    b"\x8a": Unpickler.long,
     b"\x88": lambda m: m.push(True),
     b"\x89": lambda m: m.push(False),
     b"N": lambda m: m.push(None),

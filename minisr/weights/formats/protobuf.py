@@ -1,8 +1,8 @@
-"""Protocol buffers on the wire: numbered fields, and bytes that may be messages themselves.
+"""The wire format of Protocol Buffers: numbered fields, some of which are messages themselves.
 
-Enough to read and write TensorFlow's graphs without TensorFlow. A message is a run of fields, each
-a number and a kind, and then a whole number of seven bits a byte (kind 0), eight bytes (1), four
-bytes (5), or a length and so many bytes (2).
+This is enough to read and write TensorFlow's graphs without TensorFlow. A message is a sequence of
+fields. Each has a number and a wire type, followed by an integer of seven bits per byte (type 0),
+eight bytes (1), four bytes (5), or a length and that many bytes (2).
 
 References
 ----------
@@ -13,22 +13,22 @@ import numpy as np
 
 from minisr.errors import CheckpointError
 
-MOST_FIELDS = 20_000  # of one file; one of ESPCN has some three hundred
-MOST_PACKED = 100  # bytes of packed whole numbers
+MAX_FIELDS = 20_000  # in one file; an ESPCN has about three hundred
+MAX_PACKED_BYTES = 100  # of integers in one field
 FIXED = {1: 8, 5: 4}
 
 
 class Budget:
-    """How many more fields a file may have: nested messages are read again and again."""
+    """How many more fields may be read from a file, in which messages nest."""
 
     def __init__(self):
-        self.left = MOST_FIELDS
+        self.left = MAX_FIELDS
 
     def spend(self):
-        """Raise CheckpointError if there are too many."""
+        """Count a field; raise CheckpointError if there are too many."""
         self.left -= 1
         if self.left < 0:
-            raise CheckpointError(f"has more than {MOST_FIELDS} fields, which no network needs")
+            raise CheckpointError(f"has more than {MAX_FIELDS} fields; no network here has so many")
 
 
 def message(content, budget):
@@ -42,12 +42,12 @@ def message(content, budget):
     Returns
     -------
     dict of int to list of int or memoryview
-        By the fields' numbers, in the order of the file; bytes are not copied.
+        Values by field number, in the order of the file. Bytes are not copied.
 
     Raises
     ------
     CheckpointError
-        If these bytes are no message.
+        If the bytes are not a message.
     """
     fields = {}
     at = 0
@@ -64,36 +64,40 @@ def message(content, budget):
             value = content[at : at + length]
             at += length
             if at > len(content):
-                raise CheckpointError("ends in the middle of a field")
+                raise CheckpointError("is cut short: it ends in the middle of a field")
         else:
-            raise CheckpointError(f"has a field of kind {kind}, which nothing writes")
+            raise CheckpointError(
+                f"is damaged: a field has wire type {kind}, expected 0, 1, 2 or 5"
+            )
         fields.setdefault(number, []).append(value)
     return fields
 
 
 def varint(content, at):
-    """Return the whole number at a place, and the place behind it."""
+    """Return the integer at a position, and the position after it."""
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(content):
-            raise CheckpointError("ends in the middle of a number")
+            raise CheckpointError("is cut short: it ends in the middle of a number")
         byte = content[at]
         at += 1
         value |= (byte & 127) << shift
         if byte < 128:
             return value, at
-    raise CheckpointError("has a number of more than ten bytes")
+    raise CheckpointError("is damaged: a number has more than ten bytes")
 
 
 def varints(values):
-    """Return whole numbers that are one a field, or packed many into one; there must be few."""
+    """Return a few integers, stored one per field or packed into one field."""
     numbers = []
     for value in values:
         if isinstance(value, int):
             numbers.append(value)
             continue
-        if len(value) > MOST_PACKED:
-            raise CheckpointError(f"has {len(value)} bytes of numbers where a few are enough")
+        if len(value) > MAX_PACKED_BYTES:
+            raise CheckpointError(
+                f"has {len(value)} bytes of packed numbers, expected at most {MAX_PACKED_BYTES}"
+            )
         at = 0
         while at < len(value):
             number, at = varint(value, at)
@@ -102,17 +106,17 @@ def varints(values):
 
 
 def floats(values):
-    """Return float32 numbers that are one a field, or packed many into one."""
+    """Return float32 numbers, stored one per field or packed into one field."""
     packed = b"".join(bytes_of(value) for value in values)
     if len(packed) % 4:
-        raise CheckpointError("has half a number")
+        raise CheckpointError("is damaged: the last float32 of a field is incomplete")
     return np.frombuffer(packed, "<f4")
 
 
 def bytes_of(value):
-    """Return a field's bytes; raise CheckpointError if it is a number."""
+    """Return a field's bytes; raise CheckpointError if it holds a number."""
     if isinstance(value, int):
-        raise CheckpointError("has a number where there should be bytes")
+        raise CheckpointError("is damaged: a field holds a number, expected bytes")
     return bytes(value)
 
 
@@ -121,31 +125,31 @@ def text(value):
     try:
         return bytes_of(value).decode()
     except UnicodeDecodeError as error:
-        raise CheckpointError("has a name that is no text") from error
+        raise CheckpointError("is damaged: a name is not UTF-8 text") from error
 
 
 def nested(value, budget):
-    """Read a field that is a message itself."""
+    """Read a field that holds a message."""
     if isinstance(value, int):
-        raise CheckpointError("has a number where there should be a message")
+        raise CheckpointError("is damaged: a field holds a number, expected a message")
     return message(value, budget)
 
 
-def whole(value):
-    """Return a field's number; raise CheckpointError if it is bytes."""
+def integer(value):
+    """Return a field's number; raise CheckpointError if it holds bytes."""
     if not isinstance(value, int):
-        raise CheckpointError("has bytes where there should be a number")
+        raise CheckpointError("is damaged: a field holds bytes, expected a number")
     return value
 
 
 def field(number, value):
-    """Return a field's bytes, to be put beside others.
+    """Encode a field; a message is the concatenation of its encoded fields.
 
     Parameters
     ----------
     number : int
     value : int, bytes or str
-        Not negative; a nested message is bytes.
+        A number must not be negative. A nested message is passed as bytes.
     """
     if isinstance(value, int):
         return _encoded(number << 3) + _encoded(value)
@@ -154,7 +158,7 @@ def field(number, value):
 
 
 def _encoded(value):
-    """Return a whole number, seven bits a byte, the lowest first."""
+    """Encode an integer, seven bits per byte, lowest bits first."""
     content = bytearray()
     while value > 127:
         content.append(value & 127 | 128)

@@ -1,13 +1,13 @@
-"""Shapes from strangers."""
+"""Shapes from untrusted files."""
 
 import math
 
 
-def room(shape):
-    """Return how many values a shape has, where an axis of none counts as one.
+def size_without_empty_axes(shape):
+    """Return the number of values in a shape, with every axis of length 0 counted as 1.
 
-    NumPy refuses enormous axes even where another of none leaves nothing to hold, so it is this
-    number that has to be within a limit.
+    NumPy refuses enormous axes even if another axis of length 0 leaves the array empty, so limits
+    apply to this number.
 
     Parameters
     ----------

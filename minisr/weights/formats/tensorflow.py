@@ -1,10 +1,10 @@
-"""ESPCN as a frozen TensorFlow graph, the ``.pb`` of OpenCV's dnn_superres, without TensorFlow.
+"""Read ESPCN from a frozen TensorFlow graph (OpenCV dnn_superres' ``.pb``) without TensorFlow.
 
 A GraphDef is a list of nodes, each with a name, an operation, the names of its inputs, and
-attributes. Weights are the attribute ``value`` of ``Const`` nodes: HWIO, little endian.
+attributes. Weights are in the attribute ``value`` of ``Const`` nodes: HWIO, little-endian.
 
-The numbers of the fields are those of TensorFlow's graph.proto, node_def.proto, attr_value.proto,
-tensor.proto and tensor_shape.proto.
+Field numbers are from TensorFlow's graph.proto, node_def.proto, attr_value.proto, tensor.proto and
+tensor_shape.proto.
 """
 
 import math
@@ -15,18 +15,18 @@ import numpy as np
 from minisr.errors import CheckpointError
 from minisr.weights.formats import protobuf
 from minisr.weights.formats.luma import TO_FULL, TO_STUDIO
-from minisr.weights.formats.shapes import room
+from minisr.weights.formats.shapes import size_without_empty_axes
 
 FLOAT, INT32 = 1, 3  # DataType
-MOST_VALUES = 1 << 20  # of one constant, which may be one value for all
-MOST_LAYERS = 8
+MAX_VALUES = 1 << 20  # in one constant, which may be stored as one repeated value
+MAX_LAYERS = 8
 ACTIVATIONS = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid"}
 SUMS = ("Add", "AddV2", "BiasAdd")
-SILENT = ("Const", "Placeholder", "Identity", "NoOp")  # change nothing
+IGNORED = ("Const", "Placeholder", "Identity", "NoOp")  # they compute nothing
 
 
 class Node(NamedTuple):
-    """An operation of a graph."""
+    """A node of a graph."""
 
     name: str
     operation: str
@@ -35,7 +35,7 @@ class Node(NamedTuple):
 
 
 def read(content):
-    """Read the filters and biases of a graph of convolutions, and what follows each.
+    """Read the filters, biases and activations of a graph of convolutions.
 
     Parameters
     ----------
@@ -44,72 +44,79 @@ def read(content):
     Returns
     -------
     tensors : dict of str to ndarray
-        Under the names of the graph, filters in OIHW order.
+        Under their names in the graph, filters in OIHW order.
     graph : dict
-        ``layers``, pairs of the names of a filter and a bias, in order; ``activation``,
-        ``output_activation`` (None where there is none) and ``upscale_factor``; ``luma_range``,
-        "studio" if the graph itself converts what it gets and gives, which is of full range.
+        ``layers``, the names of filter and bias of each convolution, in order; ``activation``,
+        ``output_activation`` (or None) and ``upscale_factor``; ``luma_range``, "studio" if the
+        graph converts its input and output, which are always full range.
 
     Raises
     ------
     CheckpointError
-        If this is no such graph.
+        If the file is not such a graph.
     """
     nodes = _nodes(content)
     by_name = {node.name: node for node in nodes}
-    work = [node for node in nodes if node.operation not in SILENT]
+    remaining = [node for node in nodes if node.operation not in IGNORED]
     tensors, layers, activations = {}, [], []
 
     taken = []
 
     def take(*operations):
-        """Return the next node, which must be one of these and take what the last one gives."""
-        if not work or work[0].operation not in operations:
-            found = work[0].operation if work else "the end"
+        """Return the next node; it must be one of these operations on the last node's output."""
+        if not remaining or remaining[0].operation not in operations:
+            found = remaining[0].operation if remaining else "the end"
             raise CheckpointError(
-                f"is no graph of ESPCN: expected {' or '.join(operations)}, found {found!a}"
+                f"is not a graph of ESPCN: expected {' or '.join(operations)}, found {found!a}"
             )
-        node = work.pop(0)
+        node = remaining.pop(0)
         if taken and node.inputs[:1] not in ([taken[-1].name], [f"{taken[-1].name}:0"]):
             raise CheckpointError(
-                f"is no graph of ESPCN: {node.name!a} does not take what {taken[-1].name!a} gives"
+                f"is not a graph of ESPCN: expected {node.name!a} to take the output of "
+                f"{taken[-1].name!a}"
             )
         taken.append(node)
         return node
 
     def take_activation():
-        """Return the activation that comes next, or None if another operation does."""
-        if not work or work[0].operation not in ACTIVATIONS:
+        """Return the next node's activation, or None if it is another operation."""
+        if not remaining or remaining[0].operation not in ACTIVATIONS:
             return None
         return ACTIVATIONS[take(*ACTIVATIONS).operation]
 
     def constant(node, axes):
-        """Return the name and the array that a node has as its second input."""
+        """Return the name and array of a node's second input."""
         name = node.inputs[1].removesuffix(":0") if len(node.inputs) == 2 else ""
         source = by_name.get(name)
-        if source and source.operation == "Identity" and source.inputs:  # f1/read, of f1
+        if source and source.operation == "Identity" and source.inputs:  # f1/read for f1
             source = by_name.get(source.inputs[0])
         if source is None or source.operation != "Const":
-            raise CheckpointError(f"is not frozen: {node.name!a} has no constant weights")
+            raise CheckpointError(
+                f"has no constant weights for {node.name!a}; freeze the graph before saving it"
+            )
         array = _constant(source)
         if array.ndim != axes:
-            raise CheckpointError(f"has {source.name!a} of shape {array.shape}, not of {axes} axes")
+            raise CheckpointError(
+                f"has {source.name!a} of shape {array.shape}, expected {axes} axes"
+            )
         return source.name, array
 
     def take_affine(numbers):
         for operation, expected in zip(("Mul", "Add"), numbers, strict=True):
             name, array = constant(take(operation), 1)
             if array.shape != (1,) or abs(array[0] - expected) > 1e-6:
-                raise CheckpointError(f"has a constant {name!a} that is not of luma's conversion")
+                raise CheckpointError(
+                    f"has a constant {name!a} of another luma conversion, expected {expected:.6f}"
+                )
 
-    converts = bool(work) and work[0].operation == "Mul"
+    converts = bool(remaining) and remaining[0].operation == "Mul"
     if converts:
         take_affine(TO_STUDIO)
-    while not work or work[0].operation != "DepthToSpace":
-        if len(layers) == MOST_LAYERS:
-            raise CheckpointError(f"has more than {MOST_LAYERS} convolutions")
+    while not remaining or remaining[0].operation != "DepthToSpace":
+        if len(layers) == MAX_LAYERS:
+            raise CheckpointError(f"has more than {MAX_LAYERS} convolutions")
         convolution = take("Conv2D", "DepthToSpace")
-        _check_plain(convolution)
+        _check_convolution(convolution)
         weight, filters = constant(convolution, 4)
         bias, biases = constant(take(*SUMS), 1)
         tensors |= {weight: np.ascontiguousarray(filters.transpose(3, 2, 0, 1)), bias: biases}
@@ -119,19 +126,24 @@ def read(content):
     output = take_activation()
     if converts:
         take_affine(TO_FULL)
-    if work:
+    if remaining:
         take("Transpose")  # to NCHW
     channels = tensors[layers[0][0]].shape[1] if layers else 1
     if channels != 1:
-        # Their DepthToSpace deals out channels in another order than ours, but for one channel.
-        raise CheckpointError(f"is a graph of {channels} channels; graphs of luma alone are read")
-    if work or len(layers) < 2 or activations[-1] or len({*activations[:-1]}) != 1:
-        raise CheckpointError("is no graph of ESPCN: its activations are not where they should be")
+        # TensorFlow's DepthToSpace orders channels differently, except for a single one.
+        raise CheckpointError(
+            f"is a graph of {channels} channels; minisr reads graphs of luma only"
+        )
+    if remaining or len(layers) < 2 or activations[-1] or len({*activations[:-1]}) != 1:
+        raise CheckpointError(
+            "is not a graph of ESPCN: expected two or more convolutions, with one kind of "
+            "activation after all but the last"
+        )
     return tensors, {
         "layers": layers,
         "activation": activations[0],
         "output_activation": output,
-        "upscale_factor": protobuf.whole(block_size),
+        "upscale_factor": protobuf.integer(block_size),
         "luma_range": "studio" if converts else "full",
     }
 
@@ -150,27 +162,27 @@ def _nodes(content):
         inputs = [protobuf.text(name) for name in fields.get(3, [])]
         nodes.append(Node(name, operation, inputs, attributes))
     if not nodes:
-        raise CheckpointError("has no graph in it")
+        raise CheckpointError("is not a graph of ESPCN: it has no nodes")
     return nodes
 
 
 def _attribute(node, key, field):
-    """Return an attribute; ``field`` is that of its kind in AttrValue."""
+    """Return an attribute; ``field`` is the field number of its type in AttrValue."""
     values = node.attributes.get(key, {}).get(field)
     if not values:
-        raise CheckpointError(f"is damaged: {node.name!a} lacks its {key}")
+        raise CheckpointError(f"is damaged: {node.name!a} has no attribute {key}")
     return values[-1]
 
 
-def _check_plain(convolution):
-    """Raise unless a convolution steps by one, looks at neighbours, keeps height and width."""
+def _check_convolution(convolution):
+    """Raise unless a convolution has stride 1, dilation 1 and padding SAME, in NHWC layout."""
     padding = _attribute(convolution, "padding", 2)
     layout = convolution.attributes.get("data_format", {}).get(2, [b"NHWC"])[-1]
     if protobuf.bytes_of(padding) != b"SAME" or protobuf.bytes_of(layout) != b"NHWC":
         raise CheckpointError(f"has a convolution {convolution.name!a} that is not SAME and NHWC")
     for key, word in (("strides", "stride"), ("dilations", "dilation")):
         if key == "dilations" and key not in convolution.attributes:
-            continue  # TensorFlow leaves out what is as by default
+            continue  # TensorFlow omits default values
         steps = protobuf.nested(_attribute(convolution, key, 1), protobuf.Budget())
         if protobuf.varints(steps.get(3, [])) != [1, 1, 1, 1]:
             raise CheckpointError(f"has a convolution {convolution.name!a} whose {word} is not 1")
@@ -182,12 +194,12 @@ def _constant(node):
     encoded = _attribute(node, "value", 8)
     fields = protobuf.nested(encoded, budget)
     if fields.get(1, [0])[-1] != FLOAT:
-        raise CheckpointError(f"has {node.name!a} in other numbers than float32")
+        raise CheckpointError(f"has {node.name!a} of another dtype, expected float32")
     shape = []
     for axis in protobuf.nested(fields.get(2, [b""])[-1], budget).get(2, []):
-        shape.append(protobuf.whole(protobuf.nested(axis, budget).get(1, [0])[-1]))
-    if len(shape) > 4 or room(shape) > MOST_VALUES:
-        raise CheckpointError(f"has {node.name!a} of a shape that no network needs")
+        shape.append(protobuf.integer(protobuf.nested(axis, budget).get(1, [0])[-1]))
+    if len(shape) > 4 or size_without_empty_axes(shape) > MAX_VALUES:
+        raise CheckpointError(f"has {node.name!a} of a shape that no network has")
     count = math.prod(shape)
     if 4 in fields:
         content = protobuf.bytes_of(fields[4][-1])
@@ -197,6 +209,8 @@ def _constant(node):
             )
         return np.frombuffer(content, "<f4").astype(np.float32).reshape(shape)
     values = protobuf.floats(fields.get(5, []))
-    if len(values) not in (1, count):  # one stands for all
-        raise CheckpointError(f"is damaged: {node.name!a} has {len(values)} values for {shape}")
+    if len(values) not in (1, count):  # one value is repeated
+        raise CheckpointError(
+            f"is damaged: {node.name!a} has {len(values)} values for shape {shape}"
+        )
     return np.resize(values.astype(np.float32), shape)

@@ -1,6 +1,6 @@
-"""Networks as frozen TensorFlow graphs: what OpenCV's dnn_superres reads, up to OpenCV 5.0.0.
+"""Write networks as frozen TensorFlow graphs, which dnn_superres reads up to OpenCV 5.0.0.
 
-The nodes are those of TF-ESPCN's files; `tensorflow` says what a graph is.
+The nodes are those of TF-ESPCN's files. `tensorflow` describes what a graph consists of.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from minisr.weights.formats.protobuf import field
 from minisr.weights.formats.tensorflow import FLOAT, INT32
 
 OPERATIONS = {ReLU: "Relu", Tanh: "Tanh", Sigmoid: "Sigmoid"}
-ONES = field(1, field(3, b"\1\1\1\1"))  # a list of numbers
+ONES = field(1, field(3, b"\1\1\1\1"))  # a list of four numbers
 CONVOLUTION = {"padding": field(2, "SAME"), "strides": ONES, "dilations": ONES}
 NHWC = {"data_format": field(2, "NHWC")}
 
@@ -23,23 +23,27 @@ def to_bytes(model):
     Parameters
     ----------
     model : minisr.models.Network
-        Of luma: convolutions, activations and a shuffle, one after the other.
+        A network of luma that is a sequence of convolutions, activations and a pixel shuffle.
 
     Returns
     -------
     bytes
-        ``IteratorGetNext``, (N, H, W, 1), gives ``NCHW_output``, (N, 1, H * R, W * R), both luma of
-        full range; a network of studio range has its input and output converted.
+        The input ``IteratorGetNext`` (N, H, W, 1) gives ``NCHW_output`` (N, 1, H * R, W * R), both
+        full-range luma. For a studio-range network the graph converts input and output.
 
     Raises
     ------
     SettingsError
-        If the network is of another kind.
+        If the network is anything else.
     """
     if model.in_channels != 1:
-        raise SettingsError("a TensorFlow graph is for networks of luma, and this one is of RGB")
+        raise SettingsError(
+            f"a TensorFlow graph is for networks of luma, but {model} takes RGB; write .onnx"
+        )
     if isinstance(model, Residual):
-        raise SettingsError(f"the shortcut past the layers of {model} cannot be written as a graph")
+        raise SettingsError(
+            f"the shortcut of {model} cannot be written as a TensorFlow graph; write .onnx"
+        )
     graph = _Graph()
     if model.luma_range == "studio":
         graph.add_affine("to_studio", *TO_STUDIO)
@@ -54,7 +58,9 @@ def to_bytes(model):
         elif type(layer) in OPERATIONS:
             graph.add(name, OPERATIONS[type(layer)])
         else:
-            raise SettingsError(f"the layer {name}, {layer}, cannot be written as a graph")
+            raise SettingsError(
+                f"the layer {name}, {layer}, cannot be written as a TensorFlow graph; write .onnx"
+            )
     if model.luma_range == "studio":
         graph.add_affine("to_full", *TO_FULL)
     axes = graph.constant("NCHW_output/perm", np.array([0, 3, 1, 2]))
@@ -63,7 +69,7 @@ def to_bytes(model):
 
 
 class _Graph:
-    """Nodes, each of which takes what the one before gives, and the constants that they use."""
+    """A graph under construction: a chain of nodes, and the constants that they use."""
 
     def __init__(self):
         self.constants = []
@@ -71,19 +77,19 @@ class _Graph:
         self.nodes = [_node(self.last, "Placeholder", (), {"dtype": field(6, FLOAT)})]
 
     def add(self, name, operation, constant=None, attributes=None):
-        """Add a node."""
+        """Add a node whose inputs are the last node's output and a constant."""
         inputs = [self.last] if constant is None else [self.last, constant]
         attributes = {"T": field(6, FLOAT)} | (attributes or {})
         self.nodes.append(_node(name, operation, inputs, attributes))
         self.last = name
 
     def add_affine(self, name, factor, offset):
-        """Add a multiplication by a number, and a sum with one."""
+        """Add a multiplication by ``factor`` and an addition of ``offset``."""
         self.add(f"{name}/mul", "Mul", self.constant(f"{name}/factor", np.float32([factor])))
         self.add(name, "Add", self.constant(f"{name}/offset", np.float32([offset])))
 
     def constant(self, name, array):
-        """Keep an array under a name, and return the name."""
+        """Add an array as a constant, and return its name."""
         kind, dtype = (INT32, "<i4") if array.dtype.kind == "i" else (FLOAT, "<f4")
         shape = b"".join(field(2, field(1, length)) for length in array.shape)
         content = field(4, np.ascontiguousarray(array, dtype).tobytes())
@@ -93,7 +99,7 @@ class _Graph:
 
 
 def _node(name, operation, inputs, attributes):
-    """Return a node of a graph, as a field of it."""
+    """Return a node, encoded as a field of its graph."""
     words = [field(1, name), field(2, operation), *(field(3, source) for source in inputs)]
     words += [field(5, field(1, key) + field(2, value)) for key, value in attributes.items()]
     return field(1, b"".join(words))

@@ -1,25 +1,25 @@
-"""Files of ``torch.save`` before PyTorch 1.6: pickles one after the other, then bare numbers.
+"""Files by ``torch.save`` before PyTorch 1.6: a series of pickles, then raw numbers.
 
-A magic number, a version, a table about the machine, the value itself, the keys of its storages,
-each a pickle; then for each key a count, and so many numbers.
+There are five pickles: a magic number, a version, a table about the machine, the value itself, and
+the keys of its storages. Then follow, for each key, a count and that many numbers.
 """
 
 import struct
 
 from minisr.errors import CheckpointError
-from minisr.weights.formats.pickles import Machine
+from minisr.weights.formats.pickles import Unpickler, malformed
 from minisr.weights.formats.torch_tensors import NAMES, Storage, tensors_in
 
-MOST_STORAGES = 10_000
+MAX_STORAGES = 10_000
 
 
 def read(content):
-    """Read the tensors of a state dictionary.
+    """Read the tensors of a state dict.
 
     Parameters
     ----------
     content : bytes
-        Of the whole file.
+        The whole file.
 
     Returns
     -------
@@ -28,40 +28,45 @@ def read(content):
     Raises
     ------
     CheckpointError
-        If it is damaged, or holds something else than a table of tensors.
+        If it is damaged or holds anything but a table of tensors.
     """
     storages = {}
 
-    def storage(called):
-        if len(called) != 6 or called[0] != "storage" or called[5] is not None:
-            raise CheckpointError("has a storage in its pickle that makes no sense")
-        _, kind, key, _, count, _ = called
+    def storage(reference):
+        if len(reference) != 6 or reference[0] != "storage" or reference[5] is not None:
+            raise malformed("storage")
+        _, kind, key, _, count, _ = reference
         storages[key] = Storage(kind, key, count)
         return storages[key]
 
     parts, at = [], 0
     for _ in range(5):
-        value, at = Machine(content, NAMES, storage).run(at)
+        value, at = Unpickler(content, NAMES, storage).run(at)
         parts.append(value)
     _, version, about, value, keys = parts
     if version != 1001 or not isinstance(about, dict) or about.get("little_endian") is not True:
-        raise CheckpointError("is of a version of PyTorch, or of a machine, that is not read")
+        raise CheckpointError(
+            "has an unknown format version or byte order, expected 1001, little-endian; save it "
+            "again with PyTorch 1.6 or later"
+        )
     tensors = tensors_in(value)
-    if not isinstance(keys, list) or len(keys) > MOST_STORAGES:
-        raise CheckpointError("has a list of storages that makes no sense")
+    if not isinstance(keys, list) or len(keys) > MAX_STORAGES:
+        raise CheckpointError(f"is damaged: expected a list of at most {MAX_STORAGES} storages")
     places = {}
     for key in keys:
         if not isinstance(key, str) or key not in storages or at + 8 > len(content):
             raise CheckpointError(
-                "is cut short or damaged: its storages are not as its pickle says"
+                "is cut short or damaged: its storages are not those of its pickle"
             )
         (count,) = struct.unpack_from("<q", content, at)
         if count != storages[key].count:
-            raise CheckpointError(f"is damaged: storage {key!a} has another size than it should")
+            raise CheckpointError(
+                f"is damaged: storage {key!a} has {count} numbers, expected {storages[key].count}"
+            )
         end = at + 8 + count * storages[key].kind.itemsize
         places[key] = memoryview(content)[at + 8 : end]
         at = end
     missing = [name for name, tensor in tensors.items() if tensor.storage.key not in places]
     if missing:
-        raise CheckpointError(f"is damaged: it has no numbers for {missing[0]!a}")
+        raise CheckpointError(f"is damaged: it has no storage for {missing[0]!a}")
     return {name: tensor.array(places[tensor.storage.key]) for name, tensor in tensors.items()}

@@ -1,4 +1,4 @@
-"""PyTorch's tensors as its files describe them: a storage, and a view of it."""
+"""PyTorch's tensors as its files describe them: storages, and views of them."""
 
 import math
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from minisr.errors import CheckpointError
-from minisr.weights.formats.pickles import Constructor
-from minisr.weights.formats.shapes import room
+from minisr.weights.formats.pickles import Constructor, malformed
+from minisr.weights.formats.shapes import size_without_empty_axes
 
-# The kinds of storage; None is bfloat16, which NumPy lacks.
+# NumPy's dtype for each kind of storage; None for bfloat16, which NumPy lacks.
 STORAGES = {
     "FloatStorage": "f4",
     "DoubleStorage": "f8",
@@ -22,32 +22,34 @@ STORAGES = {
     "ByteStorage": "u1",
     "BoolStorage": "?",
 }
-MOST_DIMENSIONS = 8
-MOST_VALUES = 16 << 20  # of all tensors, which may show the same number many times
+MAX_DIMENSIONS = 8
+MAX_VALUES = 16 << 20  # in all tensors of a file; expanded tensors repeat one number many times
+EXPECTED_TABLE = "expected a table of weights: torch.save(network.state_dict(), FILE)"
 
 
 @dataclass(frozen=True)
 class StorageKind:
-    """What a name such as ``torch.FloatStorage`` stands for."""
+    """The meaning of a name such as ``torch.FloatStorage``."""
 
     dtype: str | None
 
     @property
     def itemsize(self):
-        """Bytes of a number."""
+        """Bytes per number."""
         return np.dtype(self.dtype).itemsize if self.dtype else 2
 
 
 @dataclass(frozen=True)
 class Storage:
-    """Numbers that lie elsewhere in the file.
+    """Numbers stored elsewhere in the file.
 
     Attributes
     ----------
     kind : StorageKind
     key : str
-        What the file calls it.
+        Its name in the file.
     count : int
+        How many numbers it has.
     """
 
     kind: StorageKind
@@ -57,28 +59,28 @@ class Storage:
     def __post_init__(self):
         fits = isinstance(self.kind, StorageKind) and isinstance(self.key, str)
         if not fits or not _is_count(self.count):
-            raise CheckpointError("has a storage in its pickle that makes no sense")
+            raise malformed("storage")
 
     def numbers(self, content, byteorder):
-        """Return the numbers as an array of one dimension, nothing copied; bfloat16 as uint16."""
+        """Return the numbers as a 1-D array, without a copy; bfloat16 as uint16."""
         need = self.count * self.kind.itemsize
         if len(content) < need:
             raise CheckpointError(
-                f"is cut short: storage {self.key[:80]!a} has {len(content)} bytes of {need}"
+                f"is cut short: storage {self.key[:80]!a} has {len(content)} bytes, expected {need}"
             )
         return np.frombuffer(memoryview(content)[:need], byteorder + (self.kind.dtype or "u2"))
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A view of a storage; no numbers yet, since most of a training checkpoint is of no interest.
+    """A view of a storage. Its numbers are not read yet: most of a checkpoint is never needed.
 
     Attributes
     ----------
     storage : Storage
     offset : int
     size, stride : tuple of int
-        In numbers, not in bytes.
+        In numbers, not bytes.
     """
 
     storage: Storage
@@ -87,22 +89,24 @@ class Tensor:
     stride: tuple
 
     def __post_init__(self):
-        if len(self.size) != len(self.stride) or len(self.size) > MOST_DIMENSIONS:
-            raise CheckpointError("has a tensor in its pickle that makes no sense")
+        if len(self.size) != len(self.stride) or len(self.size) > MAX_DIMENSIONS:
+            raise malformed("tensor")
         if not all(map(_is_count, (self.offset, *self.size, *self.stride))):
-            raise CheckpointError("has a tensor in its pickle that makes no sense")
-        if room(self.size) > MOST_VALUES:
-            raise CheckpointError(f"has a tensor of shape {self.size}, which no network needs")
+            raise malformed("tensor")
+        if size_without_empty_axes(self.size) > MAX_VALUES:
+            raise CheckpointError(
+                f"has a tensor of shape {self.size}, larger than any network needs"
+            )
         steps = zip(self.size, self.stride, strict=True)
         last = self.offset + sum((size - 1) * stride for size, stride in steps)
         if 0 not in self.size and last >= self.storage.count:
             raise CheckpointError(
-                f"has a tensor of shape {self.size} that goes beyond its storage of "
+                f"is damaged: a tensor of shape {self.size} exceeds its storage of "
                 f"{self.storage.count} numbers"
             )
 
     def array(self, content, byteorder="<"):
-        """Return the values, given the storage's bytes.
+        """Return the values, given the bytes of the storage.
 
         Parameters
         ----------
@@ -112,7 +116,7 @@ class Tensor:
         Returns
         -------
         ndarray
-            A copy, C-contiguous, in this machine's byte order.
+            A C-contiguous copy in native byte order.
         """
         numbers = self.storage.numbers(content, byteorder)
         strides = [stride * numbers.itemsize for stride in self.stride]
@@ -120,7 +124,8 @@ class Tensor:
         array = np.array(view, dtype=numbers.dtype.newbyteorder("="), order="C")
         if self.storage.kind.dtype:
             return array
-        return (array.astype(np.uint32) << np.uint32(16)).view(np.float32)  # the upper half of it
+        # A bfloat16 is the upper half of a float32.
+        return (array.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
 def _is_count(value):
@@ -129,11 +134,11 @@ def _is_count(value):
 
 def _rebuild_tensor(storage, offset, size, stride, requires_grad, hooks, metadata=None):
     if not isinstance(storage, Storage) or type(size) is not tuple or type(stride) is not tuple:
-        raise CheckpointError("has a tensor in its pickle that makes no sense")
+        raise malformed("tensor")
     return Tensor(storage, offset, size, stride)
 
 
-# All that a pickle of tensors may name.
+# All names that a pickle of tensors may use.
 NAMES = {
     "collections.OrderedDict": Constructor(lambda: {}),
     "collections.Counter": Constructor(lambda counts: counts),  # a scheduler's milestones
@@ -144,12 +149,12 @@ NAMES = {
 
 
 def tensors_in(value):
-    """Return the tensors of a table, or of the table that it wraps.
+    """Return the tensors of a table, or of a table inside it.
 
     Parameters
     ----------
     value : object
-        What a pickle holds.
+        The content of a pickle.
 
     Returns
     -------
@@ -160,15 +165,17 @@ def tensors_in(value):
             value = value[wrapper]
             break
     if isinstance(value, Tensor):
-        raise CheckpointError("holds a single tensor, not a table of weights")
+        raise CheckpointError(f"holds a single tensor, {EXPECTED_TABLE}")
     if not isinstance(value, dict):
-        raise CheckpointError(f"holds a {type(value).__name__}, not a table of weights")
+        raise CheckpointError(f"holds a value of type {type(value).__name__}, {EXPECTED_TABLE}")
     found = {key: item for key, item in value.items() if isinstance(item, Tensor)}
     if not found:
-        raise CheckpointError("holds a table without a tensor in it")
+        raise CheckpointError(f"holds a table without tensors, {EXPECTED_TABLE}")
     for key in found:
         if not isinstance(key, str):
-            raise CheckpointError(f"has a tensor called {key}, not by a text")
-    if sum(math.prod(tensor.size) for tensor in found.values()) > MOST_VALUES:
-        raise CheckpointError("has tensors of more values than any network needs")
+            raise CheckpointError(
+                f"has a tensor named by the {type(key).__name__} {key}, expected text"
+            )
+    if sum(math.prod(tensor.size) for tensor in found.values()) > MAX_VALUES:
+        raise CheckpointError("has tensors with more values than any network needs")
     return found

@@ -1,7 +1,7 @@
-"""Files of ``torch.save`` since PyTorch 1.6, a zip archive: read, and written, without PyTorch.
+"""Read and write the zip archives that ``torch.save`` makes since PyTorch 1.6, without PyTorch.
 
-``NAME/data.pkl`` is a pickle in which every tensor's numbers are called by a key; the numbers
-themselves lie bare in ``NAME/data/KEY``. Nothing in such a file is run, see `pickles`.
+``NAME/data.pkl`` is a pickle that refers to the numbers of each tensor by a key; the raw numbers
+are in ``NAME/data/KEY``. Nothing in such a file is executed, see `pickles`.
 """
 
 import math
@@ -11,7 +11,7 @@ import numpy as np
 
 from minisr.errors import CheckpointError
 from minisr.weights.formats import zips
-from minisr.weights.formats.pickles import Machine
+from minisr.weights.formats.pickles import Unpickler, malformed
 from minisr.weights.formats.torch_tensors import NAMES, Storage, tensors_in
 
 BYTEORDERS = {b"little": "<", b"big": ">"}
@@ -19,7 +19,7 @@ WRITTEN = {"float32": ("FloatStorage", "<f4"), "int64": ("LongStorage", "<i8")}
 
 
 def is_torch(archive):
-    """Return whether an archive is one of ``torch.save``.
+    """Return whether ``torch.save`` wrote an archive.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def is_torch(archive):
 
 
 def read(archive):
-    """Read the tensors of a state dictionary.
+    """Read the tensors of a state dict.
 
     Parameters
     ----------
@@ -42,19 +42,19 @@ def read(archive):
     Raises
     ------
     CheckpointError
-        If it is damaged, or holds something else than a table of tensors.
+        If it is damaged or holds anything but a table of tensors.
     """
     pickle = next(name for name in archive.members if name.endswith("/data.pkl"))
     root = pickle.removesuffix("data.pkl")
 
-    def storage(called):
-        if len(called) != 5 or called[0] != "storage":
-            raise CheckpointError("has a storage in its pickle that makes no sense")
-        _, kind, key, _, count = called
+    def storage(reference):
+        if len(reference) != 5 or reference[0] != "storage":
+            raise malformed("storage")
+        _, kind, key, _, count = reference
         return Storage(kind, key, count)
 
-    value, _ = Machine(archive.read(pickle), NAMES, storage).run()
-    order = b"little"  # what files from before this member was invented are
+    value, _ = Unpickler(archive.read(pickle), NAMES, storage).run()
+    order = b"little"  # of files older than this member
     if f"{root}byteorder" in archive.members:
         order = archive.read(f"{root}byteorder")
     if order not in BYTEORDERS:
@@ -62,20 +62,20 @@ def read(archive):
     tensors, storages = {}, {}
     for name, tensor in tensors_in(value).items():
         key = tensor.storage.key
-        if key not in storages:  # many tensors may share one
+        if key not in storages:  # tensors may share one
             storages[key] = archive.read(f"{root}data/{key}")
         tensors[name] = tensor.array(storages[key], BYTEORDERS[order])
     return tensors
 
 
 def write(tensors, comment):
-    """Return the bytes of a file that ``torch.load`` reads, with ``weights_only=True`` too.
+    """Return the bytes of a file for ``torch.load``, also with ``weights_only=True``.
 
     Parameters
     ----------
     tensors : dict of str to ndarray, float32 or int64
     comment : bytes
-        The archive's; PyTorch does not look at it.
+        The archive's comment, which PyTorch ignores.
     """
     members = {"archive/data.pkl": _pickle(tensors), "archive/byteorder": b"little"}
     for key, array in enumerate(tensors.values()):
@@ -86,7 +86,7 @@ def write(tensors, comment):
 
 
 def _pickle(tensors):
-    """Return the program that builds an ordered dictionary of tensors; `pickles` has the words."""
+    """Return a pickle that builds an OrderedDict of tensors; `pickles` lists the instructions."""
     ordered_dictionary = b"ccollections\nOrderedDict\n)R"
     words = [b"\x80\x02", ordered_dictionary, b"("]
     for key, (name, array) in enumerate(tensors.items()):

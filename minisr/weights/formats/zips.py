@@ -1,4 +1,4 @@
-"""Zip archives from strangers: what is inside, within limits."""
+"""Read zip archives from untrusted sources, within limits; write reproducible ones."""
 
 import io
 import zipfile
@@ -6,9 +6,9 @@ import zlib
 
 from minisr.errors import CheckpointError
 
-MOST_MEMBERS = 10_000
-MOST_BYTES = 64 << 20  # of all members unpacked; no network of these kinds comes near it
-ENTRY = b"PK\x01\x02"  # begins what the directory says of a member
+MAX_MEMBERS = 10_000
+MAX_BYTES = 64 << 20  # all members, decompressed; these networks come nowhere near it
+ENTRY = b"PK\x01\x02"  # the start of a member's entry in the central directory
 
 
 class Archive:
@@ -21,12 +21,12 @@ class Archive:
     Raises
     ------
     CheckpointError
-        If it is damaged, or would unpack to more than anybody needs.
+        If it is damaged, has too many members or would decompress to too many bytes.
     """
 
     def __init__(self, content):
-        if content.count(ENTRY) > MOST_MEMBERS:  # before zipfile looks at every one
-            raise CheckpointError(f"has more than {MOST_MEMBERS} members")
+        if content.count(ENTRY) > MAX_MEMBERS:  # before zipfile parses every one
+            raise CheckpointError(f"has more than {MAX_MEMBERS} members")
         try:
             self.zip = zipfile.ZipFile(io.BytesIO(content))
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
@@ -35,34 +35,36 @@ class Archive:
         self.members = {member.filename: member for member in members}
         self.comment = self.zip.comment
         size = sum(member.file_size for member in members)
-        if size > MOST_BYTES:
+        if size > MAX_BYTES:
             raise CheckpointError(
-                f"would unpack to {size >> 20} MiB, and at most {MOST_BYTES >> 20} MiB are read"
+                f"would decompress to {size >> 20} MiB; minisr reads at most {MAX_BYTES >> 20} MiB"
             )
 
     def read(self, name):
         """Return a member's bytes."""
         member = self.members.get(name)
         if member is None:
-            raise CheckpointError(f"lacks its member {name}")
+            raise CheckpointError(f"is damaged: it has no member {name}")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise CheckpointError(f"has {name} packed in a way that minisr does not read")
+            raise CheckpointError(
+                f"has {name} in an unknown compression, expected none or deflate; save it again"
+            )
         try:
             with self.zip.open(member) as file:
-                # Without a number zipfile unpacks up to 2 GiB before it cuts them to this size.
+                # Without a size zipfile decompresses up to 2 GiB before it truncates them.
                 content = file.read(member.file_size)
-        # RuntimeError: it wants a password. The others are what zipfile and zlib say of damage.
+        # RuntimeError: it is encrypted. The others are what zipfile and zlib raise for damage.
         except (
             zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError,
         ) as error:  # fmt: skip
             raise CheckpointError(f"has a damaged member {name}: {error}") from error
         if len(content) != member.file_size:
-            raise CheckpointError(f"has a damaged member {name}: it is cut short")
+            raise CheckpointError(f"has a damaged member {name}: it is truncated")
         return content
 
 
 def pack(members, comment):
-    """Return the bytes of an archive, unpacked and without dates: equal members, equal bytes.
+    """Return the bytes of an uncompressed archive without dates: equal members give equal bytes.
 
     Parameters
     ----------
