@@ -92,7 +92,7 @@ def test_auto_takes_the_first_gpu_that_can_be_used(install):
     [
         (Driver(), "the NVIDIA driver finds no GPU"),
         (Driver(gpu("Tesla V100", (7, 0))), r"GPU 0 (Tesla V100) is too old: its compute"),
-        (Driver(gpu(), version=12040), "the NVIDIA driver is too old: it knows CUDA 12.4"),
+        (Driver(gpu(), version=12040), "the NVIDIA driver is too old: it supports CUDA 12.4"),
     ],
 )
 def test_auto_takes_the_processor_and_knows_why(install, driver, reason):
@@ -122,7 +122,7 @@ def test_the_driver_must_know_the_cuda_that_is_installed(install):
     driver = Driver(gpu(), version=12080)
     install(driver)
     assert why_not("cuda") == (
-        "the NVIDIA driver is too old: it knows CUDA 12.8, and CUDA 13 is installed; install a "
+        "the NVIDIA driver is too old: it supports CUDA 12.8, and CUDA 13 is installed; install a "
         "newer driver (580 or later)"
     )
     install(driver, toolkit=12)
@@ -205,7 +205,7 @@ def test_the_simulator_is_there_for_who_asks(monkeypatch, install):
     driver = install(Driver(gpu()))
     monkeypatch.setenv("NUMBA_ENABLE_CUDASIM", "1")
     assert devices.choose("cuda") == ("cuda", 0, "Numba's simulator", None)
-    assert why_not("cuda:1") == "there is no GPU 1: Numba's simulator has but GPU 0"
+    assert why_not("cuda:1") == "there is no GPU 1: Numba's simulator has only GPU 0"
     device = devices.choose("auto")
     assert device.backend == "cpu"
     assert "Numba's simulator" in device.why_no_gpu
@@ -250,7 +250,7 @@ def test_a_forked_process_asks_anew(install, monkeypatch):
     cuda_process.enter()
     here = os.getpid()
     monkeypatch.setattr(os, "getpid", lambda: here + 1)
-    with pytest.raises(DeviceError, match="start processes by multiprocessing's spawn"):
+    with pytest.raises(DeviceError, match="start processes with multiprocessing's spawn"):
         cuda_process.enter()
 
 
@@ -346,7 +346,7 @@ try:
 except DeviceMemoryError as error:
     print(error)
 """
-    assert "has not enough memory" in run(code)
+    assert "is out of memory" in run(code)
 
 
 def test_the_names_are_arguments_of_functions(install, weights, folder, tmp_path):

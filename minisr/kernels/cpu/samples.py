@@ -228,7 +228,7 @@ class SamplePlan:
 
     Parameters
     ----------
-    stages : list of minisr.kernels.Stage
+    stages : list of minisr.kernels.stacks.Stage
     activations : list of int
         NONE, TANH, RELU, SIGMOID or, except for the last, PRELU.
     skip : bool

@@ -72,7 +72,7 @@ class Weights:
 
     Parameters
     ----------
-    stages : list of minisr.kernels.Stage
+    stages : list of minisr.kernels.stacks.Stage
     """
 
     def __init__(self, stages):
@@ -159,7 +159,7 @@ class Stack:
 
     Parameters
     ----------
-    stages : list of minisr.kernels.Stage
+    stages : list of minisr.kernels.stacks.Stage
     upscale_factor : int
     skip : bool
     offset : float

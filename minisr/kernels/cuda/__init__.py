@@ -1,1 +1,1 @@
-"""The kernels in numba.cuda. `backend` lists them; `driver` and `process` need no Numba."""
+"""The kernels in numba.cuda. `backend` lists them; `driver` and `process` work without Numba."""

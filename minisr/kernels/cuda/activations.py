@@ -1,10 +1,10 @@
-"""tanh, ReLU, sigmoid and their gradients: a thread makes one value."""
+"""tanh, ReLU, sigmoid and their gradients: each thread computes one value."""
 
 import math
 
 from numba import cuda
 
-from minisr.kernels.cuda.launch import finish, kernel
+from minisr.kernels.cuda.launch import kernel, synchronize
 
 VALUES = "float32[::1]"
 
@@ -51,9 +51,9 @@ def _sigmoid_backward(dout, out, dx):
 
 
 def _values(run, *arrays):
-    """Run a kernel on all values, whatever the shape."""
+    """Run a kernel on all values of arrays of any shape."""
     run.each(arrays[0].size, *(array.reshape(-1) for array in arrays))
-    finish()
+    synchronize()
 
 
 def tanh_forward(x, out):
@@ -77,7 +77,7 @@ def relu_backward(dout, out, dx):
 
 
 def sigmoid_forward(x, out):
-    """See ``minisr.kernels``. By tanh, which does not overflow: (1 + tanh(x/2)) / 2."""
+    """See ``minisr.kernels``. Computed as (1 + tanh(x/2)) / 2, which does not overflow."""
     _values(_sigmoid_forward, x, out)
 
 

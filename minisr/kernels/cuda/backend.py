@@ -1,7 +1,7 @@
 """The contract of ``minisr.kernels`` in numba.cuda.
 
-Each function has finished when it returns. See `memory` for what arrays are, and `launch` for what
-a kernel is.
+Each function returns only when the GPU has finished. `memory` explains the arrays, `launch` the
+kernels.
 """
 
 from minisr.kernels.cuda.activations import (
@@ -39,4 +39,4 @@ from minisr.kernels.cuda.transposed_convolution import (
 )
 from minisr.kernels.cuda.updates import adam_step, add, fill_zero, lerp
 
-WHOLE_BATCHES = True  # samples one after the other would leave most of a GPU idle
+WHOLE_BATCHES = True  # one sample at a time would leave most of a GPU idle

@@ -1,7 +1,7 @@
-"""Batch normalisation: a block does a channel, or a thread a value; sums in float64, as on the CPU.
+"""Batch normalisation: a block per channel or a thread per value; sums in float64, as on the CPU.
 
-Sums over thousands of values of one sign would lose digits in float32, and the second pass
-subtracts the mean before it squares: the variance of values far from zero stays right.
+A float32 sum of thousands of values of one sign would lose digits. The variance takes a second pass
+that subtracts the mean before squaring, so it stays accurate for values far from zero.
 """
 
 import math
@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numba import cuda
 
-from minisr.kernels.cuda.launch import THREADS, finish, kernel
+from minisr.kernels.cuda.launch import THREADS, kernel, synchronize
 from minisr.kernels.cuda.sums import block_sum
 
 IMAGES = "float32[:,:,::1]"  # samples, channels, pixels
@@ -41,7 +41,7 @@ def _images(x):
 def batch_statistics(x, mean, variance):
     """See ``minisr.kernels``."""
     _statistics.each_block(mean.size, _images(x), mean, variance)
-    finish()
+    synchronize()
 
 
 @kernel(IMAGES, CHANNELS, CHANNELS, CHANNELS, CHANNELS, "float32", IMAGES)
@@ -57,7 +57,7 @@ def batch_norm_forward(x, mean, variance, weight, bias, epsilon, out):
     """See ``minisr.kernels``."""
     epsilon = x.dtype.type(epsilon)
     _forward.each(x.size, _images(x), mean, variance, weight, bias, epsilon, _images(out))
-    finish()
+    synchronize()
 
 
 @kernel(
@@ -96,4 +96,4 @@ def batch_norm_backward(dout, x, mean, variance, weight, epsilon, of_batch, dx, 
     _backward.each_block(
         mean.size, *images, mean, variance, weight, *numbers, _images(dx), dweight, dbias
     )
-    finish()
+    synchronize()

@@ -1,31 +1,31 @@
-"""How a convolution is cut into blocks, threads and registers, and its weights put in that order.
+"""How a convolution is divided into blocks, threads and registers, and its weights packed to match.
 
-A thread makes 4 neighbouring pixels in each of a few ``rows``, of ``per_thread`` filters: all its
-sums stay in registers, and each value that it reads from shared memory is used many times. Threads
-lie side by side, ``across`` and ``down``, over a tile of the picture; then the next group of
-filters lies over the same tile. A warp is 8 x 4 threads of one group, so its reads of weights are
-broadcasts, and its reads of pixels have no bank conflicts. If there are more filters than a block
-has sums for, other blocks, ``slices``, make the rest.
+A thread computes 4 adjacent pixels in each of a few ``rows``, for ``per_thread`` filters: all its
+sums stay in registers, and each value that it reads from shared memory is used many times. A group
+of threads, ``across`` x ``down``, covers a tile of the picture; further groups cover the same tile
+for other filters. A warp is 8 x 4 threads of one group, so its reads of weights are broadcasts, and
+its reads of pixels have no bank conflicts. If a block has too few sums for all filters, further
+blocks (``slices``) compute the rest.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-PAD = 4  # around planes in memory: enough for a kernel of 9 x 9, and it keeps rows aligned
+PAD = 4  # margin around planes in memory: enough for 9 x 9 kernels, and it keeps rows aligned
 LARGEST_KERNEL = 2 * PAD + 1
-SHARED = 40 * 1024  # of a block: bytes
-MOST_GROUPS = 4
-CHUNK = 8  # input channels at once: more would only take memory
+SHARED = 40 * 1024  # bytes of shared memory per block
+MAX_GROUPS = 4
+CHUNK = 8  # input channels at a time: more would only take memory
 
 
 def round_up(number, step):
-    """Return the smallest multiple of ``step`` that is not below ``number``."""
+    """Round up to a multiple of ``step``."""
     return -(-number // step) * step
 
 
 def filters_per_thread(filters, factor=1):
-    """Return a thread's share: about 8, and whole rows of a pixel's R x R."""
+    """Return a thread's number of filters: about 8, in whole rows of an R x R cell."""
     if filters <= 9:
         return filters
     if factor == 1:
@@ -35,17 +35,17 @@ def filters_per_thread(filters, factor=1):
 
 @dataclass(frozen=True)
 class Blocking:
-    """What is known of a convolution when its kernel is compiled.
+    """The sizes of a convolution that are known when its kernel is compiled.
 
     Attributes
     ----------
     channels, filters, kernel_size : int
     per_thread : int
-        Filters of a thread.
+        Filters per thread.
     rows : int
-        Of a thread's pixels; each has 4 columns.
+        Rows of pixels per thread, 4 pixels each.
     across, down : int
-        Threads of a tile.
+        Threads per tile.
     """
 
     channels: int
@@ -58,13 +58,13 @@ class Blocking:
 
     @property
     def packed(self):
-        """A thread's filters as they lie in memory: a multiple of 4."""
+        """A thread's number of filters in memory: padded to a multiple of 4."""
         return round_up(self.per_thread, 4)
 
     @property
     def groups(self):
-        """Groups of threads in a block, each with filters of its own."""
-        return min(MOST_GROUPS, -(-self.filters // self.per_thread))
+        """Groups of threads in a block, each with its own filters."""
+        return min(MAX_GROUPS, -(-self.filters // self.per_thread))
 
     @property
     def slices(self):
@@ -73,47 +73,47 @@ class Blocking:
 
     @property
     def width(self):
-        """Filters of a block as they lie in memory."""
+        """A block's number of filters in memory, padding included."""
         return self.groups * self.packed
 
     @property
     def threads(self):
-        """Of a block."""
+        """Threads per block."""
         return self.across * self.down * self.groups
 
     @property
     def tile(self):
-        """Rows and columns that a block makes."""
+        """Rows and columns that a block computes."""
         return self.down * self.rows, self.across * 4
 
     @property
     def high(self):
-        """Rows of a channel in shared memory: the tile's and the halo's."""
+        """Rows of a channel in shared memory: tile and halo."""
         return self.tile[0] + self.kernel_size - 1
 
     @property
     def pitch(self):
-        """From a row in shared memory to the next."""
+        """Distance between rows in shared memory."""
         return round_up(self.tile[1] + self.kernel_size - 1, 4)
 
     @property
     def taps(self):
-        """Weights of a channel in shared memory."""
+        """Number of a channel's weights in shared memory."""
         return self.kernel_size**2 * self.width
 
     @property
     def shared(self):
-        """Bytes of a channel in shared memory, with its weights."""
+        """Bytes of shared memory for a channel and its weights."""
         return 4 * (self.high * self.pitch + self.taps)
 
     @property
     def chunk(self):
-        """Channels in shared memory at once."""
+        """Channels in shared memory at a time."""
         return max(1, min(CHUNK, self.channels, SHARED // self.shared))
 
     @property
     def order(self):
-        """The filter, or -1 for none, at each place in memory: slices * width."""
+        """The filter at each of slices * width places in memory; -1 for none."""
         lanes = np.arange(self.packed)
         threads = np.arange(self.slices * self.groups)[:, None] * self.per_thread
         order = np.where(lanes < self.per_thread, threads + lanes, -1).reshape(-1)
@@ -121,7 +121,7 @@ class Blocking:
 
     @property
     def bias(self):
-        """Where the biases begin in what `pack` returns; the slopes follow."""
+        """Where the biases begin in the array that `pack` returns; the slopes follow."""
         return self.slices * self.channels * self.taps
 
     @property
@@ -130,7 +130,7 @@ class Blocking:
         return self.bias + self.slices * self.width
 
     def pack(self, weight, bias, slope=None):
-        """Return all of a convolution's parameters in one array, float32.
+        """Pack all of a convolution's parameters into one float32 array.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class Blocking:
 
 
 def _ordered(array, order):
-    """Return rows of an array in an order, and zeros where that is -1."""
+    """Return rows of an array in the given order, with zeros where the order is -1."""
     rows = array[order]
     rows[order < 0] = 0
     return rows

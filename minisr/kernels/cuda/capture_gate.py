@@ -1,24 +1,24 @@
-"""While a graph is captured, no thread may use the default stream, or wait for all streams.
+"""While a graph is captured, no thread may use the default stream or wait for all streams.
 
-The driver would refuse it, and spoil the capture, too. So whoever does such a thing says so, by
-``with default_stream():``, and whoever captures waits until all are through, and others wait for
-it. A capture takes a fraction of a millisecond, and there is one for a shape of pictures.
+The driver would refuse, and the capture would fail too. So code that does either runs inside
+``with default_stream():``. A capture waits until no thread is inside, and keeps others out until it
+is done. It takes a fraction of a millisecond, and each shape of pictures needs only one.
 """
 
 import contextlib
 import threading
 
 _changed = threading.Condition()
-_inside = {}  # threads in `default_stream`, and how many times
-_capturing = []  # the thread that captures, or waits to
+_inside = {}  # how many times each thread is in `default_stream`
+_capturing = []  # the thread that is capturing, or is waiting to
 
 
 @contextlib.contextmanager
 def default_stream():
-    """Use the default stream in a ``with`` block; several threads may, and blocks may nest."""
+    """Allow the default stream in a ``with`` block; several threads may, and blocks may nest."""
     me = threading.get_ident()
     with _changed:
-        # Who is inside already must not wait for one that waits for it.
+        # A thread that is already inside must not wait for a capture that is waiting for it.
         _changed.wait_for(lambda: me in _inside or _capturing in ([], [me]))
         _inside[me] = _inside.get(me, 0) + 1
     try:
@@ -33,7 +33,7 @@ def default_stream():
 
 @contextlib.contextmanager
 def capture():
-    """Capture in a ``with`` block: one thread at a time, and none is in `default_stream`."""
+    """Allow a capture in a ``with`` block: one thread at a time, with none in `default_stream`."""
     me = threading.get_ident()
     with _changed:
         _changed.wait_for(lambda: not _capturing)

@@ -1,13 +1,14 @@
-"""Convolution and its two gradients, as they are defined.
+"""Convolution and its two gradients, straight from their definitions.
 
-Forward and by the input, a thread makes one pixel: neighbours in a row are made by neighbouring
-threads, which so read neighbouring pixels, and all of them the same tap. By the weights, a block
-makes one number: its threads share out all pixels of all samples, and their sums are added.
+Forward, and for the gradient by input, a thread computes one pixel. Neighbouring threads compute
+neighbouring pixels of a row, so they read neighbouring pixels and all the same tap. For the
+gradient by weight, a block computes one number: its threads share all pixels of all samples, and
+their sums are added.
 """
 
 from numba import cuda
 
-from minisr.kernels.cuda.launch import THREADS, finish, kernel
+from minisr.kernels.cuda.launch import THREADS, kernel, synchronize
 from minisr.kernels.cuda.sums import block_sum
 
 IMAGES = "float32[:,:,:,::1]"
@@ -32,7 +33,7 @@ def conv2d_forward(x, weight, bias, padding, out):
     """See ``minisr.kernels``."""
     top, _, left, _ = padding
     _forward.each(out.size, x, weight, bias, top, left, out)
-    finish()
+    synchronize()
 
 
 @kernel(IMAGES, IMAGES, "int64", "int64", IMAGES)
@@ -43,7 +44,7 @@ def _backward_input(dout, weight, top, left, dx):
     for p in range(cuda.grid(1), dx.size, cuda.gridsize(1)):
         w, h, c, n = p % W, p // W % H, p // W // H % C, p // dx[0].size
         total = dx.dtype.type(0)
-        y, z = h + top, w + left  # the output that met this pixel with tap (0, 0)
+        y, z = h + top, w + left  # the output that read this pixel through tap (0, 0)
         for f in range(F):
             for i in range(max(0, y - height + 1), min(K, y + 1)):
                 for j in range(max(0, z - width + 1), min(K, z + 1)):
@@ -55,7 +56,7 @@ def conv2d_backward_input(dout, weight, padding, dx):
     """See ``minisr.kernels``."""
     top, _, left, _ = padding
     _backward_input.each(dx.size, dout, weight, top, left, dx)
-    finish()
+    synchronize()
 
 
 @kernel(IMAGES, IMAGES, "int64", "int64", IMAGES)
@@ -89,7 +90,7 @@ def _bias_gradient(dout, dbias):
 
 
 def add_bias_gradient(dout, dbias):
-    """Add to each filter's bias the sum of what came back; not waited for."""
+    """Add to ``dbias`` each filter's sum of gradients; do not wait for the kernel."""
     _bias_gradient.each_block(dbias.size, dout, dbias)
 
 
@@ -98,4 +99,4 @@ def conv2d_backward_params(dout, x, padding, dweight, dbias):
     top, _, left, _ = padding
     _weight_gradient.each_block(dweight.size, dout, x, top, left, dweight)
     add_bias_gradient(dout, dbias)
-    finish()
+    synchronize()

@@ -1,8 +1,8 @@
-"""What NVIDIA's driver says: which GPUs there are, whether they can be used, and why not.
+"""Ask NVIDIA's driver which GPUs there are, whether they can be used, and if not, why.
 
-Nothing here imports numba.cuda, and nothing makes a context, the GPU's side of a process. A GPU in
-exclusive mode is the exception: only who tries knows whether it is free. The driver itself does not
-outlive a fork once it has been asked: a child that uses the GPU must be spawned.
+Nothing here imports numba.cuda or creates a context, the GPU's side of a process, with one
+exception: whether a GPU in exclusive mode is free can only be found out by trying. Once asked, the
+driver does not survive a fork: a child process that uses the GPU must be spawned.
 """
 
 import importlib.util
@@ -12,19 +12,20 @@ from typing import NamedTuple
 
 from minisr.errors import DeviceError
 
-LEAST_CAPABILITY = (7, 5)  # Turing; CUDA 13 compiles for nothing older
+MIN_CAPABILITY = (7, 5)  # Turing, the oldest that CUDA 13 compiles for
 EXTRA = 'pip install "minisr[cuda]"'
 SIMULATOR = "Numba's simulator"
-EXCLUSIVE, PROHIBITED = "EXCLUSIVE_PROCESS", "PROHIBITED"  # of the driver's compute modes
+EXCLUSIVE, PROHIBITED = "EXCLUSIVE_PROCESS", "PROHIBITED"  # compute modes, by the driver's names
 UNAVAILABLE = "CUDA_ERROR_DEVICE_UNAVAILABLE"
 
-# What the driver's errors mean to a person; others are given by their names.
+# What the driver's errors mean to a user; all others are reported by name.
 MEANINGS = {
-    "CUDA_ERROR_NOT_INITIALIZED": "this process was forked from one that has used the GPU's "
-    "driver already: start processes by multiprocessing's spawn instead",
+    "CUDA_ERROR_NOT_INITIALIZED": "this process was forked from one that had already used the "
+    "GPU's driver: start processes with multiprocessing's spawn method instead",
     UNAVAILABLE: "it is busy or in exclusive mode: another process has it",
-    "CUDA_ERROR_STUB_LIBRARY": "what is found as the NVIDIA driver is a stub, made to link with",
-    "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH": "parts of the NVIDIA driver are of different versions: "
+    "CUDA_ERROR_STUB_LIBRARY": "the NVIDIA driver found here is a stub for linking only: install "
+    "the real driver",
+    "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH": "parts of the NVIDIA driver have different versions: "
     "restart the machine",
     "CUDA_ERROR_UNSUPPORTED_PTX_VERSION": "the NVIDIA driver is older than CUDA's compiler: "
     "install a newer driver",
@@ -32,17 +33,17 @@ MEANINGS = {
 
 
 class GPU(NamedTuple):
-    """What the driver says about a GPU.
+    """What the driver reports about a GPU.
 
     Attributes
     ----------
     number : int
-        As in ``cuda:0``; the driver counts those that CUDA_VISIBLE_DEVICES leaves.
+        As in ``cuda:0``; the driver counts only the GPUs in CUDA_VISIBLE_DEVICES.
     name : str
     capability : (int, int)
         Compute capability, such as (9, 0).
     memory : int
-        All of it, in bytes.
+        Total bytes.
     mode : str
         "DEFAULT", `EXCLUSIVE` or `PROHIBITED`.
     """
@@ -58,14 +59,14 @@ class GPU(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the driver says about itself and its GPUs.
+    """What the driver reports about itself and its GPUs.
 
     Attributes
     ----------
     version : (int, int)
-        The newest CUDA that the driver knows.
+        The newest CUDA that the driver supports.
     needed : int
-        The CUDA that Numba compiles with here: 13 needs a driver that knows 13.0.
+        The CUDA that Numba compiles with here: 13 needs a driver that supports 13.0.
     gpus : list of GPU
     """
 
@@ -84,7 +85,7 @@ def _is_set(name):
 
 
 def bindings():
-    """Return NVIDIA's own module of the driver's functions; raise DeviceError without the extra."""
+    """Return NVIDIA's bindings of the driver; raise DeviceError if the extra is not installed."""
     if _is_set("NUMBA_DISABLE_CUDA"):
         raise DeviceError("CUDA is switched off: NUMBA_DISABLE_CUDA is set")
     require_extra()
@@ -101,18 +102,18 @@ def _without_extra():
 
 
 def require_extra():
-    """Raise DeviceError unless what minisr.kernels.cuda imports is there; no driver is asked.
+    """Raise DeviceError unless numba-cuda is installed; the driver is not asked.
 
-    Numba has a simulator of its own, which is older than numba-cuda's and lacks parts.
+    numba-cuda brings its own simulator. The one in Numba itself is older and incomplete.
     """
     if importlib.util.find_spec("numba_cuda") is None:
         raise _without_extra()
 
 
 def _toolkit(driver):
-    """Return the CUDA that the bindings were made for, which is the one that Numba compiles with.
+    """Return the CUDA version of the bindings, which is also the one that Numba compiles with.
 
-    Both come with one extra, numba-cuda[cu13] or [cu12].
+    Both come with the same extra, numba-cuda[cu13] or [cu12].
     """
     from importlib.metadata import version
 
@@ -120,12 +121,12 @@ def _toolkit(driver):
 
 
 def _call(function, *arguments):
-    """Call a function of the driver; return what it gives, or raise DeviceError."""
+    """Call a function of the driver; return its result or raise DeviceError."""
     try:
         status, *values = function(*arguments)
-    except RuntimeError as error:  # of bindings that find no library, or no such function in it
+    except RuntimeError as error:  # the bindings found no library, or no such function in it
         if type(error).__name__ == "DynamicLibNotFoundError":
-            raise DeviceError("no NVIDIA driver is installed here") from error
+            raise DeviceError("no NVIDIA driver is installed") from error
         raise DeviceError(f"the NVIDIA driver cannot be used: {line(error)}") from error
     if status.name != "CUDA_SUCCESS":
         raise DeviceError(meaning(status.name))
@@ -133,12 +134,12 @@ def _call(function, *arguments):
 
 
 def line(error):
-    """Return the text of an error, however many lines it has, as one."""
+    """Return the text of an error as one line."""
     return " ".join(str(error).split())
 
 
 def meaning(name):
-    """Return what one of the driver's errors, by its name, means to a person."""
+    """Return what a driver error, given by name, means to a user."""
     if name == "CUDA_ERROR_NO_DEVICE":
         seen = os.environ.get("CUDA_VISIBLE_DEVICES")
         why = "" if seen is None else f" (CUDA_VISIBLE_DEVICES is {seen!r})"
@@ -147,7 +148,7 @@ def meaning(name):
 
 
 def ask():
-    """Ask the driver; no context is made.
+    """Ask the driver, without creating a context.
 
     Returns
     -------
@@ -156,8 +157,8 @@ def ask():
     Raises
     ------
     DeviceError
-        In one line: numba-cuda is not installed, there is no driver or no GPU, the driver is too
-        old for the CUDA that is installed, or does not work.
+        If numba-cuda is not installed, there is no driver or no GPU, or the driver is too old for
+        the installed CUDA or does not work; one line says which.
     """
     driver = bindings()
     version = _call(driver.cuDriverGetVersion)
@@ -165,7 +166,7 @@ def ask():
     if version[0] < needed:
         newer = " (580 or later)" if needed == 13 else ""
         raise DeviceError(
-            f"the NVIDIA driver is too old: it knows CUDA {version[0]}.{version[1]}, and CUDA "
+            f"the NVIDIA driver is too old: it supports CUDA {version[0]}.{version[1]}, and CUDA "
             f"{needed} is installed; install a newer driver{newer}"
         )
     _call(driver.cuInit, 0)
@@ -195,9 +196,9 @@ def _gpu(driver, number):
 
 
 def fault_of(gpu):
-    """Return in one line why a GPU can never be used, or None; nothing is asked."""
-    if gpu.capability < LEAST_CAPABILITY:
-        have, need = (".".join(map(str, each)) for each in (gpu.capability, LEAST_CAPABILITY))
+    """Return one line saying why a GPU can never be used, or None; the driver is not asked."""
+    if gpu.capability < MIN_CAPABILITY:
+        have, need = (".".join(map(str, each)) for each in (gpu.capability, MIN_CAPABILITY))
         return f"{gpu} is too old: its compute capability is {have}, and {need} is needed"
     if gpu.mode == PROHIBITED:
         return f"{gpu} is set to take no work: its compute mode is prohibited"
@@ -205,7 +206,7 @@ def fault_of(gpu):
 
 
 def is_taken(gpu):
-    """Return whether a GPU in exclusive mode belongs to another process; it is tried for that."""
+    """Return whether another process holds a GPU in exclusive mode, by trying to use it."""
     if gpu.mode != EXCLUSIVE:
         return False
     driver = bindings()
@@ -217,7 +218,7 @@ def is_taken(gpu):
 
 
 def require_cuda(number=0):
-    """See that a GPU can be used.
+    """Check that a GPU can be used.
 
     Parameters
     ----------
@@ -226,16 +227,16 @@ def require_cuda(number=0):
     Returns
     -------
     GPU or None
-        None for Numba's simulator, if NUMBA_ENABLE_CUDASIM asks for that.
+        None for Numba's simulator, if NUMBA_ENABLE_CUDASIM asks for it.
 
     Raises
     ------
     DeviceError
-        It cannot; in one line, why.
+        If it cannot; one line says why.
     """
     if is_simulated():
         if number:
-            raise DeviceError(f"there is no GPU {number}: {SIMULATOR} has but GPU 0")
+            raise DeviceError(f"there is no GPU {number}: {SIMULATOR} has only GPU 0")
         return None
     gpus = ask().gpus
     if number >= len(gpus):
@@ -251,12 +252,12 @@ def require_cuda(number=0):
 
 
 def readable(size):
-    """Return a number of bytes as people write it."""
+    """Format a number of bytes for people."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
 def release():
-    """Return the driver's own version, such as "580.65.06"; None where it cannot be told."""
+    """Return the driver's own version, such as "580.65.06", or None if it cannot be determined."""
     try:
         from cuda.bindings import nvml
 
@@ -265,5 +266,5 @@ def release():
             return str(nvml.system_get_driver_version())
         finally:
             nvml.shutdown()
-    except Exception:  # an older extra, or a driver that does not say: it is for information
+    except Exception:  # an older extra, or a driver that does not tell: it is only information
         return None

@@ -1,9 +1,9 @@
-"""What follows a convolution, on a sum that is still in a register.
+"""Activations in a convolution's epilogue: applied to a sum that is still in a register.
 
-tanh is written out, since the library's takes several times as many instructions and there are 96
-for each pixel of ESPCN: with t = 2^(-2 |x| / ln 2) it is (1 - t) / (1 + t), and the sign of x. Its
-error is absolute, below 3e-7 (the hardware's 2^x is good to 2 units in the last place): near zero
-its relative error grows.
+tanh is written out because the library's takes several times as many instructions, and ESPCN needs
+96 per pixel. With t = 2^(-2 |x| / ln 2), it is (1 - t) / (1 + t) with the sign of x. Its absolute
+error is below 3e-7 (the hardware's 2^x is accurate to 2 units in the last place); near zero, its
+relative error grows.
 """
 
 import math
@@ -26,7 +26,7 @@ def tanh(x, slope):
 
 @inline
 def sigmoid(x, slope):
-    """Return 1 / (1 + exp(-x)), by tanh, which does not overflow."""
+    """Return 1 / (1 + exp(-x)), computed from tanh, which does not overflow."""
     return HALF * tanh(HALF * x, slope) + HALF
 
 
@@ -38,14 +38,14 @@ def relu(x, slope):
 
 @inline
 def prelu(x, slope):
-    """Return x where it is positive, and slope * x elsewhere."""
+    """Return x if it is positive, else slope * x."""
     return x if x > ZERO else slope * x
 
 
 @inline
-def nothing(x, slope):
+def identity(x, slope):
     """Return x."""
     return x
 
 
-ACTIVATIONS = {None: nothing, "tanh": tanh, "relu": relu, "sigmoid": sigmoid, "prelu": prelu}
+ACTIVATIONS = {None: identity, "tanh": tanh, "relu": relu, "sigmoid": sigmoid, "prelu": prelu}

@@ -1,58 +1,58 @@
-"""Frames in flight: one goes up, one is enlarged and one comes down at the same time.
+"""Frames in flight: one is uploaded, one enlarged and one downloaded at the same time.
 
-Each of a few slots has memory and a stream of its own. A frame takes the next slot, whose earlier
-frame is first handed out. Kernels of two frames may run side by side, which fills the GPU where
-the last blocks of one leave it half empty.
+Each of a few slots has its own memory and stream. A frame takes the next slot, once that slot's
+earlier frame has been handed out. Kernels of two frames may overlap, which fills the GPU where the
+last blocks of one frame would leave it half empty.
 """
 
 import numpy as np
 
-from minisr.kernels.cuda.stack import Staged
+from minisr.kernels.cuda.stack import StagingBuffers
 
 DEPTH = 3
 
 
 class FrameStream:
-    """Runs a stack on frame after frame of one size.
+    """Runs a stack on a sequence of frames of one size.
 
     Parameters
     ----------
     stack : minisr.kernels.cuda.stack.Stack
     height, width : int
-        Of a small frame.
+        Of a low-resolution frame.
     channels : int, optional
     dtype : dtype, optional
-        uint8, or float32: of what comes and of what goes.
-    into, onto : (float, float), optional
-        For uint8: factor and shift from codes to intensities, and from intensities to codes. By
-        default 255 is 1.
+        Of input and output frames: uint8 or float32.
+    decode, encode : (float, float), optional
+        For uint8, factor and shift from codes to intensities, and from intensities to codes. By
+        default, code 255 is intensity 1.
     depth : int, optional
-        How many frames are on their way at once.
+        How many frames are in flight at once.
     """
 
     def __init__(
-        self, stack, height, width, channels=1, dtype=np.uint8, into=(1 / 255, 0), onto=(255, 0),
-        depth=DEPTH,
+        self, stack, height, width, channels=1, dtype=np.uint8, decode=(1 / 255, 0),
+        encode=(255, 0), depth=DEPTH,
     ):  # fmt: skip
         self.stack, self.width = stack, width * stack.upscale_factor
         codes = np.dtype(dtype) == np.uint8
         self._slots = []
         for _ in range(depth):
-            space = stack.workspace(1, height, width, codes=codes, into=into, onto=onto)
-            self._slots.append((space, Staged((1, channels, height, width), dtype, space)))
+            space = stack.workspace(1, height, width, codes=codes, decode=decode, encode=encode)
+            self._slots.append((space, StagingBuffers((1, channels, height, width), dtype, space)))
 
     def __call__(self, frames):
-        """Yield each frame enlarged, in their order.
+        """Enlarge frames, and yield them in order.
 
         Parameters
         ----------
-        frames : iterable of ndarray, shape (C, H, W), or (H, W) of one channel
-            Of the dtype that was asked for.
+        frames : iterable of ndarray, shape (C, H, W), or (H, W) for one channel
+            Of the given dtype.
 
         Yields
         ------
         ndarray, shape (C', H * R, W * R)
-            A view that is valid until the next frame is asked for.
+            A view, valid until the next frame is requested.
         """
         waiting = []
         try:
@@ -64,7 +64,7 @@ class FrameStream:
                 waiting.append(slot)
             while waiting:
                 yield self._done(waiting.pop(0))
-        finally:  # whoever stops early leaves nothing in flight
+        finally:  # if the caller stops early, nothing stays in flight
             for space, _ in waiting:
                 space.stream.synchronize()
 

@@ -1,9 +1,9 @@
-"""Two convolutions in one kernel: the first makes, channel by channel, what the second reads.
+"""Two convolutions in one kernel: the first computes, channel by channel, what the second reads.
 
-ESPCN's first layer is cheap to make and expensive to keep: 64 channels, 59 MB for a frame of
-640 x 360. So a block makes eight of its channels at a time, for its own tile and halo, straight
-into the shared memory from which the second convolution multiplies; they never leave the chip. The
-halo is made by neighbours, too: a third of a cheap layer for a tile of 8 x 32.
+ESPCN's first layer is cheap to compute and expensive to store: 64 channels, 59 MB for a frame of
+640 x 360. So a block computes eight of its channels at a time, for its own tile and halo, straight
+into the shared memory that the second convolution reads; they never leave the chip. Neighbouring
+blocks compute the halo again: a third of a cheap layer for a tile of 8 x 32.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from minisr.kernels.cuda.inline import inline
 from minisr.kernels.cuda.launch import Kernel
 from minisr.kernels.cuda.products import make_begin, make_copy, make_fill, make_multiply
 from minisr.kernels.cuda.quads import ALIGNMENT, load, load4, store4
-from minisr.kernels.cuda.stage_convolution import arguments_of, blocks_at_once, make_finish
+from minisr.kernels.cuda.stage_convolution import arguments_of, blocks_at_once, make_epilogue
 
 ONE, ZERO = np.float32(1), np.float32(0)
 
@@ -34,7 +34,7 @@ class Pair:
     channels, kernel_size : int
         Of the first.
     second : Blocking
-        Its channels are the filters of the first.
+        Its channels are the first one's filters.
     """
 
     channels: int
@@ -43,13 +43,13 @@ class Pair:
 
     @property
     def fits(self):
-        """Whether the halo of both lies in the margin of planes, and all in shared memory."""
+        """Whether both halos fit into the margin of planes, and everything into shared memory."""
         halo = self.kernel_size // 2 + self.second.kernel_size // 2
         return halo <= _PAD and self.shared <= SHARED
 
     @property
     def made(self):
-        """Channels of the first in whole chunks."""
+        """The first one's number of filters, rounded up to whole chunks."""
         return round_up(self.second.channels, _CHUNK)
 
     @property
@@ -59,28 +59,28 @@ class Pair:
 
     @property
     def pitch(self):
-        """From a row of the input in shared memory to the next."""
+        """Distance between rows of the input in shared memory."""
         return round_up(self.second.pitch + self.kernel_size - 1, 4)
 
     @property
     def taps(self):
-        """Weights of eight channels of the first."""
+        """Number of weights for eight filters of the first."""
         return self.channels * self.kernel_size**2 * _CHUNK
 
     @property
     def head(self):
-        """Numbers of the first convolution in what `pack` returns: weights, biases, slopes."""
+        """Size of the first convolution's part of `pack`: weights, biases, slopes."""
         return self.made // _CHUNK * self.taps + 2 * self.made
 
     @property
     def shared(self):
-        """Shared memory of a block, in bytes."""
+        """Bytes of shared memory per block."""
         pixels = self.second.high * self.second.pitch
         second = _CHUNK * (pixels + self.second.taps) + pixels
         return 4 * (second + self.channels * self.high * self.pitch + self.head)
 
     def pack(self, weight, bias, slope, *second):
-        """Return both convolutions' parameters in one array: those of the second first."""
+        """Pack both convolutions' parameters into one array, the second's before the first's."""
         C, F = self.channels, self.made
         filled = np.zeros((F, C, self.kernel_size, self.kernel_size), np.float32)
         rest = np.zeros((2, F), np.float32)
@@ -91,33 +91,33 @@ class Pair:
         return np.concatenate([self.second.pack(*second), taps.reshape(-1), rest.reshape(-1)])
 
 
-def make_look(high, pitch, threads):
-    """Return ``look(inside, thread, y0, x0, height, width)``: 1 in the picture, 0 outside."""
+def make_mark(high, pitch, threads):
+    """Return ``mark(inside, thread, y0, x0, height, width)``: sets 1 in the picture, 0 outside."""
     PITCH, PIXELS, THREADS = pitch, high * pitch, threads
 
     @inline
-    def look(inside, thread, y0, x0, height, width):
+    def mark(inside, thread, y0, x0, height, width):
         item = thread
         while item < PIXELS:
             y, x = y0 + item // PITCH, x0 + item % PITCH
             inside[item] = ONE if 0 <= y < height and 0 <= x < width else ZERO
             item += THREADS
 
-    return look
+    return mark
 
 
 def make_first(pair, activation):
     """Return ``first(low, head, inside, chunk, tile, thread)``, a device function.
 
-    It makes the eight channels of a chunk into ``tile``, and zero where ``inside`` is: outside the
-    picture, where the second convolution expects padding.
+    It computes the eight channels of a chunk into ``tile``, with zeros where ``inside`` is zero:
+    outside the picture, where the second convolution expects padding.
     """
     K, CHANNELS, THREADS = pair.kernel_size, pair.channels, pair.second.threads
     HIGH, PITCH, QUADS = pair.second.high, pair.second.pitch, pair.second.pitch // 4
     LOW_HIGH, LOW_PITCH, TAPS, MADE = pair.high, pair.pitch, pair.taps, pair.made
     CHUNK, SUMS = _CHUNK, 4 * 4
     BIAS, PIXELS = MADE // CHUNK * TAPS, HIGH * QUADS
-    PARTS = CHUNK // 4  # of four channels: eight would not leave the second's sums in registers
+    PARTS = CHUNK // 4  # four channels each: eight would push the second's sums out of registers
     begin = make_begin(1, 4)
     multiply = make_multiply(K, 1, 4, CHUNK, LOW_PITCH)
     activate = ACTIVATIONS[activation]
@@ -125,7 +125,7 @@ def make_first(pair, activation):
     @inline
     def first(low, head, inside, chunk, tile, thread):
         sums = cuda.local.array(SUMS, float32)
-        # There is no whole number of pieces for each thread: others are idle at each chunk.
+        # Items do not divide evenly among threads, so let different ones be idle in each chunk.
         item = (thread + 32 * chunk) % THREADS
         while item < PARTS * PIXELS:
             f0, rest = item // PIXELS * 4, item % PIXELS
@@ -154,19 +154,19 @@ def make_first(pair, activation):
 
 @cache
 def fused(pair, activations, upscale_factor=None, skip=False, codes=False):
-    """Return the kernel of two convolutions at the beginning of a stack.
+    """Return the kernel for a stack's first two convolutions.
 
     Parameters
     ----------
     pair : Pair
     activations : pair of {"tanh", "relu", "sigmoid", "prelu", None}
     upscale_factor, skip, codes : optional
-        As of `stage_convolution.convolution`.
+        As for `stage_convolution.convolution`.
 
     Returns
     -------
     Kernel
-        Its arguments and its grid are those of `stage_convolution.convolution`.
+        With the arguments and the grid of `stage_convolution.convolution`.
     """
     second = pair.second
     CHANNELS, CHUNK, CHUNKS = pair.channels, _CHUNK, pair.made // _CHUNK
@@ -186,10 +186,10 @@ def fused(pair, activations, upscale_factor=None, skip=False, codes=False):
     begin = make_begin(ROWS, EACH)
     fill = make_fill(pair.high, pair.pitch, second.threads, True)
     copy = make_copy(second.threads)
-    look = make_look(HIGH, PITCH, second.threads)
+    mark = make_mark(HIGH, PITCH, second.threads)
     make = make_first(pair, activations[0])
     multiply = make_multiply(second.kernel_size, ROWS, EACH, WIDTH, PITCH)
-    finish = make_finish(second, activations[1], upscale_factor, skip, codes)
+    epilogue = make_epilogue(second, activations[1], upscale_factor, skip, codes)
 
     def convolve_twice(
         source, weights, target, picture, height, width, row, plane, offset, factor, shift
@@ -210,7 +210,7 @@ def fused(pair, activations, upscale_factor=None, skip=False, codes=False):
         corner = n * CHANNELS * plane + (y0 + CORNER) * row + x0 + CORNER
         fill(source, corner, row, plane, low, CHANNELS, thread, offset)
         copy(weights, HEAD_PLACE, head, HEAD, thread)
-        look(inside, thread, y0 - HALO, x0 - HALO, height, width)
+        mark(inside, thread, y0 - HALO, x0 - HALO, height, width)
         cuda.syncthreads()
         for chunk in range(CHUNKS):
             count = min(CHUNK, MID - chunk * CHUNK)
@@ -221,7 +221,7 @@ def fused(pair, activations, upscale_factor=None, skip=False, codes=False):
                 start = (c * HIGH + down * ROWS) * PITCH + 4 * across
                 multiply(tile, start, taps, c * TAPS + group * PACKED, sums)
             cuda.syncthreads()
-        finish(
+        epilogue(
             sums, weights, place, (part * GROUPS + group) * EACH, n, y0 + down * ROWS,
             x0 + 4 * across, height, width, row, plane, target, picture, factor, shift,
         )  # fmt: skip

@@ -1,8 +1,8 @@
 """Several launches as one: CUDA graphs.
 
-Numba takes some 20 microseconds to launch a kernel, as long as a thin layer runs. What a stream is
-given between the beginning and the end of a capture is not done but noted down; the driver then
-launches all of it in one call.
+Numba takes some 20 microseconds to launch a kernel, as long as a thin layer runs. Between the start
+and the end of a capture, launches in a stream are recorded instead of executed; then the driver
+launches all of them in one call.
 """
 
 import warnings
@@ -15,13 +15,13 @@ from minisr.kernels.cuda.process import chosen
 
 
 class Graph:
-    """What some launches do, to be done again and again.
+    """A recording of some launches, to be replayed many times.
 
     Parameters
     ----------
     launches : callable
-        It takes a stream and launches kernels in it, nothing else: no memory is taken or freed. It
-        must have been called before, since compiling and loading are not for graphs.
+        Takes a stream and launches kernels in it, nothing else: no memory is allocated or freed. It
+        must have been called before, because a capture cannot compile or load kernels.
     stream : cuda.stream
     """
 
@@ -36,7 +36,7 @@ class Graph:
             try:
                 launches(stream)
             except BaseException:
-                driver.cuStreamEndCapture(handle)  # the stream is to be used again
+                driver.cuStreamEndCapture(handle)  # makes the stream usable again
                 raise
             graph = self._checked(driver.cuStreamEndCapture(handle))
         try:
@@ -45,11 +45,11 @@ class Graph:
             driver.cuGraphDestroy(graph)
 
     def __call__(self, stream):
-        """Do it all, in order, after what is in the stream."""
+        """Launch all of it, in order, after what is already in the stream."""
         self._checked(self._driver.cuGraphLaunch(self._graph, self._driver.CUstream(int(stream))))
 
     def _checked(self, answer):
-        """Return what a call of the driver's gave, or raise what went wrong."""
+        """Return the result of a driver call, or raise DeviceError."""
         error, *values = answer
         if error != self._driver.CUresult.CUDA_SUCCESS:
             _, name = self._driver.cuGetErrorName(error)
@@ -62,9 +62,9 @@ class Graph:
 
 
 class Replay:
-    """Launches that are noted down when they are asked for the second time.
+    """Launches that become a graph on the second call.
 
-    What cannot be noted down is launched each time: that is slower, but as right.
+    If they cannot be captured, they are launched one by one each time: slower, but just as correct.
 
     Parameters
     ----------
@@ -77,16 +77,16 @@ class Replay:
         self._times = 0
 
     def __call__(self, stream):
-        """Launch it all."""
+        """Launch all of it."""
         if self._times == 1 and not SIMULATED:
-            self._graph = self._noted_down(stream)
+            self._graph = self._captured(stream)
         (self._graph or self._launches)(stream)
         self._times += 1
 
-    def _noted_down(self, stream):
-        """Return the graph, or None and a warning if there can be none."""
+    def _captured(self, stream):
+        """Return the graph; warn and return None if the launches cannot be captured."""
         try:
             return Graph(self._launches, stream)
-        except Exception as error:  # what is wrong with the GPU itself, plain launches tell
+        except Exception as error:  # if the GPU itself is at fault, plain launches will raise
             warnings.warn(f"no CUDA graph, launches are slower: {error}", RuntimeWarning, 2)
             return None

@@ -1,4 +1,4 @@
-"""Functions that kernels call, and that become part of them."""
+"""Device functions that are always inlined."""
 
 from numba import cuda
 
@@ -6,9 +6,9 @@ from minisr.kernels.cuda.memory import SIMULATED
 
 
 def inline(function):
-    """Make a device function of which nothing is left as a call; a decorator.
+    """Make a device function that is inlined into its callers; a decorator.
 
-    What is passed to it may then be an array in registers.
+    So its arguments may be arrays in registers.
     """
     options = {} if SIMULATED else {"forceinline": True}
     return cuda.jit(device=True, **options)(function)

@@ -1,9 +1,9 @@
 """``learn`` of a stack: which kernels its layers need, and where its parameters lie.
 
-The parameters' values, and their gradients, lie in two arrays one after the other, in managed
-memory. Each `Parameter` has views of them, so nobody else need know, but optimizers notice
-neighbours and change all at once. Kernels read them in another order, which `parameter_lists`
-makes before each batch. The rest is `training_batch`.
+All values lie in one flat array in managed memory, and all gradients in another. Each `Parameter`
+has views of them, so other code need not know, but an optimizer may update all at once. Kernels
+read the values in another order, into which `parameter_lists` brings them before each batch. The
+rest is in `training_batch`.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from minisr.kernels.contiguous import flat_view
-from minisr.kernels.cuda import loss_end, memory, training_convolution, weight_gradient
-from minisr.kernels.cuda.process import working
+from minisr.kernels.cuda import loss_epilogue, memory, training_convolution, weight_gradient
+from minisr.kernels.cuda.process import gpu_work
 from minisr.kernels.cuda.training_batch import Batch
 
 KINDS = {
@@ -25,9 +25,9 @@ KINDS = {
 
 
 def place_together(parameters):
-    """Move parameters' values, and gradients, one after the other; return both as flat arrays.
+    """Move all values into one flat array and all gradients into another; return both.
 
-    Where they are already, they stay.
+    If they are in such arrays already, they stay there.
     """
     flat = []
     for name in ("value", "grad"):
@@ -36,7 +36,7 @@ def place_together(parameters):
         if whole is not None:
             flat.append(whole)
             continue
-        # A graph cannot copy: however many they are, they lie where kernels reach them.
+        # A graph cannot copy them, so they must be in memory that kernels can reach, however large.
         whole = memory.managed((sum(array.size for array in arrays),), arrays[0].dtype)
         start = 0
         for parameter, array in zip(parameters, arrays, strict=True):
@@ -49,8 +49,8 @@ def place_together(parameters):
 
 
 @dataclass
-class Step:
-    """What one layer launches.
+class LayerKernels:
+    """The kernels of one layer, and where their data begins.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Step:
     forward_at, backward_at : int
         Where their numbers begin.
     partial_at, slopes_at : int
-        Where partial sums begin; ``slopes_at`` is where backward leaves those of the layer below.
+        Where partial sums begin; at ``slopes_at``, backward stores those of the layer below.
     """
 
     C: int
@@ -81,7 +81,7 @@ class Learning:
 
     Parameters
     ----------
-    stages : list of minisr.kernels.Stage
+    stages : list of minisr.kernels.stacks.Stage
         Their parameters are moved, see `place_together`.
     upscale_factor : int
     skip : bool
@@ -94,19 +94,19 @@ class Learning:
         self.parameters = [p for stage in stages for p in stage.parameters]
         self.values, self.grads = place_together(self.parameters)
         self.offset = float(offset)
-        self.steps = self._batch = None
+        self.layers = self._batch = None
 
     def _prepare(self):
-        """Make what only those need who learn."""
+        """Create what only training needs."""
         self.stream = memory.new_stream()
-        self.steps = self._make_steps(self.offset)
+        self.layers = self._make_layers(self.offset)
         order = self._make_order()
         self.order = memory.to_device(order.astype(np.int32))
         self.numbers = memory.device_array(order.size)
 
-    def _make_steps(self, offset):
+    def _make_layers(self, offset):
         """Choose the kernels."""
-        steps, below = [], training_convolution.NONE
+        layers, below = [], training_convolution.NONE
         for k, stage in enumerate(self.stages):
             F, C, K, _ = stage.weight.value.shape
             kind, shift = KINDS[stage.activation], 0.0 if k else offset
@@ -118,8 +118,8 @@ class Learning:
                     training_convolution.layout(F, C, K),
                 )
             by_weight = weight_gradient.weight_gradient(C, F, K, shift)
-            steps.append(
-                Step(
+            layers.append(
+                LayerKernels(
                     C, F, K, kind,
                     (forward, training_convolution.layout(C, F, K)),
                     backward,
@@ -127,10 +127,10 @@ class Learning:
                 )
             )  # fmt: skip
             below = kind
-        return steps
+        return layers
 
     def positions(self):
-        """Return, for each stage, where its parameters are among all: weight, bias, slope."""
+        """Return each stage's positions among all parameters: weight, bias, slope."""
         start, positions = 0, []
         for stage in self.stages:
             own = []
@@ -142,35 +142,35 @@ class Learning:
         return positions
 
     def _make_order(self):
-        """Return where each number that the convolutions read comes from."""
+        """Return the position of the parameter for each number that the convolutions read."""
         parts, size, positions = [], 0, self.positions()
-        for k, step in enumerate(self.steps):
+        for k, layer in enumerate(self.layers):
             weight, bias, slope = positions[k]
-            step.forward_at = size
-            parts.append(step.forward[1].order(weight, bias, slope, False))
+            layer.forward_at = size
+            parts.append(layer.forward[1].order(weight, bias, slope, False))
             size += parts[-1].size
             if k:
-                step.backward_at = size
-                parts.append(step.backward[1].order(weight, None, positions[k - 1][2], True))
+                layer.backward_at = size
+                parts.append(layer.backward[1].order(weight, None, positions[k - 1][2], True))
                 size += parts[-1].size
         return np.concatenate(parts)
 
     def learn(self, low, high, loss, threads=None):
-        """See ``minisr.kernels``. One call at a time: it adds to gradients that all share.
+        """See ``minisr.kernels``. One call at a time: all calls add to the same gradients.
 
-        ``low`` and ``high`` may also be float32 arrays on the GPU. ``threads`` are not needed.
+        ``low`` and ``high`` may also be float32 arrays on the GPU. ``threads`` is not used.
         """
-        with working():
+        with gpu_work():
             return self._learn(low, high, loss)
 
     def _learn(self, low, high, loss):
-        if self.steps is None:
+        if self.layers is None:
             self._prepare()
         if self._batch is None or self._batch.shape != low.shape:
-            self._batch = None  # its memory is given back before more is asked for
+            self._batch = None  # free its memory before allocating more
             self._batch = Batch(self, low.shape)
         batch = self._batch
-        batch.learn(low, high, loss_end.LOSSES[loss])
+        batch.learn(low, high, loss_epilogue.LOSSES[loss])
         losses = batch.losses.copy_to_host(stream=self.stream)
         self.stream.synchronize()
         return float(losses.sum(dtype=np.float64)) / batch.high_size

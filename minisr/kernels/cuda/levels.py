@@ -1,10 +1,10 @@
-"""What a table says of a pixel's intensity and place, taken off: a thread changes one pixel."""
+"""Subtract a table's value for a pixel's intensity and place: each thread changes one pixel."""
 
 from numba import cuda
 
-from minisr.kernels.cuda.launch import finish, kernel
+from minisr.kernels.cuda.launch import kernel, synchronize
 
-IMAGES = "float32[:,:,:]"  # which may be views
+IMAGES = "float32[:,:,:]"  # may be views
 
 
 @kernel(IMAGES, "float32[:,:,:,:,::1]", "int64[::1]", "int64[::1]", IMAGES)
@@ -20,7 +20,7 @@ def _subtract(x, table, rows, columns, out):
             place = zero
         elif place > most:
             place = most
-        level = min(int(place), levels - 2) if place > zero else 0  # of NaN: any
+        level = min(int(place), levels - 2) if place > zero else 0  # for NaN: any
         low = table[level, rows[h], columns[w], y % R, z % R]
         high = table[level + 1, rows[h], columns[w], y % R, z % R]
         part = place - x.dtype.type(level)
@@ -30,4 +30,4 @@ def _subtract(x, table, rows, columns, out):
 def subtract_by_level(x, table, rows, columns, out):
     """See ``minisr.kernels``."""
     _subtract.each(out[:, 0].size, x[:, 0], table, rows, columns, out[:, 0])
-    finish()
+    synchronize()

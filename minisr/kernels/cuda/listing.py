@@ -1,4 +1,4 @@
-"""All kernels there are, for those who compile or count them."""
+"""A list of all kernels, for tests that compile them."""
 
 import importlib
 import pkgutil
@@ -10,8 +10,8 @@ from minisr.kernels.cuda.launch import Kernel
 def all_kernels():
     """Return every kernel of the backend by its name, ``module.function``.
 
-    A module that makes kernels to measure, for a network's numbers of channels say, names those
-    that networks really use in a function ``typical_kernels()``, which returns a dict.
+    A module that generates kernels for given sizes, such as a network's numbers of channels, has a
+    function ``typical_kernels()`` that returns a dict of those that networks really use.
     """
     found = {}
     for module in pkgutil.iter_modules(minisr.kernels.cuda.__path__):

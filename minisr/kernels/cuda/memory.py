@@ -1,13 +1,13 @@
-"""Arrays that both processors reach.
+"""Arrays that both the CPU and the GPU can reach.
 
-`empty` and `zeros` make NumPy's own arrays, in managed memory: an address means the same to the
-CPU and to the GPU, and the driver moves a page to whoever touches it. So networks, optimizers and
-files use them like any other array, and kernels find them where they are. All other arrays,
-pictures above all, are copied to the GPU and back at each call; so are large ones of `empty`, for
-managed memory may be promised beyond what a GPU has.
+`empty` and `zeros` make ordinary NumPy arrays in managed memory: an address means the same to the
+CPU and to the GPU, and the driver moves each page to the one that touches it. So networks,
+optimizers and files use them like any other array, and kernels read them in place. All other
+arrays, above all pictures, are copied to the GPU and back at each call. So are large arrays from
+`empty`, because the driver may promise more managed memory than a GPU has.
 
-The rest is memory of the GPU alone, for stacks that are run as one. What the driver cannot give is
-a DeviceMemoryError.
+The rest is memory on the GPU alone, for stacks that run as one. If the driver cannot allocate
+memory, DeviceMemoryError is raised.
 """
 
 import functools
@@ -18,10 +18,10 @@ from numba import config, cuda, types
 from numba.np.numpy_support import from_dtype
 
 from minisr.kernels.cuda.capture_gate import default_stream
-from minisr.kernels.cuda.process import working
+from minisr.kernels.cuda.process import gpu_work
 
-MOST_MANAGED = 1 << 24  # bytes of an array
-SIMULATED = bool(config.ENABLE_CUDASIM)  # Numba's simulator computes in NumPy's arrays
+MAX_MANAGED = 1 << 24  # bytes per array
+SIMULATED = bool(config.ENABLE_CUDASIM)  # Numba's simulator computes in NumPy arrays
 
 
 @functools.cache
@@ -30,14 +30,14 @@ def _type(dtype, axes, contiguous):
 
 
 class _OnDevice:
-    """An array by its address, as kernels take it.
+    """An array given by its address, as kernels take it.
 
-    It tells its own type: numba-cuda 0.30 would take strides that it reads here for bits, and so
-    every eighth number of a row for a row.
+    It states its own Numba type: numba-cuda 0.30 would take the strides here for bits, and so every
+    eighth number of a row for a row.
     """
 
     def __init__(self, array):
-        self.array = array  # which keeps the memory
+        self.array = array  # keeps the memory alive
         interface = array.__array_interface__
         self.__cuda_array_interface__ = {
             "shape": interface["shape"],
@@ -53,15 +53,15 @@ def empty(shape, dtype):
     """See ``minisr.kernels``."""
     shape = tuple(shape) if np.iterable(shape) else (shape,)
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    return managed(shape, dtype) if size <= MOST_MANAGED else np.empty(shape, dtype)
+    return managed(shape, dtype) if size <= MAX_MANAGED else np.empty(shape, dtype)
 
 
 def managed(shape, dtype):
-    """Return a new array in managed memory, however large."""
+    """Allocate an array in managed memory, however large."""
     count = math.prod(shape)
     if SIMULATED or not count:
         return np.empty(shape, dtype)
-    with working(count * np.dtype(dtype).itemsize):
+    with gpu_work(count * np.dtype(dtype).itemsize):
         buffer = cuda.managed_array(count, dtype).gpu_data
     return np.ndarray(shape, dtype, buffer=buffer)
 
@@ -74,36 +74,36 @@ def zeros(shape, dtype):
 
 
 def device_array(shape, dtype=np.float32):
-    """Return a new array on the GPU alone."""
-    with working(math.prod(np.atleast_1d(shape).tolist()) * np.dtype(dtype).itemsize):
+    """Allocate an array on the GPU alone."""
+    with gpu_work(math.prod(np.atleast_1d(shape).tolist()) * np.dtype(dtype).itemsize):
         return cuda.device_array(shape, dtype)
 
 
 def to_device(array):
-    """Return a copy on the GPU alone."""
-    with working(array.nbytes), default_stream():
+    """Copy an array to the GPU alone."""
+    with gpu_work(array.nbytes), default_stream():
         return cuda.to_device(array)
 
 
 def page_locked(shape, dtype):
-    """Return a new array here, from and to which the GPU copies by itself."""
+    """Allocate a page-locked host array, which the GPU can copy from and to by itself."""
     if SIMULATED:
         return np.empty(shape, dtype)
-    with working():
+    with gpu_work():
         return cuda.pinned_array(shape, dtype)
 
 
 def new_stream():
-    """Return a stream: launches in it are done in order, beside those of others."""
-    with working():
+    """Create a stream: its launches run in order, concurrently with other streams."""
+    with gpu_work():
         return cuda.stream()
 
 
 def on_device(argument):
-    """Return what a kernel is given for an argument.
+    """Convert an argument to what a kernel receives.
 
-    Arrays in managed memory are given by their address, other arrays of NumPy's are copied, those
-    that are views of parts as if they were whole. All else is given as it is.
+    Arrays in managed memory are passed by address. Other NumPy arrays are copied, and views become
+    contiguous. Everything else is passed unchanged.
     """
     if not isinstance(argument, np.ndarray):
         return argument
@@ -115,8 +115,8 @@ def on_device(argument):
     return to_device(np.asarray(argument, order="C"))
 
 
-def bring_back(argument, given):
-    """Copy what a kernel may have written to the copy that it was given."""
+def copy_back(argument, given):
+    """Copy back what a kernel may have written to its copy of an array."""
     if not isinstance(argument, np.ndarray) or isinstance(given, _OnDevice):
         return
     if argument.flags.writeable and argument.size:

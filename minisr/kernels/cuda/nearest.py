@@ -1,8 +1,8 @@
-"""Enlarging by repetition, and its transpose: a thread makes one pixel."""
+"""Nearest-neighbour upsampling and its gradient: each thread computes one pixel."""
 
 from numba import cuda
 
-from minisr.kernels.cuda.launch import finish, kernel
+from minisr.kernels.cuda.launch import kernel, synchronize
 
 PLANES = "float32[:,:,::1]"
 
@@ -16,14 +16,14 @@ def _repeat(x, R, out):
 
 
 def _planes(x):
-    """Take samples and channels as one axis: all planes are treated alike."""
+    """Merge samples and channels into one axis: all planes are treated alike."""
     return x.reshape(-1, *x.shape[2:])
 
 
 def nearest_upsample(x, upscale_factor, out):
     """See ``minisr.kernels``."""
     _repeat.each(out.size, _planes(x), upscale_factor, _planes(out))
-    finish()
+    synchronize()
 
 
 @kernel(PLANES, "int64", PLANES)
@@ -41,4 +41,4 @@ def _gather(dout, R, dx):
 def nearest_upsample_backward(dout, upscale_factor, dx):
     """See ``minisr.kernels``."""
     _gather.each(dx.size, _planes(dout), upscale_factor, _planes(dx))
-    finish()
+    synchronize()

@@ -1,7 +1,7 @@
-"""From the parameters to numbers in the order in which kernels read them, and back to gradients.
+"""Reorder the parameters for the kernels, and add the kernels' sums to the gradients.
 
-Where each number goes is looked up in a list, made once for a network and a shape of batch. So one
-launch serves all layers, whatever their kernels' order.
+Lists say where each number goes; they are made once per network and batch shape. So one launch
+serves all layers, whatever order their kernels need.
 """
 
 from numba import cuda, float32
@@ -10,15 +10,15 @@ from minisr.kernels.cuda.launch import kernel
 from minisr.kernels.cuda.memory import SIMULATED
 from minisr.kernels.cuda.patches import unsigned
 
-# Sums that lie side by side and belong to one layer, and threads that add up one sum's parts. In
-# Numba's simulator each thread is one of Python's.
+# How many adjacent sums of one layer a block computes, and how many threads add the parts of each
+# sum. Numba's simulator runs each thread as a Python thread, so it gets fewer.
 TOGETHER, PARTS = (16, 2) if SIMULATED else (32, 8)
-THREADS = TOGETHER * PARTS  # of a block
+THREADS = TOGETHER * PARTS  # per block
 
 
 @kernel("float32[::1]", "int32[::1]", "float32[::1]", threads=THREADS)
 def pick(parameters, order, numbers):
-    """Fill ``numbers`` with ``parameters[order]``, and with zero where the order says -1."""
+    """Fill ``numbers`` with ``parameters[order]``, or zero where ``order`` is -1."""
     k = unsigned(cuda.grid(1))
     if k < unsigned(order.size):
         zero = numbers.dtype.type(0)
@@ -28,11 +28,10 @@ def pick(parameters, order, numbers):
 
 @kernel(*["float32[::1]"] * 2, *["int32[::1]"] * 4, threads=THREADS)
 def add_parts(gradient, partial, targets, starts, steps, counts):
-    """Add to ``gradient`` what blocks have left in ``partial``.
+    """Add the sums that blocks have stored in ``partial`` to ``gradient``.
 
-    Block b adds up ``TOGETHER`` sums, the parts of which begin at ``starts[b]`` and are
-    ``steps[b]`` apart, ``counts[b]`` of them; sum k of all belongs to ``gradient[targets[k]]``, or
-    to none if that is -1.
+    Block b computes ``TOGETHER`` sums. Each has ``counts[b]`` parts; they start at ``starts[b]``
+    and are ``steps[b]`` apart. Sum k is added to ``gradient[targets[k]]``; -1 means nowhere.
     """
     shared = cuda.shared.array(THREADS, float32)
     thread, block = unsigned(cuda.threadIdx.x), unsigned(cuda.blockIdx.x)

@@ -1,11 +1,11 @@
-"""How the pixels of a batch fall into pieces, which blocks of threads take: 8 rows of 16 pixels.
+"""How a batch's pixels are divided into pieces, one per block of threads: 8 rows of 16 pixels.
 
-The patches that networks learn from are a few dozen pixels wide, so pieces are small enough to fill
-them, and a picture's piece with what surrounds it still fits into shared memory.
+Training patches are a few dozen pixels wide, so pieces are small enough to fill them, and a piece
+with its surroundings still fits into shared memory.
 
-Indices are unsigned. Numba lets a signed one be negative and counts it from the end, which costs
-three instructions an access and hides from the compiler that neighbours are neighbours, which it
-would load four at a time. It sees that best where an index is written as ``4 * place + k``.
+Indices are unsigned. Numba lets a signed index be negative and counts it from the end. That costs
+three instructions per access and hides from the compiler which values are adjacent, so that it does
+not load four at a time. It sees this best when an index is written as ``4 * place + k``.
 """
 
 import numpy as np
@@ -16,13 +16,13 @@ unsigned = np.uint64
 
 
 def pieces(H, W):
-    """Return how many pieces a plane has, down and across."""
+    """Return the number of pieces in a plane, down and across."""
     return -(-H // HEIGHT), -(-W // WIDTH)
 
 
 def row_length(least, step, rest):
-    """Return the smallest length from ``least`` on that leaves ``rest`` when divided by ``step``.
+    """Return the smallest length >= ``least`` that leaves ``rest`` when divided by ``step``.
 
-    Rows in shared memory have a length that keeps threads from asking one bank for two numbers.
+    Rows of such lengths in shared memory avoid bank conflicts.
     """
     return least + (rest - least) % step

@@ -1,8 +1,8 @@
 """Pictures in device memory, as the kernels of a stack read them: planes with a margin.
 
-Around each plane lie `PAD` pixels, and to the right and below as many more as make whole tiles.
-They are filled once, when the memory is taken, and never written again: so a convolution finds its
-padding there, and no kernel asks where the picture ends when it reads.
+Each plane has a margin of `PAD` pixels, and to the right and below as many more as complete whole
+tiles. They are filled once, when the memory is allocated, and never written again. So a convolution
+finds its padding there, and no kernel checks where the picture ends when it reads.
 """
 
 from dataclasses import dataclass
@@ -35,16 +35,16 @@ class Geometry:
 
     @property
     def row(self):
-        """From a row to the next: pixels."""
+        """Distance between rows, in pixels."""
         return round_up(self.width, TILE) + 2 * PAD
 
     @property
     def plane(self):
-        """From a plane to the next: pixels."""
+        """Distance between planes, in pixels."""
         return (round_up(self.height, TILE) + 2 * PAD) * self.row
 
     def size(self, count):
-        """Return how many pixels ``count`` planes take, and what is read past their end."""
+        """Return the size of ``count`` planes, in pixels, with what is read past their end."""
         return count * self.plane + 4 * PAD
 
     @property
@@ -53,7 +53,7 @@ class Geometry:
         return tuple(map(np.int32, (self.height, self.width, self.row, self.plane)))
 
     def planes(self, count, margin, stream):
-        """Return new planes, all filled with what is to be in their margin."""
+        """Allocate planes, filled entirely with the value of their margin."""
         array = device_array(self.size(count))
         _fill(
             min(1024, blocks(array.size, THREADS)),
@@ -72,7 +72,7 @@ def _fill(target, value):
 
 
 def _make_take_in(codes):
-    """Return the kernel that puts pictures into planes: codes, or intensities as they are."""
+    """Return the kernel that copies pictures into planes, converting codes to intensities."""
     CODES = codes
 
     @kernel(
@@ -94,17 +94,17 @@ _take_intensities, _take_codes = _make_take_in(False), _make_take_in(True)
 
 
 def take_in(source, target, geometry, factor, shift, stream):
-    """Put pictures into planes.
+    """Copy pictures into planes.
 
     Parameters
     ----------
     source : device array, shape (N, C, H, W), float32 or uint8
-        Intensities, or codes of which ``factor * code + shift`` is an intensity.
+        Intensities, or codes with intensities ``factor * code + shift``.
     target : device array
-        Of `Geometry.planes`.
+        From `Geometry.planes`.
     geometry : Geometry
     factor, shift : float
-        Of codes alone.
+        Used only for codes.
     stream : cuda.stream
     """
     take = _take_codes if source.dtype == np.uint8 else _take_intensities

@@ -1,15 +1,15 @@
-"""Max pooling, which remembers where its maxima were, and unpooling, which puts values there.
+"""Max pooling, which records where its maxima were, and unpooling, which puts values there.
 
-A thread makes one maximum, or moves one value: the indices of a plane are all different.
+Each thread computes one maximum or moves one value; no two indices of a plane are equal.
 """
 
 from numba import cuda
 
-from minisr.kernels.cuda.launch import finish, kernel
+from minisr.kernels.cuda.launch import kernel, synchronize
 from minisr.kernels.cuda.updates import fill_zero
 
 PLANES, INDICES = "float32[:,:,::1]", "int64[:,:,::1]"
-VALUES, PLACES = "float32[:,::1]", "int64[:,::1]"  # a plane's rows end to end: so indices count
+VALUES, PLACES = "float32[:,::1]", "int64[:,::1]"  # a plane's rows end to end, as indices count
 
 
 @kernel(PLANES, "int64", PLANES, INDICES)
@@ -23,7 +23,7 @@ def _pool(x, K, out, indices):
         for i in range(K):
             for j in range(K):
                 value = x[plane, K * h + i, K * w + j]
-                # No comparison with NaN is true, so the first one gets in, and stays.
+                # No comparison with NaN is true, so the first NaN wins and stays.
                 if value > best or (value != value and best == best):
                     best = value
                     place = (K * h + i) * W + K * w + j
@@ -35,7 +35,7 @@ def max_pool2d(x, kernel_size, out, indices):
     """See ``minisr.kernels``."""
     planes = (array.reshape(-1, *array.shape[2:]) for array in (out, indices))
     _pool.each(out.size, x.reshape(-1, *x.shape[2:]), kernel_size, *planes)
-    finish()
+    synchronize()
 
 
 @kernel(VALUES, PLACES, VALUES)
@@ -62,10 +62,10 @@ def max_unpool2d(x, indices, out):
     """See ``minisr.kernels``."""
     fill_zero(out)
     _put.each(x.size, _planes(x), _planes(indices), _planes(out))
-    finish()
+    synchronize()
 
 
 def max_unpool2d_backward(dout, indices, dx):
     """See ``minisr.kernels``."""
     _fetch.each(dx.size, _planes(dout), _planes(indices), _planes(dx))
-    finish()
+    synchronize()

@@ -1,9 +1,9 @@
-"""PReLU: a thread makes one value, and a block one slope's gradient."""
+"""PReLU: each thread computes one value, each block one slope's gradient."""
 
 import numpy as np
 from numba import cuda
 
-from minisr.kernels.cuda.launch import THREADS, finish, kernel
+from minisr.kernels.cuda.launch import THREADS, kernel, synchronize
 from minisr.kernels.cuda.sums import block_sum
 
 IMAGES = "float32[:,:,::1]"  # samples, channels, pixels
@@ -52,11 +52,11 @@ def _images(x):
 def prelu_forward(x, slope, out):
     """See ``minisr.kernels``."""
     _forward.each(x.size, _images(x), slope, _images(out))
-    finish()
+    synchronize()
 
 
 def prelu_backward(dout, x, slope, dx, dslope):
     """See ``minisr.kernels``."""
     _backward.each(x.size, _images(dout), _images(x), slope, _images(dx))
     _slope_gradient.each_block(dslope.size, _images(dout), _images(x), dslope)
-    finish()
+    synchronize()

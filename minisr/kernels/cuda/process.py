@@ -1,8 +1,8 @@
-"""The GPU on which this process computes, and what goes wrong on it.
+"""The GPU that this process uses, and the errors it may cause.
 
-One process computes on one GPU. `choose` says which, and every thread calls `enter` before it gives
-the GPU work; that imports numba.cuda and makes the context. `driver_errors` is put around what asks
-the GPU for memory or for work.
+A process uses one GPU. `choose` selects it, and every thread calls `enter` before it gives the GPU
+work; that imports numba.cuda and creates the context. Code that asks the GPU for memory or work
+runs inside `driver_errors`.
 """
 
 import contextlib
@@ -15,16 +15,16 @@ from minisr.kernels.cuda.driver import bindings, is_simulated, line, meaning, re
 
 
 class _Process:
-    """On which GPU this process computes."""
+    """Which GPU this process uses."""
 
-    chosen = None  # (process, number): one that is forked chooses anew
-    ready = None  # the same, once it is seen that the GPU can be used
+    chosen = None  # (process, number): a forked process chooses again
+    ready = None  # the same, once the GPU is known to be usable
     lock = threading.Lock()
-    thread = threading.local()  # ``entered``: the same, once the thread may give it work
+    thread = threading.local()  # ``entered``: the same, once the thread may give the GPU work
 
 
 def choose(number):
-    """Say on which GPU this process is to compute, for good.
+    """Select the GPU for this process, for good.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def choose(number):
     Raises
     ------
     DeviceError
-        It has another one already.
+        If the process already uses another one.
     """
     with _Process.lock:
         _choose(number)
@@ -51,17 +51,17 @@ def _choose(number):
 
 
 def chosen():
-    """Return the number of the GPU on which this process computes: the first, unless told."""
+    """Return the number of the GPU that this process uses: the first, by default."""
     return 0 if _Process.chosen is None else _Process.chosen[1]
 
 
 def enter():
-    """Let this thread give work to the chosen GPU; to be called before it does, each time.
+    """Allow this thread to give the chosen GPU work; call it each time before doing so.
 
     Raises
     ------
     DeviceError
-        The GPU cannot be used; in one line, why.
+        If the GPU cannot be used; one line says why.
     """
     here = os.getpid(), chosen()
     if getattr(_Process.thread, "entered", None) == here:
@@ -80,19 +80,19 @@ def enter():
 
 @contextlib.contextmanager
 def driver_errors(asked=None):
-    """Turn what numba.cuda and the driver raise in a ``with`` block into errors of one line.
+    """Turn errors of numba.cuda and the driver in a ``with`` block into one-line errors.
 
     Parameters
     ----------
     asked : int, optional
-        How many bytes of the GPU's memory are asked for in the block.
+        How many bytes of the GPU's memory the block asks for.
 
     Raises
     ------
     DeviceMemoryError
-        There are not so many.
+        If the GPU does not have them.
     DeviceError
-        The driver cannot do what it is told.
+        If the driver fails in any other way.
     """
     try:
         yield
@@ -101,7 +101,7 @@ def driver_errors(asked=None):
             raise
         found = re.search(r"CUDA_ERROR_\w+", str(error))
         if found is None and type(error).__name__ != "CudaSupportError":
-            raise  # of a kernel that does not compile, say: no matter of the device
+            raise  # not the device's fault: a kernel that does not compile, for instance
         if found is None:
             raise DeviceError(f"GPU {chosen()} cannot be used: {line(error)}") from error
         if found[0] == "CUDA_ERROR_OUT_OF_MEMORY":
@@ -110,18 +110,18 @@ def driver_errors(asked=None):
 
 
 @contextlib.contextmanager
-def working(asked=None):
-    """Do both, `enter` and `driver_errors`: what a ``with`` block of GPU work begins with."""
+def gpu_work(asked=None):
+    """Combine `enter` and `driver_errors`, for a ``with`` block of work for the GPU."""
     enter()
     with driver_errors(asked):
         yield
 
 
 def memory():
-    """Return the bytes of this thread's GPU that are free, and all of them; None if unknown."""
+    """Return the free and total bytes of this thread's GPU; None if unknown."""
     try:
         status, free, total = bindings().cuMemGetInfo()
-    except Exception:  # whoever asks has trouble enough
+    except Exception:  # this runs while another error is reported: do not hide that one
         return None
     return (free, total) if status.name == "CUDA_SUCCESS" else None
 
@@ -130,6 +130,6 @@ def _no_memory(asked, found):
     wanted = "more" if asked is None else readable(asked)
     free = "" if found is None else f", and {readable(found[0])} of {readable(found[1])} are free"
     return (
-        f"GPU {chosen()} has not enough memory: {wanted} was asked for{free}; end what else "
-        "uses it, take smaller pictures, tiles or batches, fewer threads (-j 1), or --device cpu"
+        f"GPU {chosen()} is out of memory: {wanted} was asked for{free}; stop other programs that "
+        "use it, or use smaller pictures, tiles or batches, fewer threads (-j 1) or --device cpu"
     )

@@ -1,8 +1,8 @@
-"""What a thread does in the inner loops: copies into shared memory, and products in registers.
+"""The inner loops of a thread: copies into shared memory, and products in registers.
 
-Each function here makes a device function for sizes that are known when it is compiled. Loops over
-these are unrolled, so that small arrays become registers and places in shared memory become parts
-of instructions: `multiply` is 3 loads of 16 bytes for 58 multiply-adds at 3 x 3 and 2 rows.
+Each function here makes a device function for sizes known at compile time. Loops over these sizes
+are unrolled, so that small arrays become registers, and offsets in shared memory become parts of
+instructions: `multiply` is 3 loads of 16 bytes for 58 multiply-adds at 3 x 3 and 2 rows.
 """
 
 from numba import cuda, float32
@@ -14,12 +14,12 @@ from minisr.kernels.cuda.quads import load, load4, store4
 def make_multiply(kernel_size, rows, filters, width, pitch):
     """Return ``multiply(tile, start, taps, first, sums)``, for one channel.
 
-    It adds to ``sums``, rows x filters x 4 pixels, the products of ``filters`` filters, from
-    ``taps[first]`` on, and of the pixels around ``tile[start]``; ``width`` is from a tap to the
-    next, ``pitch`` from a row of the tile to the next. Each sum grows in the order of the taps.
+    It adds the products of ``filters`` filters, from ``taps[first]`` on, and the pixels around
+    ``tile[start]`` to ``sums``, rows x filters x 4 pixels. ``width`` is the distance between taps,
+    ``pitch`` that between rows of the tile. Each sum adds its products in the order of the taps.
     """
     K, ROWS, FILTERS, WIDTH, PITCH = kernel_size, rows, filters, width, pitch
-    SEEN = -(-(4 + K - 1) // 4) * 4  # columns of which four neighbours are made, in whole quads
+    SEEN = -(-(4 + K - 1) // 4) * 4  # columns that four adjacent pixels need, in whole quads
     WINDOW, PACKED = ROWS * SEEN, -(-FILTERS // 4) * 4
 
     @inline
@@ -41,7 +41,7 @@ def make_multiply(kernel_size, rows, filters, width, pitch):
                         sums[(row * FILTERS + f) * 4 + p] += tap[f] * window[row * SEEN + j + p]
 
     if K <= 5:
-        return _one_after_the_other(multiply_row, K, PITCH, K * WIDTH)
+        return _unrolled(multiply_row, K, PITCH, K * WIDTH)
 
     @inline
     def multiply(tile, start, taps, first, sums):
@@ -51,14 +51,14 @@ def make_multiply(kernel_size, rows, filters, width, pitch):
     return multiply
 
 
-def _one_after_the_other(multiply_row, count, pitch, step):
-    """Return a function that multiplies ``count`` rows: the compiler unrolls no loop of that size.
+def _unrolled(multiply_row, count, pitch, step):
+    """Return a function that multiplies ``count`` rows, because the compiler unrolls no such loop.
 
-    Then all places in shared memory are parts of instructions.
+    Then all offsets in shared memory are parts of instructions.
     """
     if count == 1:
         return multiply_row
-    multiply_others = _one_after_the_other(multiply_row, count - 1, pitch, step)
+    multiply_others = _unrolled(multiply_row, count - 1, pitch, step)
     DOWN, ON = (count - 1) * pitch, (count - 1) * step
 
     @inline
@@ -70,7 +70,7 @@ def _one_after_the_other(multiply_row, count, pitch, step):
 
 
 def make_begin(rows, filters):
-    """Return ``begin(biases, first, sums)``: each sum begins with its bias."""
+    """Return ``begin(biases, first, sums)``: starts each sum with its bias."""
     ROWS, FILTERS = rows, filters
 
     @inline
@@ -87,8 +87,8 @@ def make_fill(high, pitch, threads, shifted):
     """Return ``fill(source, corner, row, plane, tile, channels, thread, offset)``.
 
     It copies ``high`` rows of ``pitch`` pixels of some channels into shared memory. ``corner`` is
-    the first pixel's place, ``row`` and ``plane`` are from a row and from a channel to the next.
-    If ``shifted``, ``offset`` is subtracted.
+    the position of the first pixel; ``row`` and ``plane`` are the distances between rows and
+    between channels. If ``shifted``, ``offset`` is subtracted.
     """
     HIGH, PITCH, THREADS = high, pitch, threads
     QUADS = pitch // 4
@@ -112,13 +112,13 @@ def make_fill(high, pitch, threads, shifted):
 
 
 def make_copy(threads):
-    """Return ``copy(source, first, target, count, thread)``, multiples of 4 all."""
+    """Return ``copy(source, first, target, count, thread)``, for multiples of 4."""
     THREADS = threads
 
     @inline
     def copy(source, first, target, count, thread):
         i = 4 * thread
-        while i < count:  # which takes fewer instructions than a range with a step
+        while i < count:  # takes fewer instructions than a range with a step
             a, b, c, d = load4(source, first + i)
             store4(target, i, a, b, c, d)
             i += 4 * THREADS

@@ -1,15 +1,15 @@
-"""Four neighbours at once, and the two functions that the hardware has of its own.
+"""Loads and stores of four values at once, and two functions that the hardware provides.
 
-`load4` and `store4` are single instructions of 16 bytes. The compiler does not make them by itself,
-since it cannot know that an index is a multiple of four; here the caller promises it. `load` is
-``array[index]`` without what Python does for negative indices.
+`load4` and `store4` are single instructions of 16 bytes. The compiler does not generate them by
+itself, because it cannot know that an index is a multiple of four; here the caller promises that.
+`load` is ``array[index]`` without the handling of negative indices.
 """
 
 import numpy as np
 
 from minisr.kernels.cuda.memory import SIMULATED
 
-ALIGNMENT = None if SIMULATED else 16  # of arrays in shared memory: bytes
+ALIGNMENT = None if SIMULATED else 16  # of arrays in shared memory, in bytes
 
 if SIMULATED:
 
@@ -69,7 +69,7 @@ else:
 
     @intrinsic
     def load(_, array, index):
-        """Return ``array[index]``; ``index`` is not negative, and none is looked for."""
+        """Return ``array[index]``; ``index`` is not negative, and this is not checked."""
 
         def codegen(context, builder, sig, args):
             return builder.load(

@@ -1,15 +1,15 @@
-"""Resampling along one axis, and its transpose: a thread makes one pixel.
+"""Resampling along one axis, and its transpose: each thread computes one pixel.
 
-Backward, a pixel must know which outputs it went into. The CPU turns the table of taps round for
-that: all taps, sorted by the pixel that they read.
+Backward, a pixel must know which outputs it went into. So the CPU inverts the table of taps: it
+sorts all taps by the pixel that they read.
 """
 
 import numpy as np
 from numba import cuda
 
-from minisr.kernels.cuda.launch import finish, kernel
+from minisr.kernels.cuda.launch import kernel, synchronize
 
-IMAGES = "float32[:,:,::1]"  # what is before the axis, the axis, what is after it
+IMAGES = "float32[:,:,::1]"  # the axes before, the axis itself, the axes after
 
 
 @kernel(IMAGES, "int64[:,::1]", "float32[:,::1]", IMAGES)
@@ -24,14 +24,14 @@ def _forward(x, index, weight, out):
 
 
 def _around(x, axis):
-    """Take all that is before an axis, and all that is after it, as one axis."""
+    """Merge all axes before an axis into one, and all axes after it into another."""
     return x.reshape(-1, x.shape[axis], int(np.prod(x.shape[axis + 1 :])))
 
 
 def resample_forward(x, index, weight, axis, out):
     """See ``minisr.kernels``."""
     _forward.each(out.size, _around(x, axis), index, weight, _around(out, axis))
-    finish()
+    synchronize()
 
 
 @kernel(IMAGES, "int64[::1]", "int64[::1]", "float32[::1]", IMAGES)
@@ -52,4 +52,4 @@ def resample_backward(dout, index, weight, axis, dx):
     outputs = order // index.shape[1]
     sorted_weight = weight.reshape(-1)[order]
     _backward.each(dx.size, _around(dout, axis), first, outputs, sorted_weight, _around(dx, axis))
-    finish()
+    synchronize()

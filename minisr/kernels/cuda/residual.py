@@ -1,8 +1,8 @@
-"""The sum at the end of a residual branch, and its gradient into the branch."""
+"""The sum that ends a residual branch, and its gradient by the branch."""
 
 from numba import cuda
 
-from minisr.kernels.cuda.launch import finish, kernel
+from minisr.kernels.cuda.launch import kernel, synchronize
 
 VALUES = "float32[::1]"
 
@@ -17,7 +17,7 @@ def residual_forward(x, branch, scaling, out):
     """See ``minisr.kernels``."""
     scaling = x.dtype.type(scaling)
     _forward.each(x.size, x.reshape(-1), branch.reshape(-1), scaling, out.reshape(-1))
-    finish()
+    synchronize()
 
 
 @kernel(VALUES, "float32", VALUES)
@@ -30,4 +30,4 @@ def residual_backward(dout, scaling, dbranch):
     """See ``minisr.kernels``."""
     scaling = dout.dtype.type(scaling)
     _backward.each(dout.size, dout.reshape(-1), scaling, dbranch.reshape(-1))
-    finish()
+    synchronize()

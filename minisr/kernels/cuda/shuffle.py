@@ -1,8 +1,8 @@
-"""The periodic shuffle and its inverse: a thread writes one value, a row's threads side by side."""
+"""The pixel shuffle and its inverse: adjacent threads write adjacent values, one each."""
 
 from numba import cuda
 
-from minisr.kernels.cuda.launch import finish, kernel
+from minisr.kernels.cuda.launch import kernel, synchronize
 
 IMAGES = "float32[:,:,:,::1]"
 
@@ -18,7 +18,7 @@ def _shuffle(x, R, out):
 def pixel_shuffle(x, upscale_factor, out):
     """See ``minisr.kernels``."""
     _shuffle.each(out.size, x, upscale_factor, out)
-    finish()
+    synchronize()
 
 
 @kernel(IMAGES, "int64", IMAGES)
@@ -33,4 +33,4 @@ def _unshuffle(x, R, out):
 def pixel_unshuffle(x, downscale_factor, out):
     """See ``minisr.kernels``."""
     _unshuffle.each(out.size, x, downscale_factor, out)
-    finish()
+    synchronize()

@@ -1,8 +1,8 @@
-"""One convolution of a stack, its activation, and at the end of a stack the pixel shuffle.
+"""One convolution of a stack, its activation and, at the end of a stack, the pixel shuffle.
 
-A block makes a tile of all its filters, see `blocking`. Input channels come by eights into shared
-memory, with their halo, and so do their weights. Planes in device memory have a margin of `PAD`
-pixels that is never written, so nothing here asks where the picture ends but the last step.
+A block computes a tile for all its filters, see `blocking`. Input channels are copied into shared
+memory eight at a time, with their halo, and so are their weights. Planes in device memory have a
+margin of `PAD` pixels that is never written, so only the epilogue checks where the picture ends.
 """
 
 from functools import cache
@@ -10,13 +10,13 @@ from functools import cache
 from numba import cuda, float32
 
 from minisr.kernels.cuda.blocking import PAD as _PAD
-from minisr.kernels.cuda.finishing import make_to_picture, make_to_planes
 from minisr.kernels.cuda.launch import Kernel
 from minisr.kernels.cuda.products import make_begin, make_copy, make_fill, make_multiply
 from minisr.kernels.cuda.quads import ALIGNMENT
+from minisr.kernels.cuda.stage_epilogue import make_picture_epilogue, make_planes_epilogue
 
-WARP, SCHEDULERS = 32, 4  # threads in step; and of a multiprocessor, those that run warps
-REGISTERS = 16384  # of a scheduler
+WARP, SCHEDULERS = 32, 4  # threads per warp; schedulers per multiprocessor
+REGISTERS = 16384  # per scheduler
 
 
 def arguments_of(codes):
@@ -33,17 +33,17 @@ def arguments_of(codes):
     )
 
 
-def make_finish(blocking, activation, upscale_factor, skip, codes):
-    """Return what ends a convolution; ``upscale_factor`` is None within a stack."""
+def make_epilogue(blocking, activation, upscale_factor, skip, codes):
+    """Return a convolution's epilogue; ``upscale_factor`` is None except at the end of a stack."""
     if upscale_factor is None:
-        return make_to_planes(blocking, activation)
-    return make_to_picture(blocking, activation, upscale_factor, skip, codes)
+        return make_planes_epilogue(blocking, activation)
+    return make_picture_epilogue(blocking, activation, upscale_factor, skip, codes)
 
 
 def blocks_at_once(threads, sums, activations):
-    """Return how many blocks are to share a multiprocessor, so that nothing leaves the registers.
+    """Return how many blocks may share a multiprocessor without spilling registers.
 
-    Each scheduler has registers of its own. The slopes of PReLU take some, too.
+    Each scheduler has its own registers. PReLU's slopes take some, too.
     """
     registers = 168 if sums > 72 else 144 if "prelu" in activations and sums > 48 else 128
     warps = SCHEDULERS * (REGISTERS // (WARP * registers))
@@ -52,23 +52,23 @@ def blocks_at_once(threads, sums, activations):
 
 @cache
 def convolution(blocking, activation, upscale_factor=None, skip=False, codes=False, shifted=False):
-    """Return the kernel of a convolution.
+    """Return the kernel for a convolution.
 
     Parameters
     ----------
     blocking : Blocking
     activation : {"tanh", "relu", "sigmoid", "prelu", None}
     upscale_factor : int, optional
-        Of the last convolution: its results are shuffled into a picture.
+        Only for the last convolution, whose results are shuffled into a picture.
     skip, codes : bool, optional
-        Of the last one, see `finishing.make_to_picture`.
+        Only for the last one, see `stage_epilogue.make_picture_epilogue`.
     shifted : bool, optional
-        Whether ``offset`` is subtracted from what it reads.
+        Whether to subtract ``offset`` from the input.
 
     Returns
     -------
     Kernel
-        Of a grid of (tiles across, tiles down, samples * slices) blocks.
+        For a grid of (tiles across, tiles down, samples * slices) blocks.
     """
     K, CHANNELS, CHUNK = blocking.kernel_size, blocking.channels, blocking.chunk
     ROWS, EACH, PACKED = blocking.rows, blocking.per_thread, blocking.packed
@@ -82,7 +82,7 @@ def convolution(blocking, activation, upscale_factor=None, skip=False, codes=Fal
     fill = make_fill(HIGH, PITCH, blocking.threads, shifted)
     copy = make_copy(blocking.threads)
     multiply = make_multiply(K, ROWS, EACH, WIDTH, PITCH)
-    finish = make_finish(blocking, activation, upscale_factor, skip, codes)
+    epilogue = make_epilogue(blocking, activation, upscale_factor, skip, codes)
 
     def convolve(
         source, weights, target, picture, height, width, row, plane, offset, factor, shift
@@ -107,7 +107,7 @@ def convolution(blocking, activation, upscale_factor=None, skip=False, codes=Fal
                 start = (c * HIGH + down * ROWS) * PITCH + 4 * across
                 multiply(tile, start, taps, c * TAPS + group * PACKED, sums)
             cuda.syncthreads()
-        finish(
+        epilogue(
             sums, weights, place, (part * GROUPS + group) * EACH, n, y0 + down * ROWS,
             x0 + 4 * across, height, width, row, plane, target, picture, factor, shift,
         )  # fmt: skip

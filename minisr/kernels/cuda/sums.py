@@ -1,4 +1,4 @@
-"""Sums over a block's threads, in an order that is always the same."""
+"""Sums over a block's threads, always in the same order."""
 
 from numba import cuda
 
@@ -7,10 +7,10 @@ from minisr.kernels.cuda.launch import THREADS
 
 @cuda.jit(device=True)
 def block_sum(value, dtype):
-    """Return the sum of what the block's threads bring along, to all of them.
+    """Return the sum of ``value`` over the block's threads, to all of them.
 
-    A tree: in each round the lower half of those left adds the values of the upper half to its own.
-    It ends with a barrier, so that it can be called again at once.
+    The sum is a tree: in each round, the lower half of the remaining threads add the upper half's
+    values to their own. It ends with a barrier, so it can be called again at once.
     """
     parts = cuda.shared.array(THREADS, dtype)
     own = cuda.threadIdx.x

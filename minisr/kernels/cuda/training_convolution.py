@@ -1,16 +1,16 @@
 """Convolution for training, forward and backward: whole planes in, whole planes out.
 
-The gradient by input is a convolution of the gradient by output with the taps flipped and the
-channels and filters exchanged, so one kernel does both; only what it does to its sums at the end is
-different. Forward that is the bias and the activation, backward the activation's slope.
+The gradient by input is a convolution of the gradient by output, with flipped taps and channels and
+filters exchanged. So one kernel does both, and only its epilogue differs: forward, it applies the
+bias and the activation; backward, the activation's slope.
 
-A block makes one piece of `patches` for some filters. It copies some channels of the piece, and
-its surroundings, and their weights into shared memory and goes on to the next channels. A warp
-covers the piece: a thread has a column of four pixels and up to eleven filters, that is, up to 44
-sums in registers. For one channel and one column of taps it loads K + 3 pixels, while its
-neighbours load those beside them, and for each tap a weight a filter, the same for the whole warp
-and four at a time: 12 loads for 96 multiply-adds where K is 3 and there are 8 filters. Warps differ
-in their filters, and where these are few in their channels, too; the sums of the latter are then
+A block computes one piece (see `patches`) for some filters. It copies some channels of the piece,
+with its surroundings, and their weights into shared memory, then moves on to the next channels. A
+warp covers the piece: a thread has a column of four pixels and up to eleven filters, that is, up to
+44 sums in registers. For one channel and one column of taps, it loads K + 3 pixels, while its
+neighbours load the adjacent ones, and for each tap one weight per filter, the same for the whole
+warp and four at a time: 12 loads for 96 multiply-adds if K is 3 and there are 8 filters. Warps
+differ in their filters and, if there are few filters, also in their channels; then their sums are
 added in shared memory.
 """
 
@@ -26,7 +26,7 @@ from minisr.kernels.cuda.patches import HEIGHT, WIDTH, unsigned
 from minisr.kernels.cuda.training_layout import COLUMN, layout
 
 NONE, TANH, RELU, SIGMOID, PRELU = range(5)
-SHARES = 16  # threads that add up the slope's gradient of one channel
+SHARES = 16  # threads that sum one channel's gradient by slope
 
 
 @cache
@@ -36,9 +36,9 @@ def training_convolution(C, F, K, activation, backward, offset):
     Parameters
     ----------
     C, F, K : int
-        Backward these are the filters and the channels of the layer.
+        Backward, C and F are the layer's filters and channels.
     activation : int
-        One of NONE, TANH, ...: forward the layer's own, backward that of the layer below.
+        One of NONE, TANH, ...: forward, the layer's own; backward, that of the layer below.
     backward : bool
     offset : float
         Subtracted from the pixels.
@@ -48,9 +48,9 @@ def training_convolution(C, F, K, activation, backward, offset):
     Kernel
         Its arguments: source (N,C,H,W), numbers in the order of `training_layout.Layout.order` and
         where they begin, ``kept``, out (N,F,H,W), ``sums``, pieces down and across, H, W. All
-        arrays are flat. ``kept`` forward takes what PReLU is applied to; backward it is that again,
-        or what another activation has given. ``sums``, (pieces, F), takes the gradient by slope of
-        each piece. A block a piece in the grid's first direction, ``filter_blocks`` in the second.
+        arrays are flat. Forward, ``kept`` receives PReLU's input; backward, it holds that input, or
+        another activation's output. ``sums``, (pieces, F), receives each piece's gradient by slope.
+        The grid has one block per piece in its first dimension and ``filter_blocks`` in its second.
     """
     plan = layout(C, F, K)
     FILTERS, GROUPS, PARTS, SHARE, ROUNDS = plan[3:5] + plan[6:]
@@ -120,7 +120,7 @@ def training_convolution(C, F, K, activation, backward, offset):
                         for f in range(FILTERS):
                             for p in range(COLUMN):
                                 total[f * COLUMN + p] += weight[f] * pixel[i + p]
-        # Through shared memory, where the sums of several warps meet.
+        # Exchange the sums through shared memory, where those of several warps are added.
         cuda.syncthreads()
         for s in range(SUMS):
             shared[(warp * unsigned(SUMS) + unsigned(s)) * unsigned(32) + lane] = total[s]
@@ -163,9 +163,9 @@ def training_convolution(C, F, K, activation, backward, offset):
                                 value *= numbers[unsigned(start) + unsigned(BIAS + F) + f]
                     out[where] = value
                 if DSLOPE:
-                    shared[own] = dslope  # only this thread has read what was there
+                    shared[own] = dslope  # only this thread read the value that was there
         if DSLOPE:
-            # A filter's sums lie one after the other; first several threads add up some each.
+            # A filter's sums are adjacent; first, several threads each add some of them.
             cuda.syncthreads()
             for k in range(thread, unsigned(GROUPS * FILTERS * SHARES), unsigned(THREADS)):
                 own = k // unsigned(SHARES) * unsigned(32 * COLUMN) + k % unsigned(SHARES)
@@ -184,7 +184,7 @@ def training_convolution(C, F, K, activation, backward, offset):
 
     array, number = "float32[::1]", "uint32"
     arguments = (array, array, number, array, array, array, number, number, number, number)
-    # In later rounds loads wait while sums do, and take registers: fewer threads then have more.
+    # With several rounds, loads in flight need registers besides the sums: allow fewer threads.
     together = 512 if ROUNDS > 1 else 768
     return Kernel(convolve, arguments, THREADS, at_once=together // THREADS)
 

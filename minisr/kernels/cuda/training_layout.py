@@ -1,4 +1,4 @@
-"""How `training_convolution` shares out filters and channels, and the order of its numbers."""
+"""How `training_convolution` divides filters and channels, and the order of its numbers."""
 
 import math
 from functools import cache
@@ -8,29 +8,29 @@ import numpy as np
 
 from minisr.kernels.cuda.patches import HEIGHT, WIDTH, row_length
 
-COLUMN = 4  # pixels of a thread
+COLUMN = 4  # pixels per thread
 WARPS = 8
-STAGED = 8192  # floats of shared memory that channels and their weights may take: 32 KB
+STAGED = 8192  # floats of shared memory for channels and their weights: 32 KB
 
 
 class Layout(NamedTuple):
-    """How the filters and channels of a convolution are shared out, and where its weights lie.
+    """How a convolution's filters and channels are divided, and where its weights lie.
 
     Attributes
     ----------
     C, F, K : int
     filters : int
-        Of a thread.
+        Filters per thread.
     groups : int
-        Of filters in a block; a warp has one of them.
+        Groups of filters per block; a warp has one group.
     filter_blocks : int
-        Blocks that it takes for all filters.
+        Blocks needed for all filters.
     parts : int
-        Warps that share the channels.
+        Warps among which the channels are divided.
     share : int
-        Channels of a warp at a time.
+        Channels per warp and round.
     rounds : int
-        How many times.
+        Rounds needed for all channels.
     """
 
     C: int
@@ -45,22 +45,22 @@ class Layout(NamedTuple):
 
     @property
     def room(self):
-        """Filters of a thread, rounded up to whole vectors."""
+        """Filters per thread, rounded up to whole vectors."""
         return row_length(self.filters, 4, 0)
 
     @property
     def weights(self):
-        """How many weights a block copies in a round."""
+        """Weights that a block copies per round."""
         return self.parts * self.share * self.K**2 * self.groups * self.room
 
     @property
     def threads(self):
-        """Threads of a block."""
+        """Threads per block."""
         return 32 * self.groups * self.parts
 
     @property
     def row(self):
-        """Length of a row in shared memory: the warp's halves, four rows apart, share no bank."""
+        """Row length in shared memory: the halves of a warp, four rows apart, share no bank."""
         return row_length(WIDTH + self.K - 1, 8, 4)
 
     @property
@@ -69,12 +69,13 @@ class Layout(NamedTuple):
         return (HEIGHT + self.K - 1) * self.row
 
     def order(self, weight, bias, slope, backward):
-        """Return where in the parameters each number is that the kernel reads; -1 is zero.
+        """Return the position of the parameter for each number that the kernel reads; -1 is zero.
 
         Parameters
         ----------
-        weight : int ndarray, shape (C of `backward`, or F, ...)
-            The positions of the layer's weights, (F, C, K, K) as the layer has them.
+        weight : int ndarray
+            Positions of the layer's weights, in the layer's own shape: (F, C, K, K), or with F and
+            C exchanged if ``backward``.
         bias, slope : int ndarray or None
             Positions of those that belong to this kernel's filters.
         backward : bool
@@ -82,7 +83,7 @@ class Layout(NamedTuple):
         Returns
         -------
         int ndarray
-            Weights, in the order in which blocks and rounds copy them, biases and slopes.
+            Weights in the order in which blocks and rounds copy them, then biases and slopes.
         """
         taps = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3) if backward else weight
         everything = np.full(
@@ -107,7 +108,7 @@ class Layout(NamedTuple):
 
 
 def evenly(count, most):
-    """Return which number from above ``most / 2`` to ``most`` goes into a count with least rest."""
+    """Return the divisor in (``most / 2``, ``most``] that needs the least padding of ``count``."""
     return min(range(most, most // 2, -1), key=lambda n: -(-count // n) * n)
 
 

@@ -1,13 +1,13 @@
-"""Transposed convolution and its gradients, as they are defined.
+"""Transposed convolution and its gradients, straight from their definitions.
 
-Stamps overlap, so no thread stamps: forward, each output pixel collects the stamps that reach it,
-those of every ``stride``-th tap. The rest is as in `convolution`.
+Stamps overlap, so threads do not stamp: forward, each output pixel collects the stamps that reach
+it, those of every ``stride``-th tap. The rest is as in `convolution`.
 """
 
 from numba import cuda
 
 from minisr.kernels.cuda.convolution import IMAGES, add_bias_gradient
-from minisr.kernels.cuda.launch import THREADS, finish, kernel
+from minisr.kernels.cuda.launch import THREADS, kernel, synchronize
 from minisr.kernels.cuda.sums import block_sum
 
 
@@ -34,7 +34,7 @@ def conv_transpose2d_forward(x, weight, bias, stride, padding, out):
     """See ``minisr.kernels``."""
     top, _, left, _ = padding
     _forward.each(out.size, x, weight, bias, stride, top, left, out)
-    finish()
+    synchronize()
 
 
 @kernel(IMAGES, IMAGES, "int64", "int64", "int64", IMAGES)
@@ -57,7 +57,7 @@ def conv_transpose2d_backward_input(dout, weight, stride, padding, dx):
     """See ``minisr.kernels``."""
     top, _, left, _ = padding
     _backward_input.each(dx.size, dout, weight, stride, top, left, dx)
-    finish()
+    synchronize()
 
 
 @kernel(IMAGES, IMAGES, "int64", "int64", "int64", IMAGES)
@@ -83,4 +83,4 @@ def conv_transpose2d_backward_params(dout, x, stride, padding, dweight, dbias):
     top, _, left, _ = padding
     _weight_gradient.each_block(dweight.size, dout, x, stride, top, left, dweight)
     add_bias_gradient(dout, dbias)
-    finish()
+    synchronize()

@@ -1,10 +1,10 @@
-"""What changes arrays where they lie: Adam, the moving average, sums, and starting from zero."""
+"""Updates in place: Adam, the moving average, sums, and setting to zero."""
 
 import math
 
 from numba import cuda
 
-from minisr.kernels.cuda.launch import finish, kernel
+from minisr.kernels.cuda.launch import kernel, synchronize
 
 VALUES = "float32[::1]"
 
@@ -21,7 +21,7 @@ def _adam(value, grad, first_moment, second_moment, rate, keep1, keep2, root_sca
 
 
 def adam_step(value, grad, first_moment, second_moment, learning_rate, beta1, beta2, epsilon, step):
-    """See ``minisr.kernels``. The bias corrections are two numbers a step, made here."""
+    """See ``minisr.kernels``. The bias corrections are two numbers per step, computed here."""
     numbers = (
         learning_rate / (1 - beta1**step),
         1 - beta1,
@@ -32,7 +32,7 @@ def adam_step(value, grad, first_moment, second_moment, learning_rate, beta1, be
     arrays = (value, grad, first_moment, second_moment)
     values = (array.reshape(-1) for array in arrays)
     _adam.each(value.size, *values, *map(value.dtype.type, numbers))
-    finish()
+    synchronize()
 
 
 @kernel(VALUES, VALUES, "float32")
@@ -45,7 +45,7 @@ def lerp(average, value, fraction):
     """See ``minisr.kernels``."""
     fraction = average.dtype.type(fraction)
     _lerp.each(average.size, average.reshape(-1), value.reshape(-1), fraction)
-    finish()
+    synchronize()
 
 
 @kernel(VALUES, VALUES)
@@ -57,7 +57,7 @@ def _add(total, part):
 def add(total, part):
     """See ``minisr.kernels``."""
     _add.each(total.size, total.reshape(-1), part.reshape(-1))
-    finish()
+    synchronize()
 
 
 @kernel(VALUES)
@@ -70,4 +70,4 @@ def _fill_zero(out):
 def fill_zero(out):
     """See ``minisr.kernels``."""
     _fill_zero.each(out.size, out.reshape(-1))
-    finish()
+    synchronize()

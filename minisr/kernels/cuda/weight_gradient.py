@@ -1,17 +1,17 @@
 """Gradient by weight and by bias: sums over all pixels of a batch.
 
 dweight[f, c, i, j] sums dout[f, y, x] * source[c, y + i - K // 2, x + j - K // 2]. A thread has
-some filters, one channel and its taps (for K above 3 one row of them): up to 72 sums in registers.
-It walks along rows four pixels at a time, loads what the taps see, then four gradients for each
-filter, and makes 288 multiply-adds of 14 loads where K is 3 and there are 8 filters. Neighbouring
-threads have neighbouring channels, whose planes lie so that they come from different banks, and
-the same filters, whose gradients come once for all.
+some filters, one channel and its taps (for K above 3, one row of them): up to 72 sums in registers.
+It walks along rows four pixels at a time, loads the pixels that the taps need and four gradients
+per filter, and does 288 multiply-adds for 14 loads if K is 3 and there are 8 filters. Neighbouring
+threads have neighbouring channels, whose planes lie in different banks, and the same filters, whose
+gradients are loaded once for all.
 
-A block copies piece after piece of `patches` into shared memory, gradients and source; the same
-block always takes the same pieces. Where there are few filters and channels, several threads have
-the same ones and other rows, and their sums are added at the end. Each block leaves what it has
-summed in ``partial``, for `parameter_lists.add_parts`. So everything is added in an order that
-follows from the arrays' shapes alone, and the same bits come out on every GPU.
+A block copies one piece (see `patches`) after another into shared memory, gradients and source; the
+same block always takes the same pieces. If there are few filters and channels, several threads have
+the same ones but different rows, and their sums are added at the end. Each block stores its sums in
+``partial``, for `parameter_lists.add_parts`. So the order of all additions depends only on the
+arrays' shapes, and every GPU gives the same bits.
 """
 
 from functools import cache
@@ -24,7 +24,7 @@ from minisr.kernels.cuda.memory import SIMULATED
 from minisr.kernels.cuda.patches import HEIGHT, PIXELS, WIDTH, row_length, unsigned
 from minisr.kernels.cuda.weight_layout import GRADIENTS, layout, source_plane, source_row
 
-AHEAD = 8  # loads on their way from far memory before the first is waited for
+AHEAD = 8  # loads from global memory in flight before the first is waited for
 
 
 @cache
@@ -41,8 +41,8 @@ def weight_gradient(C, F, K, offset):
     -------
     Kernel
         Its arguments: source (N,C,H,W), dout (N,F,H,W), ``partial`` and where its part begins,
-        pieces in all, down, and across, H, W. Arrays are flat. In the grid's first direction are
-        `weight_layout.Layout.splits` blocks, in its second `Layout.blocks`.
+        pieces in all, down and across, H, W. Arrays are flat. The grid has
+        `weight_layout.Layout.splits` blocks in its first dimension, `Layout.blocks` in its second.
     """
     plan = layout(C, F, K)
     FILTERS, GROUPS, CHANNELS, TALL, SLICES = (
@@ -50,17 +50,17 @@ def weight_gradient(C, F, K, offset):
     )  # fmt: skip
     SUMS, UNITS, SLOTS = plan.sums, plan.units, plan.slots
     FILTER_BLOCKS, BLOCKS_OF_LAYER = plan.filter_blocks, plan.blocks
-    ALL_FILTERS = GROUPS * FILTERS  # of a block
+    ALL_FILTERS = GROUPS * FILTERS  # per block
     ACTIVE = UNITS * SLICES
     TEAM = row_length(max(ACTIVE, ALL_FILTERS), 32, 0)
-    SHARE = TEAM // ALL_FILTERS  # threads that add up one filter's gradients
+    SHARE = TEAM // ALL_FILTERS  # threads that sum one filter's gradients
     ROW, PLANE, PAD = source_row(K), source_plane(K), K // 2
     ROWS, SEEN = HEIGHT // SLICES, row_length(3 + K, 4, 0)
     WINDOW = TALL * SEEN
     PLACES = (HEIGHT + K - 1) * ROW
     DOUT = CHANNELS * PLANE
     SIZE = max(DOUT + ALL_FILTERS * GRADIENTS, SLICES // 2 * UNITS * SUMS, TEAM)
-    SHARES = max(1, TEAM // PIXELS)  # of a block's filters, copied at the same time
+    SHARES = max(1, TEAM // PIXELS)  # filters copied at the same time
     OFFSET, ZERO = np.float32(offset), np.float32(0)
     SHIFTED = offset != 0
 
@@ -80,7 +80,7 @@ def weight_gradient(C, F, K, offset):
         block = unsigned(cuda.blockIdx.y)
         first_filter = block % unsigned(FILTER_BLOCKS) * unsigned(ALL_FILTERS)
         first_channel = block // unsigned(FILTER_BLOCKS) * unsigned(CHANNELS)
-        # Those that there are: the last block of channels, or of filters, may lack some.
+        # The last block of channels, or of filters, may have fewer.
         channels = min(unsigned(CHANNELS), unsigned(C) - first_channel)
         filters = min(unsigned(ALL_FILTERS), unsigned(F) - first_filter)
         plane = unsigned(H) * unsigned(W)
@@ -129,7 +129,7 @@ def weight_gradient(C, F, K, offset):
             if thread < unsigned(ACTIVE):
                 for y in range(ROWS):
                     row = share * unsigned(ROWS) + unsigned(y)
-                    # Counted in fours, as `patches` explains.
+                    # In units of four, as `patches` explains.
                     corner = c * unsigned(PLANE // 4)
                     corner += (row + band * unsigned(TALL)) * unsigned(ROW // 4)
                     gradients = unsigned(DOUT // 4) + group * unsigned(GRADIENTS // 4)
@@ -183,7 +183,7 @@ def weight_gradient(C, F, K, offset):
 
     array, number = "float32[::1]", "uint32"
     arguments = (array, array, array, number, number, number, number, number, number)
-    # 512 threads of a multiprocessor have 128 registers each; with fewer, sums would be spilled.
+    # With 512 threads per multiprocessor, each has 128 registers; fewer would spill sums.
     return Kernel(add_up, arguments, TEAM, at_once=512 // TEAM)
 
 

@@ -1,4 +1,4 @@
-"""How `weight_gradient` shares out filters, channels and taps, and where it leaves its sums."""
+"""How `weight_gradient` divides filters, channels and taps, and where it stores its sums."""
 
 import math
 from functools import cache
@@ -9,28 +9,28 @@ import numpy as np
 from minisr.kernels.cuda.patches import HEIGHT, PIXELS, WIDTH, row_length
 
 THREADS = 256
-MOST_SUMS = 72  # of a thread
+MAX_SUMS = 72  # per thread
 FLOATS = 12032  # of shared memory: 47 KB
-# Blocks of a layer, if there are pieces for them: about four for each multiprocessor of the largest
-# GPUs. More would fill others more evenly, but each leaves partial sums of all its weights.
+# Blocks per layer, if there are enough pieces: about four per multiprocessor of the largest GPUs.
+# More would fill other GPUs more evenly, but each block stores partial sums of all its weights.
 BLOCKS = 512
-GRADIENTS = PIXELS + 4  # from one filter's plane of gradients to the next: other banks
+GRADIENTS = PIXELS + 4  # distance between filters' planes of gradients: in different banks
 
 
 class Layout(NamedTuple):
-    """How filters, channels and taps are shared out among blocks and threads.
+    """How filters, channels and taps are divided among blocks and threads.
 
     Attributes
     ----------
     C, F, K : int
     filters, groups, filter_blocks : int
-        Of a thread, groups of them in a block, and blocks that it takes for all.
+        Filters per thread, groups of filters per block, and blocks needed for all filters.
     channels, channel_blocks : int
-        Of a block, one a thread, and blocks that it takes for all.
+        Channels per block, one per thread, and blocks needed for all channels.
     tall : int
-        Rows of taps of a thread: all or one.
+        Rows of taps per thread: all or one.
     slices : int
-        Threads that have the same sums, and other rows of a piece.
+        Threads that have the same sums but different rows of a piece.
     """
 
     C: int
@@ -46,30 +46,30 @@ class Layout(NamedTuple):
 
     @property
     def blocks(self):
-        """How many blocks share the weights."""
+        """Blocks among which the weights are divided."""
         return self.filter_blocks * self.channel_blocks
 
     @property
     def sums(self):
-        """How many sums a thread has."""
+        """Sums per thread."""
         return self.filters * self.tall * self.K
 
     @property
     def units(self):
-        """How many threads of a block have different sums."""
+        """Threads of a block that have different sums."""
         return self.channels * self.groups * (self.K // self.tall)
 
     @property
     def slots(self):
-        """How many sums a block leaves, those by bias last."""
+        """Sums that a block stores, those by bias last."""
         return self.sums * self.units + self.groups * self.filters
 
     def splits(self, count):
-        """Return how many blocks share the pieces of a batch."""
+        """Return the number of blocks among which a batch's pieces are divided."""
         return max(1, min(count, BLOCKS // self.blocks))
 
     def targets(self, weight, bias):
-        """Return which parameter each slot of `blocks` blocks belongs to; -1 is none.
+        """Return the parameter that each slot of `blocks` blocks belongs to; -1 is none.
 
         Parameters
         ----------
@@ -84,7 +84,7 @@ class Layout(NamedTuple):
         C = self.channel_blocks * self.channels
         everything = np.full((F, C, self.K, self.K), -1)
         everything[: self.F, : self.C] = weight
-        # A filter block's filters: those of a thread are `groups` apart.
+        # Within a filter block, a thread's filters are `groups` apart.
         split = everything.reshape(
             self.filter_blocks, self.filters, self.groups, self.channel_blocks, self.channels,
             self.K // self.tall, self.tall, self.K,
@@ -99,12 +99,12 @@ class Layout(NamedTuple):
 
 
 def source_row(K):
-    """Return the length of a row of the source in shared memory: whole vectors."""
+    """Return the row length of the source in shared memory, in whole vectors."""
     return WIDTH - 4 + row_length(3 + K, 4, 0)
 
 
 def source_plane(K):
-    """Return the size of a channel's piece there: an odd number of vectors."""
+    """Return the size of a channel's piece in shared memory: an odd number of vectors."""
     return row_length((HEIGHT + K - 1) * source_row(K), 8, 4)
 
 
@@ -113,7 +113,7 @@ def layout(C, F, K):
     """Return the `Layout` for a convolution."""
     tall = K if K <= 3 else 1
     bands = K // tall
-    groups = math.ceil(F / max(1, min(8, MOST_SUMS // (tall * K))))
+    groups = math.ceil(F / max(1, min(8, MAX_SUMS // (tall * K))))
     filters = math.ceil(F / groups)
     channels = min(C, 32)
     in_block = min(groups, max(1, (32 if channels > 8 else 64) // filters))

@@ -14,7 +14,7 @@ from minisr import engine, kernels
 from minisr.engine import learning
 from minisr.kernels.contiguous import flat_view
 from minisr.kernels.cuda.learning import Learning
-from minisr.kernels.cuda.loss_end import THREADS, loss_end
+from minisr.kernels.cuda.loss_epilogue import THREADS, loss_epilogue
 from minisr.layers import Conv2d, PReLU
 from minisr.models import ESPCN, ThinSR
 from minisr.optim import Adam
@@ -132,7 +132,7 @@ def test_the_loss_after_an_activation(activation, rng):
     reference.pixel_unshuffle(error, 2, dout)
     getattr(reference, f"{activation}_backward")(dout, out, dz)
     found, losses = out.copy(), np.zeros(1, np.float32)
-    kernel = loss_end(2, KINDS[activation], 0, True)
+    kernel = loss_epilogue(2, KINDS[activation], 0, True)
     kernel(
         1, THREADS, found.reshape(-1), low.reshape(-1), high.reshape(-1), losses,
         np.float32(2 / 24), np.uint32(1), np.uint32(2), np.uint32(3),

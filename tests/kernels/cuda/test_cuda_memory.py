@@ -22,7 +22,7 @@ def test_parameters_are_managed_however_many(monkeypatch):
         return _Managed(count, dtype)
 
     monkeypatch.setattr(memory, "SIMULATED", False)
-    monkeypatch.setattr(memory, "MOST_MANAGED", 16)
+    monkeypatch.setattr(memory, "MAX_MANAGED", 16)
     monkeypatch.setattr(memory.cuda, "managed_array", managed_array, raising=False)
     memory.empty(4, np.float32)
     memory.empty((2, 3), np.float32)  # a picture: too large

@@ -20,12 +20,12 @@ from minisr.engine.stacks import plan_stack
 from minisr.kernels import reference
 from minisr.kernels.cuda.blocking import Blocking, filters_per_thread
 from minisr.kernels.cuda.epilogue import ACTIVATIONS
+from minisr.kernels.cuda.forward_plan import plan
 from minisr.kernels.cuda.frames import FrameStream
 from minisr.kernels.cuda.fused import Pair, fused
 from minisr.kernels.cuda.planes import Geometry, take_in
 from minisr.kernels.cuda.stack import row_length, stack
 from minisr.kernels.cuda.stage_convolution import convolution
-from minisr.kernels.cuda.steps import plan
 from minisr.kernels.stacks import Stage
 from minisr.layers.base import Parameter
 from minisr.models import ESPCN, ThinSR
@@ -296,7 +296,7 @@ def test_frames_of_video_come_back_in_their_order(width, rng):
     model = jolted(ESPCN(2, rng=rng, channels=(3, 2)), rng)
     frames = rng.integers(0, 256, (4, 2, width), np.uint8)
     into, onto = (1 / 219, -16 / 219), (219, 16)
-    found = FrameStream(stack_of(model), 2, width, into=into, onto=onto)(iter(frames))
+    found = FrameStream(stack_of(model), 2, width, decode=into, encode=onto)(iter(frames))
     for frame in frames:
         intensity = np.multiply(frame, np.float32(into[0]), dtype=np.float32) + np.float32(into[1])
         expected = np.empty((4, 2 * width), np.uint8)
@@ -345,7 +345,7 @@ def test_no_band_has_more_rows_than_a_grid_takes(monkeypatch, rng):
         return picture(self, x)
 
     monkeypatch.setattr(stack_module.Stack, "_picture", noted)
-    monkeypatch.setattr(stack_module, "MOST_ROWS", 9)
+    monkeypatch.setattr(stack_module, "MAX_ROWS", 9)
     assert_array_equal(run(model, x), whole)
     assert len(heights) == 3
     assert max(heights) <= 9 + 2 * stack_of(model).halo

@@ -26,11 +26,11 @@ def assembly():
         "NUMBA_ENABLE_CUDASIM": "0",
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
     }
-    command = [sys.executable, SCRIPT, "--arch", "90", "--ptx", "--match", "steps.espcn"]
+    command = [sys.executable, SCRIPT, "--arch", "90", "--ptx", "--match", "forward_plan.espcn"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found = [json.loads(line) for line in done.stdout.splitlines()]
-    return {facts["kernel"].removeprefix("steps."): facts["ptx"] for facts in found}
+    return {facts["kernel"].removeprefix("forward_plan."): facts["ptx"] for facts in found}
 
 
 def count(pattern, text):

@@ -1,9 +1,9 @@
-"""Which kernels a stack is run by, on pictures of a certain size.
+"""Choose the kernels that run a stack on pictures of a given size.
 
-A GPU works in rounds: each of its multiprocessors takes as many blocks as it has room for, and the
-last round takes as long as the others however few blocks are left. So tiles are chosen by counting
-instructions and rounds. No choice changes a bit of the result: each sum is its bias, then the
-products in the order of channels and taps, one fused multiply-add each.
+A GPU works in rounds: each multiprocessor takes as many blocks as fit, and the last round takes as
+long as the others, however few blocks are left. So tiles are chosen by counting instructions and
+rounds. No choice changes a bit of the result: each sum starts with its bias and adds the products
+in the order of channels and taps, one fused multiply-add each.
 """
 
 import math
@@ -20,23 +20,23 @@ from minisr.kernels.cuda.memory import SIMULATED
 from minisr.kernels.cuda.planes import TILE
 from minisr.kernels.cuda.stage_convolution import SCHEDULERS, WARP, convolution
 
-MOST_SUMS = 72  # of a thread: registers
-FILL = 9  # instructions by which a thread brings four pixels into shared memory
+MAX_SUMS = 72  # per thread, in registers
+FILL = 9  # instructions that copy four pixels into shared memory
 
 
 @dataclass(frozen=True)
-class Step:
-    """A kernel, where its weights come from, and what it makes.
+class PlannedKernel:
+    """A kernel, the stages that it runs, and how to pack their weights.
 
     Attributes
     ----------
     kernel : Kernel
     pack : callable
-        From the parameters' values to the array that the kernel reads.
-    stages : list of minisr.kernels.Stage
-        Those that it does: one, or two.
+        Turns the parameters' values into the array that the kernel reads.
+    stages : list of minisr.kernels.stacks.Stage
+        The one or two stages that it runs.
     blocking : Blocking
-        Of the last of them.
+        That of the last of them.
     """
 
     kernel: Kernel
@@ -45,12 +45,12 @@ class Step:
     blocking: Blocking
 
     def grid(self, samples, height, width):
-        """Return how many blocks it takes."""
+        """Return the number of blocks in each dimension."""
         down, across = self.blocking.tile
         return -(-width // across), -(-height // down), samples * self.blocking.slices
 
     def packed(self):
-        """Return the weights as they are now, as the kernel reads them."""
+        """Return the current weights, packed for the kernel."""
         values = []
         for stage in self.stages:
             slope = None if stage.slope is None else stage.slope.value
@@ -58,8 +58,8 @@ class Step:
         return self.pack(*values)
 
 
-def possible(stages, upscale_factor):
-    """Return whether the kernels can take these stages."""
+def supports(stages, upscale_factor):
+    """Return whether the kernels can run these stages."""
     filters = stages[-1].weight.value.shape[0] if stages else 0
     return filters > 0 and filters % upscale_factor**2 == 0 and upscale_factor <= 8 and all(
         stage.weight.value.dtype == np.float32
@@ -71,23 +71,23 @@ def possible(stages, upscale_factor):
 
 
 def plan(stages, upscale_factor, skip, codes, samples, height, width, multiprocessors):
-    """Return the steps of a stack, in order.
+    """Return the kernels that run a stack, in order.
 
     Parameters
     ----------
-    stages : list of minisr.kernels.Stage
-        Those that are `possible`.
+    stages : list of minisr.kernels.stacks.Stage
+        They must pass `supports`.
     upscale_factor : int
     skip, codes : bool
         Whether the input is added; whether results are uint8.
     samples, height, width : int
-        Of a batch of small pictures.
+        Of a batch of low-resolution pictures.
     multiprocessors : int
-        Of the GPU.
+        How many the GPU has.
 
     Returns
     -------
-    list of Step
+    list of PlannedKernel
     """
 
     def blocking(stage, fits=lambda blocking: True):
@@ -96,7 +96,7 @@ def plan(stages, upscale_factor, skip, codes, samples, height, width, multiproce
         found = [b for b in candidates(C, F, K, factor) if fits(b)]
         return min(found, key=lambda b: cost(b, pictures, multiprocessors), default=None)
 
-    steps, last, pictures = [], stages[-1], (samples, height, width)
+    kernels, last, pictures = [], stages[-1], (samples, height, width)
     if len(stages) > 1:
         _, C, K, _ = stages[0].weight.value.shape
         second = blocking(stages[1], lambda b: Pair(C, K, b).fits)
@@ -104,41 +104,41 @@ def plan(stages, upscale_factor, skip, codes, samples, height, width, multiproce
             pair = Pair(C, K, second)
             end = (upscale_factor, skip, codes) if stages[1] is last else ()
             kernel = fused(pair, (stages[0].activation, stages[1].activation), *end)
-            steps.append(Step(kernel, pair.pack, stages[:2], second))
+            kernels.append(PlannedKernel(kernel, pair.pack, stages[:2], second))
             stages = stages[2:]
     for stage in stages:
         shape = blocking(stage)
         end = (upscale_factor, skip, codes) if stage is last else (None, False, False)
-        kernel = convolution(shape, stage.activation, *end, shifted=not steps)
-        steps.append(Step(kernel, shape.pack, [stage], shape))
-    return steps
+        kernel = convolution(shape, stage.activation, *end, shifted=not kernels)
+        kernels.append(PlannedKernel(kernel, shape.pack, [stage], shape))
+    return kernels
 
 
 def is_cheap(pair):
-    """Return whether the first convolution, with its halo, costs less than keeping its result."""
-    in_vain = 0.4 * pair.channels * pair.kernel_size**2 * pair.second.slices
-    return in_vain < 0.15 * pair.second.kernel_size**2 * min(pair.second.filters, 32)
+    """Return whether computing the first convolution, with its halo, is cheaper than storing it."""
+    wasted = 0.4 * pair.channels * pair.kernel_size**2 * pair.second.slices
+    return wasted < 0.15 * pair.second.kernel_size**2 * min(pair.second.filters, 32)
 
 
 def candidates(C, F, K, factor):
-    """Return each `Blocking` of a convolution that a GPU has room for."""
+    """Return every `Blocking` of a convolution that fits on a GPU."""
     each = filters_per_thread(F, factor)
     if SIMULATED:
         return [Blocking(C, F, K, each, across=2, down=2)]
-    # A larger kernel's loop over its taps is not unrolled if there is more than a row.
+    # Above 5 x 5, the loop over the taps is not unrolled if a thread has more than one row.
     found = [
         Blocking(C, F, K, each, rows=rows, down=down)
         for rows in (1, 2, 4)
         for down in (4, 8, 16)
-        if (rows == 1 or (rows * each * 4 <= MOST_SUMS and K <= 5)) and down * rows <= TILE
+        if (rows == 1 or (rows * each * 4 <= MAX_SUMS and K <= 5)) and down * rows <= TILE
     ]
     return [b for b in found if b.threads <= 256 and b.shared <= SHARED]
 
 
 def cost(blocking, pictures, multiprocessors):
-    """Return how many instructions the busiest scheduler gives out for a channel of the input.
+    """Return how many instructions the busiest scheduler issues per input channel.
 
-    Half a warp is added: the beginning and the end of a block, which others do not always hide.
+    Half a warp is added for the start and end of a block, which other blocks do not always hide.
     """
     b = blocking
     samples, height, width = pictures
@@ -153,9 +153,9 @@ def cost(blocking, pictures, multiprocessors):
 
 
 def typical_kernels():
-    """Return the kernels that the networks with weights of ours use on a GPU of 132 processors.
+    """Return the kernels that the bundled networks use on a GPU with 132 multiprocessors.
 
-    They are for pictures of 640 x 360. Networks differ in their last kernel by scale.
+    They are for pictures of 640 x 360. A network's last kernel differs by scale.
     """
 
     class Layer:
@@ -176,7 +176,7 @@ def typical_kernels():
         if R == 3:
             networks["thinsr_small"] = thinsr(R, 12), True, False
         for name, (layers, skip, codes) in networks.items():
-            for k, step in enumerate(plan(layers, R, skip, codes, 1, 360, 640, 132)):
-                last = step.stages[-1] is layers[-1]
-                found[f"{name}_{k}_x{R}" if last else f"{name}_{k}"] = step.kernel
+            for k, planned in enumerate(plan(layers, R, skip, codes, 1, 360, 640, 132)):
+                last = planned.stages[-1] is layers[-1]
+                found[f"{name}_{k}_x{R}" if last else f"{name}_{k}"] = planned.kernel
     return found

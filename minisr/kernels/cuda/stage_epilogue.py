@@ -1,7 +1,7 @@
-"""The end of a convolution: activations, and where the results go.
+"""The epilogue of a stage: apply the activation and store the results.
 
-Each function here makes ``finish(sums, weights, place, first, thread's x and y, ...)``, a device
-function; `stage_convolution` says what its arguments are. Results leave in pieces of 16 bytes.
+Each function here makes ``epilogue(sums, weights, place, first, n, y, x, ...)``, a device function
+that `stage_convolution` calls. Results are stored 16 bytes at a time.
 """
 
 import numpy as np
@@ -15,14 +15,14 @@ from minisr.kernels.cuda.quads import load, load4, store4
 ZERO, MOST, HALF = np.float32(0), np.float32(255), np.float32(0.5)
 
 
-def make_to_planes(blocking, activation):
-    """Results become the planes that the next convolution reads."""
+def make_planes_epilogue(blocking, activation):
+    """Make an epilogue that stores the planes that the next convolution reads."""
     ROWS, EACH, FILTERS = blocking.rows, blocking.per_thread, blocking.filters
     SLOPE, PAD = blocking.slope, _PAD
     activate = ACTIVATIONS[activation]
 
     @inline
-    def finish(
+    def epilogue(
         sums, weights, place, first, n, y, x, height, width, row, plane, target, picture, factor,
         shift,
     ):  # fmt: skip
@@ -37,21 +37,21 @@ def make_to_planes(blocking, activation):
                         to = (n * FILTERS + first + f) * plane + (y + k + PAD) * row + x + PAD
                         if x + 3 < width:
                             store4(target, to, a, b, c, d)
-                        else:  # what lies beyond the picture stays zero
+                        else:  # pixels beyond the picture stay zero
                             target[to] = a
                             if x + 1 < width:
                                 target[to + 1] = b
                             if x + 2 < width:
                                 target[to + 2] = c
 
-    return finish
+    return epilogue
 
 
-def make_to_picture(blocking, activation, upscale_factor, skip, codes):
-    """Results are shuffled into a picture, whose rows are padded to whole pieces of 4 * R pixels.
+def make_picture_epilogue(blocking, activation, upscale_factor, skip, codes):
+    """Make an epilogue that shuffles results into a picture, with rows padded to 4 * R pixels.
 
-    With ``skip``, the network's input is added. With ``codes``, a picture is of uint8, four in one
-    uint32: value * factor + shift, rounded half up and clipped.
+    With ``skip``, it adds the network's input. With ``codes``, the picture is uint8, packed four to
+    a uint32: value * factor + shift, rounded half up and clipped.
     """
     ROWS, EACH, FILTERS, R = (
         blocking.rows,
@@ -80,13 +80,13 @@ def make_to_picture(blocking, activation, upscale_factor, skip, codes):
     put = put_codes if codes else put_values
 
     @inline
-    def finish(
+    def epilogue(
         sums, weights, place, first, n, y, x, height, width, row, plane, target, picture, factor,
         shift,
     ):  # fmt: skip
         values = cuda.local.array(RUN, float32)
         wide = (width + 3) // 4 * RUN
-        for run in range(RUNS):  # R filters are R neighbours in a row of the picture
+        for run in range(RUNS):  # R filters become R adjacent pixels in a row of the picture
             number = first + run * R
             if number < FILTERS:
                 colour, i = number // (R * R), number // R % R
@@ -108,4 +108,4 @@ def make_to_picture(blocking, activation, upscale_factor, skip, codes):
                         line = ((n * COLOURS + colour) * height + y + k) * R + i
                         put(target, line * wide + x * R, values, factor, shift)
 
-    return finish
+    return epilogue

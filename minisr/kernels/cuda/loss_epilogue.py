@@ -1,9 +1,9 @@
-"""The end of forward and the beginning of backward: skip, loss, and the gradient by what came out.
+"""The epilogue of forward and the start of backward: skip, loss, and the gradient by the output.
 
-A thread has one low-resolution pixel of one colour, that is, R x R outputs that still lie in as
-many planes. Each is compared with its pixel of ``high``, where the shuffle would put it, and
-replaced by the gradient: nothing is shuffled, there or back. The threads of a block add up their
-losses, always in the same order, and each block leaves its sum.
+A thread handles one low-resolution pixel of one colour, that is, R x R outputs in as many planes.
+Each output is compared with the pixel of ``high`` where the shuffle would put it, and replaced with
+its gradient, so nothing is shuffled in either direction. The threads of a block sum their losses,
+always in the same order, and each block stores its sum.
 """
 
 import math
@@ -18,20 +18,20 @@ from minisr.kernels.cuda.patches import unsigned
 from minisr.kernels.cuda.training_convolution import RELU, SIGMOID, TANH
 from minisr.kernels.reference import CHARBONNIER_EPSILON
 
-THREADS = 16 if SIMULATED else 256  # of a block
+THREADS = 16 if SIMULATED else 256  # per block
 MSE, L1, CHARBONNIER = range(3)
 LOSSES = {"mse": MSE, "l1": L1, "charbonnier": CHARBONNIER}
 
 
 @cache
-def loss_end(R, activation, loss, skip):
+def loss_epilogue(R, activation, loss, skip):
     """Make the kernel for an upscale factor, the last activation and a loss.
 
     Parameters
     ----------
     R : int
     activation : int
-        Of the last convolution, see `training_convolution`; not PRELU.
+        The last convolution's, see `training_convolution`; not PRELU.
     loss : int
         MSE, L1 or CHARBONNIER.
     skip : bool
@@ -41,8 +41,9 @@ def loss_end(R, activation, loss, skip):
     -------
     Kernel
         Its arguments: out (N,C*R*R,H,W), which becomes the gradient by the last convolution's
-        sums; low (N,C,H,W); high (N,C,H*R,W*R); ``losses``, one a block; what to multiply the
-        gradient by; planes N*C, H, W. Arrays are flat; there is a thread a pixel of ``low``.
+        sums; low (N,C,H,W); high (N,C,H*R,W*R); ``losses``, one per block; the factor by which to
+        scale the gradient; planes N*C, H, W. Arrays are flat; there is one thread per pixel of
+        ``low``.
     """
     ZERO, ONE = np.float32(0), np.float32(1)
     CORNER = np.float32(CHARBONNIER_EPSILON**2)
@@ -102,7 +103,7 @@ def loss_end(R, activation, loss, skip):
 def typical_kernels():
     """Return the kernels of ESPCN x3 and of ThinSR x3, see `listing`."""
     return {
-        "espcn_mse": loss_end(3, 0, MSE, False),
-        "thinsr_l1": loss_end(3, 0, L1, True),
-        "thinsr_charbonnier": loss_end(3, 0, CHARBONNIER, True),
+        "espcn_mse": loss_epilogue(3, 0, MSE, False),
+        "thinsr_l1": loss_epilogue(3, 0, L1, True),
+        "thinsr_charbonnier": loss_epilogue(3, 0, CHARBONNIER, True),
     }
