@@ -12,7 +12,8 @@ Outputs    Come last. The caller allocates them and the kernel overwrites them, 
            ``+`` below (``dweight``, ``dbias``, ``dslope``): gradients are *added* to these.
 Gradients  ``dx`` is the gradient of the loss with respect to ``x``, and has the shape of ``x``.
 Padding    ``(top, bottom, left, right)``: rows and columns of zeros around the input.
-Checks     None: kernels trust their caller. The layers check shapes, once.
+Checks     The losses check shapes and dtypes. All other kernels trust their caller: the layers
+           check, once.
 =========  =========================================================================================
 
 What ESPCN needs:
@@ -78,7 +79,8 @@ Convolution: H' = H + top + bottom - K + 1 and W' = W + left + right - K + 1.
 
 Losses: a sum divided by ``count``; with ``count = prediction.size`` that is the mean. If every
 sample of a batch is computed separately with the batch's ``count``, the losses and gradients add up
-to those of the batch.
+to those of the batch. The Charbonnier loss is about |error|, but quadratic where |error| is below
+``reference.CHARBONNIER_EPSILON``.
 
 Transposed convolution: each input pixel stamps K x K taps onto the output, ``stride`` pixels from
 its neighbour's stamp. ``padding`` is cut *off* the result:

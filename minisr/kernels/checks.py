@@ -1,4 +1,4 @@
-"""The one check that kernels make: losses are called by hand as well."""
+"""The one check in the kernels: unlike the others, losses are often called directly."""
 
 from minisr.errors import ShapeError
 

@@ -45,8 +45,7 @@ def conv2d_backward_input(dout, weight, padding, dx):
     K = weight.shape[2]
     flipped = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
     no_bias = np.zeros(weight.shape[1], dout.dtype)
-    # Where padding exceeds K - 1, the outermost outputs saw only zeros and send nothing back.
-    cut = [max(0, p - (K - 1)) for p in padding]
+    cut = [max(0, p - (K - 1)) for p in padding]  # outputs that saw only zeros send nothing back
     H, W = dout.shape[2:]
     kept = dout[:, :, cut[0] : H - cut[1], cut[2] : W - cut[3]]
     conv2d_forward(kept, flipped, no_bias, [max(0, K - 1 - p) for p in padding], dx)
@@ -141,8 +140,7 @@ def fill_zero(out):
 
 # ESPCN needs nothing below this line: the rest is for other networks and other losses.
 
-# An intensity, a quarter of an 8-bit level (loss: Charbonnier et al., ICIP 1994; value: LapSRN).
-CHARBONNIER_EPSILON = 1e-3
+CHARBONNIER_EPSILON = 1e-3  # about a quarter of an 8-bit level, as in LapSRN (CVPR 2017)
 
 
 def sigmoid_forward(x, out):
@@ -175,7 +173,7 @@ def l1_loss(prediction, target, count, dprediction):
 
 
 def charbonnier_loss(prediction, target, count, dprediction):
-    """Return sum(sqrt(error^2 + epsilon^2)) / count: |error|, but quadratic below epsilon."""
+    """Return sum(sqrt(error^2 + epsilon^2)) / count, after Charbonnier et al., ICIP 1994."""
     check_loss(prediction, target, dprediction)
     error = prediction - target
     root = np.sqrt(error * error + CHARBONNIER_EPSILON**2)
@@ -208,10 +206,9 @@ def _stamps(out, H, W, kernel_size, stride, padding):
 
 
 def conv_transpose2d_forward(x, weight, bias, stride, padding, out):
-    """Stamp the taps, times each pixel, onto the output; where stamps overlap, they add up.
+    """Stamp the taps, times each pixel, onto a larger array; crop it and add the bias.
 
-    whole[n, f, stride*h + i, stride*w + j] += x[n, c, h, w] * weight[c, f, i, j] for all indices;
-    ``out`` is ``whole`` with the padding cut off, plus the bias.
+    whole[n, f, stride*h + i, stride*w + j] += x[n, c, h, w] * weight[c, f, i, j] for all indices.
     """
     window, taps = _stamps(out, *x.shape[2:], weight.shape[2], stride, padding)
     for i, j, view in taps:
@@ -305,10 +302,9 @@ def batch_norm_forward(x, mean, variance, weight, bias, epsilon, out):
 
 
 def batch_norm_backward(dout, x, mean, variance, weight, epsilon, of_batch, dx, dweight, dbias):
-    """Multiply by weight / sqrt(variance + epsilon): the slope, if the statistics are constants.
+    """Multiply by weight / sqrt(variance + epsilon) (Ioffe and Szegedy, ICML 2015, section 3).
 
-    If they are ``of_batch``, they move with ``x``: ``dx`` then has a mean of zero and no part along
-    the normalised values. (Ioffe and Szegedy, ICML 2015, section 3.)
+    Statistics ``of_batch`` move with ``x``: then ``dx`` has no mean and no part along x - mean.
     """
     normalized, inverse = _normalized(x, mean, variance, epsilon)
     along = (dout * normalized).sum(axis=(0, 2, 3))
