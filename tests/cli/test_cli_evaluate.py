@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from minisr import ESPCN, cli, weights
+from minisr import ESPCN, cli, engine, weights
 from minisr.evaluation.protocols import DIFFERENCES, PROTOCOLS
 from minisr.images import imresize, luma, read_picture, write_picture
 
@@ -46,6 +46,30 @@ def test_evaluate_a_network_of_rgb(folder, tmp_path, capsys):
     weights.save(ESPCN(2, in_channels=3, channels=(4, 3), rng=np.random.default_rng(0)), path)
     assert run("evaluate", folder / "0.png", "-m", path, "-m", "bicubic") == 0
     assert "rgb.safetensors" in capsys.readouterr().out
+
+
+def test_both_engines_have_the_same_figures(folder, weights, tmp_path):
+    means = []
+    for name in engine.ENGINES:
+        report = tmp_path / f"{name}.json"
+        words = ("evaluate", folder, "-m", weights, "--engine", name, "--json", report)
+        assert run(*words) == 0
+        means.append(json.loads(report.read_text())["mean"][str(weights)])
+    assert means[0]["psnr"] == pytest.approx(means[1]["psnr"], abs=1e-3)
+    assert means[0]["ssim"] == pytest.approx(means[1]["ssim"], abs=1e-5)
+
+
+def test_each_network_is_compiled_once_however_many_pictures(folder, weights, monkeypatch):
+    made, compile = [], engine.compile
+
+    def counted(network, *words):
+        made.append(network)
+        return compile(network, *words)
+
+    monkeypatch.setattr("minisr.upscaling.plan.compile", counted)
+    words = ("evaluate", folder, "-m", weights, "-m", "espcn", "--protocol", "all")
+    assert run(*words) == 0
+    assert len(made) == 2
 
 
 def test_a_picture_too_large_to_be_honest_must_be_allowed(folder, weights, monkeypatch, capsys):

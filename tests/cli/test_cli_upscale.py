@@ -110,6 +110,27 @@ def test_every_colour_by_itself(upscale, picture, weights, tmp_path):
     assert (read_picture(tmp_path / "o.png").pixels == expected).all()
 
 
+@pytest.mark.parametrize("scale", [2, 2.5])
+def test_layer_by_layer_is_within_one_level_of_the_compiled_network(upscale, tmp_path, rng, scale):
+    smooth = imresize(rng.random((6, 5, 3)), (40, 34)).clip(0, 1)
+    write_picture(tmp_path / "a.png", np.uint8(255 * smooth))
+    results = []
+    for name in ("compiled", "layers"):
+        out = tmp_path / f"{name}.png"
+        words = (tmp_path / "a.png", "-o", out, "--engine", name, "-s", scale)
+        assert upscale(*words, model=models.DEFAULT)[0] == 0
+        results.append(read_picture(out).pixels.astype(int))
+    assert results[0].shape == results[1].shape == (40 * scale, 34 * scale, 3)
+    assert np.abs(results[0] - results[1]).max() <= 1
+    assert np.ptp(results[0]) > 100
+
+
+def test_an_engine_that_there_is_not(upscale, picture):
+    status, _, lines = upscale(picture, "--engine", "steam")
+    assert (status, len(lines)) == (2, 1)
+    assert "argument --engine: invalid choice: 'steam'" in lines[0]
+
+
 # Names and folders
 
 

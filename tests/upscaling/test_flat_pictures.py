@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import minisr
-from minisr import ESPCN, models
-from minisr.engine.receptive_field import reach
+from minisr import ESPCN, engine, models
+from minisr.engine.receptive_field import receptive_field
 from minisr.images import imresize
 from minisr.images.chroma import chroma_of, join_chroma, luma_of
 from minisr.images.colour import LUMA_RANGES, rgb_to_ycbcr
@@ -81,7 +81,7 @@ def test_a_flat_place_in_a_picture_is_flat_and_its_edge_is_no_seam(enlarger, rng
     picture = np.full((60, 40), 255, np.uint8)
     picture[:20] = rng.integers(0, 255, (20, 40))
     large = minisr.upscale(picture, model=enlarger).astype(int)
-    far = 3 * (20 + reach(enlarger.network(3)))
+    far = 3 * (20 + receptive_field(enlarger.network(3)))
     assert (large[far:] == 255).all()
     gently = (
         np.float32(240) + np.mgrid[:40, :40][1] // 2
@@ -113,9 +113,9 @@ def test_a_flat_place_in_a_picture_is_flat_and_its_edge_is_no_seam(enlarger, rng
     ids=str,
 )
 def test_the_error_on_flat_pictures_is_known_beforehand(network):
-    distance, R = reach(network), network.upscale_factor
+    distance, R = receptive_field(network), network.upscale_factor
     height, width = 2 * distance + 6, distance + 3  # narrower than what it sees
-    table = flat_error(network, (height, width))
+    table = flat_error(engine.compile(network), distance, (height, width))
     assert table.shape[1:] == (2 * distance + 1, width, R, R)
     steps = len(table) - 1
     rows, columns = places(height, table.shape[1]), places(width, width)
@@ -153,8 +153,9 @@ def test_where_a_picture_is_flat(rng):
 
 def test_the_table_for_a_deep_network_has_fewer_steps():
     network = ThinSR(2, channels=2, depth=18, rng=np.random.default_rng(0))
-    assert len(flat_error(network, (99, 99))) == 18
-    assert len(flat_error(network, (9, 9))) == 256
+    run, distance = engine.compile(network), receptive_field(network)
+    assert len(flat_error(run, distance, (99, 99))) == 18
+    assert len(flat_error(run, distance, (9, 9))) == 256
 
 
 @pytest.mark.parametrize("luma_range", LUMA_RANGES)

@@ -5,12 +5,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import minisr
-from minisr import ESPCN
+from minisr import ESPCN, engine
 from minisr.errors import PictureError, SettingsError
 from minisr.images import imresize, read_picture, rgb_to_ycbcr, write_picture
-from minisr.upscaling import plan as enlargement
 from minisr.upscaling.enlarger import Enlarger
-from minisr.upscaling.picture import MAXIMUM
+from minisr.upscaling.pixels import MAXIMUM
+from minisr.upscaling.plan import Enlargement
 
 
 class Bicubic:
@@ -80,7 +80,7 @@ def test_a_grey_picture_is_its_luma(rng):
     picture = smooth(rng, 9, 14).astype(np.float32)
     model = ESPCN(2, rng=np.random.default_rng(0))
     large = minisr.upscale(picture, model=Enlarger(model, as_trained=True))
-    assert_array_equal(large, model(picture[None, None])[0, 0])
+    assert_array_equal(large, engine.compile(model)(picture[None, None])[0, 0])
 
 
 def test_opaque_stays_opaque_and_its_colour_is_that_of_rgb(rng):
@@ -144,20 +144,20 @@ def test_bands_are_no_seams_but_the_whole_picture_to_the_bit(rng, monkeypatch, s
     plane = np.float32(picture[..., 0]) / 255
     whole_plane = enlarger.plane(plane)
     made = []
-    make = enlargement.Enlargement.make
+    make = Enlargement.make
     monkeypatch.setattr(
-        enlargement.Enlargement,
+        Enlargement,
         "make",
         lambda *words, **options: made.append(words[3]) or make(*words, **options),
     )
-    monkeypatch.setattr(enlargement, "BAND_BYTES", 1)
+    monkeypatch.setattr("minisr.engine.bands.BAND_BYTES", 1)
     assert_array_equal(minisr.upscale(picture, model=enlarger, colour=colour), whole)
     assert len(made) >= 3
     assert_array_equal(enlarger.plane(plane), whole_plane)
 
 
 def test_memory_beside_picture_and_result_does_not_grow_with_them(monkeypatch):
-    monkeypatch.setattr(enlargement, "BAND_BYTES", 1 << 20)
+    monkeypatch.setattr("minisr.engine.bands.BAND_BYTES", 1 << 20)
     enlarger = Enlarger(ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0)))
     minisr.upscale(np.zeros((40, 200, 3), np.uint8), model=enlarger)  # what stays, such as tables
     tracemalloc.start()
