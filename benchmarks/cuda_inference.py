@@ -5,7 +5,7 @@ from cuda_timing import NumbaClock, WallClock, row_of, turns
 from measure import OURS
 from peers import multiply_adds
 
-from minisr import engine, from_pretrained
+from minisr import engine, models
 from minisr.kernels.cuda.frames import FrameStream
 from minisr.kernels.cuda.memory import SIMULATED
 
@@ -61,9 +61,11 @@ class Frames:
             pass
 
 
-def network(name, scale):
-    """Return a bundled network, on the GPU."""
-    return from_pretrained(name, scale, backend="cuda")
+def network(name, scale, options=None):
+    """Return a bundled network, on the GPU; for a trial one of these options, untrained."""
+    if options is not None:
+        return models.build(name, {"upscale_factor": scale, **options}, backend="cuda")
+    return models.from_pretrained(name, scale, backend="cuda")
 
 
 def picture(shape):

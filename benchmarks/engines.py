@@ -1,8 +1,8 @@
 """What the engine buys: the same network layer by layer, and compiled.
 
-Both run the same kernels. Layer by layer is the lesson, on one thread; the engine hands whole stacks
-of layers to the backend, keeps tiles in the cache and works on samples in parallel. Results are
-compared before anything is timed.
+Both run the same kernels. Layer by layer is the lesson, on one thread; the engine hands whole
+stacks of layers to the backend, keeps tiles in the cache and works on samples in parallel. Results
+are compared before anything is timed.
 """
 
 import numpy as np

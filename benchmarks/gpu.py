@@ -23,6 +23,7 @@ from minisr.kernels.cuda import process as cuda_process
 SCALES = (3, 2, 4)
 PACKAGES = ["numpy", "numba", "numba-cuda", "torch"]
 TOY = {"toy": (6, 12)}
+TOY_NETWORK, TOY_OPTIONS = "espcn", {"channels": (4, 3)}
 END_TO_END = "PyTorch eager"
 
 
@@ -30,6 +31,7 @@ def hardware(toy):
     """Return the GPU's name, memory and driver, its ceilings measured, and print them."""
     cuda_process.enter()
     if toy:
+        sys.setswitchinterval(1e-4)  # its threads wait by asking, each for as long as it may
         print("Numba's simulator: what follows are not times of a GPU")
         return {"gpu": "Numba's simulator", "flops": 1e12, "bytes": 1e12}
     from cuda_ceiling import Copy, MultiplyAdds
@@ -56,7 +58,7 @@ def hardware(toy):
 def pictures(arguments, ceiling):
     """Yield a table for each scale, size and batch."""
     for scale in SCALES[: 1 if arguments.short or arguments.toy else None]:
-        model = network(arguments.network, scale)
+        model = network(arguments.network, scale, arguments.options)
         for size, (height, width) in (TOY if arguments.toy else LARGE).items():
             for batch in cuda_inference.BATCHES[: 1 if arguments.toy else None]:
                 low = picture((batch, 1, height // scale, width // scale))
@@ -109,7 +111,7 @@ def frames(arguments):
     from cuda_timing import WallClock, row_of, turns
 
     for scale in SCALES[:1]:
-        model = network(arguments.network, scale)
+        model = network(arguments.network, scale, arguments.options)
         for size, (height, width) in (TOY if arguments.toy else LARGE).items():
             low = picture((1, 1, height // scale, width // scale))
             title = f"x{scale} to {size}, frames of 8 bits there and back"
@@ -151,7 +153,7 @@ def steps(arguments, ceiling):
             rivals,
             arguments.seconds,
             ceiling["flops"],
-            {"channels": (4, 3)} if arguments.toy else None,
+            arguments.options,
         )
         print_table(rows, cuda_training.COLUMNS)
         yield {"title": title, "peers": rows, "skipped": skipped}
@@ -165,8 +167,9 @@ def main():
     arguments = options.parse_args()
     if arguments.toy != cuda_driver.is_simulated():
         options.error("--toy goes with NUMBA_ENABLE_CUDASIM=1, and nothing else does")
+    arguments.options = None
     if arguments.toy:
-        arguments.seconds = 0
+        arguments.seconds, arguments.network, arguments.options = 0, TOY_NETWORK, TOY_OPTIONS
     about = environment(arguments, PACKAGES)
     describe(about)
     ceiling = hardware(arguments.toy)

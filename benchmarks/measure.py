@@ -60,7 +60,7 @@ def environment(arguments, packages):
         "processor": processor() + (f" ({', '.join(wide)})" if wide else ""),
         "processors": available(),
         "threads": arguments.threads,
-        "busy": busy(),
+        "busy": busy(0.05 if arguments.toy else 0.5),
         "versions": versions,
     }
 
@@ -106,10 +106,10 @@ class Disturbance:
         return others / total if total else 0.0
 
 
-def busy():
-    """Return the share of the processors' time that others use, over half a second."""
+def busy(seconds):
+    """Return the share of the processors' time that others use, over some seconds."""
     disturbance = Disturbance()
-    time.sleep(0.5)
+    time.sleep(seconds)
     return max(0.0, round(disturbance.share(), 3))
 
 

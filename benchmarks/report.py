@@ -13,6 +13,7 @@ import json
 import re
 from pathlib import Path
 
+import engines
 import inference
 import layers
 import peers_quality
@@ -27,8 +28,8 @@ from measure import markdown
 
 FOLDER = Path(__file__).parent
 NAMES = (
-    *("inference", "inference_thinsr", "training", "layers", "startup", "scaling", "upsamplers"),
-    *("time_to_quality", "quality", "peers_quality", "video", "gpu"),
+    *("inference", "inference_thinsr", "training", "engines", "layers", "startup", "scaling"),
+    *("upsamplers", "time_to_quality", "quality", "peers_quality", "video", "gpu"),
 )
 
 
@@ -54,6 +55,8 @@ def tables(name, report):
             yield markdown(part["peers"], columns)
             for peer, reason in part["skipped"].items():
                 yield f"Skipped: {peer}: {reason}"
+    elif name == "engines":
+        yield markdown(report["rows"], engines.COLUMNS)
     elif name == "layers":
         yield markdown([row for part in report["layers"] for row in part["peers"]], layers.COLUMNS)
     elif name == "startup":

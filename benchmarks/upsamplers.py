@@ -361,9 +361,9 @@ def quality(patches, held_out, steps, threads):
     for name, head in HEADS.items():
         for with_icnr in [False, True][: 1 + head.is_equal]:
             model = network(name, with_icnr=with_icnr)
-            learn = lessons(model)["best"]
+            learn, run = lessons(model)["best"], best(model)
 
-            def enlarge(low, run=best(model)):
+            def enlarge(low, run=run):
                 return run(low[None, None].astype(np.float32) / np.float32(255), threads)[0, 0]
 
             _, before = judge(enlarge, pictures)

@@ -13,8 +13,7 @@ from minisr import kernels
 from minisr.datasets.pairs import make_pair
 from minisr.images import read_picture, write_picture
 from minisr.system.threads import Threads
-from minisr.training import TrainConfig
-from minisr.training.patches import Patches
+from minisr.training import Patches, TrainConfig
 
 torch = pytest.importorskip("torch", reason="needs PyTorch, which the benchmark compares with")
 

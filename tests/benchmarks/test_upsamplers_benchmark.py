@@ -8,10 +8,11 @@ import pytest
 from natural_pictures import natural
 from numpy.testing import assert_allclose, assert_array_equal
 
-from minisr import ESPCN, kernels
+from minisr import ESPCN, engine, kernels
 from minisr.evaluation.checkerboard import checkerboard
 from minisr.images import imresize
-from minisr.layers import Conv2d, ConvStack, PixelShuffle
+from minisr.layers import Conv2d, PixelShuffle
+from minisr.system.threads import Threads
 
 FOLDER = str(Path(__file__).parents[2] / "benchmarks")
 sys.path.insert(0, FOLDER)
@@ -51,7 +52,7 @@ def test_multiply_adds_are_those_that_the_kernels_are_asked_for(name, rng):
     model = upsamplers.network(name, backend=counting)
     low = rng.random((1, 1, 5, 7)).astype(np.float32)
     counting.count = 0
-    assert upsamplers.by_layers(model, low).shape == (1, 1, 15, 21)
+    assert model(low).shape == (1, 1, 15, 21)
     assert counting.count == 5 * 7 * upsamplers.multiply_adds(model)
 
 
@@ -75,11 +76,32 @@ def test_the_counts_that_are_known():
 def test_three_of_them_are_one_function_and_the_others_are_not(rng):
     low = rng.random((1, 1, 9, 11)).astype(np.float32)
     models = {name: upsamplers.network(name) for name in upsamplers.HEADS}
-    expected = upsamplers.by_layers(models["sub-pixel"], low)
-    for name, model in models.items():
-        same = np.allclose(upsamplers.by_layers(model, low), expected, rtol=0, atol=1e-5)
-        assert same == upsamplers.HEADS[name].is_equal, name
-        assert_allclose(model(low), upsamplers.by_layers(model, low), rtol=0, atol=1e-5)
+    expected = models["sub-pixel"](low)
+    with Threads(2) as threads:
+        for name, model in models.items():
+            same = np.allclose(model(low), expected, rtol=0, atol=1e-5)
+            assert same == upsamplers.HEADS[name].is_equal, name
+            assert_allclose(upsamplers.best(model)(low, threads), model(low), rtol=0, atol=1e-5)
+
+
+def test_stacks_are_compiled_as_such(monkeypatch):
+    """Convolutions before and after what enlarges; the sub-pixel network as a whole."""
+    compiled, plain = [], engine.compile
+
+    def noted(part):
+        compiled.append(plain(part))
+        return compiled[-1]
+
+    monkeypatch.setattr(upsamplers.engine, "compile", noted)
+    expected = {
+        "sub-pixel": [True], "transposed 9 x 9": [True, False],
+        "nearest, conv 3 x 3": [True, False, True], "unpooling, conv 9 x 9": [True, False, True],
+        "bicubic first": [False, True],
+    }  # fmt: skip
+    for name, stacks in expected.items():
+        compiled.clear()
+        upsamplers.best(upsamplers.network(name))
+        assert [part.plan is not None for part in compiled] == stacks, name
 
 
 def test_checkerboards_of_untrained_and_briefly_trained_heads(rng):
@@ -120,7 +142,9 @@ def test_a_stack_of_a_single_convolution(rng):
     cpu = kernels.load("cpu")
     conv = Conv2d(2, 4, 3, cpu, np.float32)
     conv.weight.value[...] = rng.standard_normal(conv.weight.value.shape)
-    stack = ConvStack({"conv": conv, "pixel_shuffle": PixelShuffle(2, cpu)}, cpu)
+    model = upsamplers.Upscaler({"conv": conv, "pixel_shuffle": PixelShuffle(2, cpu)}, cpu, 2)
+    compiled = engine.compile(model)
+    assert compiled.plan is not None
     x = rng.random((1, 2, 6, 5)).astype(np.float32)
-    assert_allclose(stack(x), stack.forward(x)[0], rtol=0, atol=1e-5)
-    assert_array_equal(stack(x), stack(x))
+    assert_allclose(compiled(x), model.forward(x)[0], rtol=0, atol=1e-5)
+    assert_array_equal(compiled(x), compiled(x))
