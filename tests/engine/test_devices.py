@@ -295,7 +295,7 @@ def run(code):
 
 
 def has_gpu():
-    code = "from minisr import devices; print(devices.choose('auto').backend)"
+    code = "from minisr.engine import devices; print(devices.choose('auto').backend)"
     return run(code) == "cuda"
 
 
@@ -409,7 +409,8 @@ def test_a_run_goes_on_where_it_was_begun(install, monkeypatch, tmp_path, capsys
 
 def test_nothing_of_numba_is_imported_unless_asked_for():
     code = (
-        "import sys; from minisr import devices, cli; devices.choose('cpu'); devices.choose('auto')"
-        "; print([m for m in sys.modules if m.split('.')[0] in ('numba', 'numba_cuda')])"
+        "import sys; from minisr import cli; from minisr.engine import devices; "
+        "devices.choose('cpu'); devices.choose('auto'); "
+        "print([m for m in sys.modules if m.split('.')[0] in ('numba', 'numba_cuda')])"
     )
     assert run(code) == "[]"
