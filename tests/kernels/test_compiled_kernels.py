@@ -1,4 +1,4 @@
-"""What is the compiled CPU kernels' alone: tanh in vectors, and when they are compiled anew."""
+"""What only the compiled CPU kernels have: a vectorised tanh, and a cache to be invalidated."""
 
 import numpy as np
 import pytest
@@ -9,11 +9,11 @@ from minisr.kernels.cpu.vector_tanh import tanh
 from minisr.kernels.cpu.vectors import HAS_VECTORS
 
 pytestmark = pytest.mark.skipif(
-    not HAS_VECTORS, reason="this host has no vectors: the plain loops run"
+    not HAS_VECTORS, reason="this host has no vector instructions: the plain loops run"
 )
 
 
-def test_tanh_of_vectors():
+def test_vectorised_tanh():
     x = np.concatenate([np.linspace(-12, 12, 1_000_001), np.geomspace(1e-38, 1e38, 5003)])
     x = np.concatenate([x, -x]).astype(np.float32)
     out = np.empty_like(x)
@@ -28,7 +28,7 @@ def test_tanh_of_vectors():
     assert_array_equal(np.signbit(out[3:]), [False, True])
 
 
-def test_a_change_in_one_file_makes_all_kernels_compile_anew():
-    """Numba's own check would look at `bands` alone, and run yesterday's micro-kernel."""
+def test_a_change_in_one_file_recompiles_all_kernels():
+    """Numba's own check would look only at `bands`, and run an outdated micro-kernel."""
     assert {"bands.py", "microkernel.py", "vectors.py"} <= {name for name, _ in options.FOLDER}
     assert bands.run_column._cache._cache_file._source_stamp[1] == options.FOLDER

@@ -1,4 +1,4 @@
-"""Ring one: every operation of every fast backend against the reference, on drawn shapes."""
+"""Ring one: every operation of every fast backend against the reference, on random shapes."""
 
 import re
 
@@ -28,7 +28,7 @@ drawn = settings(max_examples=40, deadline=None, derandomize=True)
 
 @st.composite
 def convolutions(draw):
-    """Draw the shapes of a convolution, asymmetric on purpose."""
+    """Draw the shapes of a convolution, deliberately asymmetric."""
     N, C, F = (draw(st.integers(1, n)) for n in (2, 4, 5))
     K = draw(st.sampled_from([1, 2, 3, 4, 5, 7, 9]))
     padding = tuple(draw(st.integers(0, K + 1)) for _ in range(4))
@@ -42,12 +42,12 @@ def fast(request):
     return kernels.load(request.param)
 
 
-def test_an_unknown_backend_is_named():
+def test_an_unknown_backend_is_an_error():
     with pytest.raises(SettingsError, match=r"must be one of reference, cpu, cuda, got 'gpu'"):
         kernels.load("gpu")
 
 
-def test_cuda_without_its_extra_names_it(monkeypatch):
+def test_without_the_cuda_extra_the_error_names_it(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MinisrError, match=r'pip install "minisr\[cuda\]"'):
         kernels.load("cuda")
@@ -73,7 +73,7 @@ def test_convolution_and_its_gradients(dtype, shape, seed):
 @pytest.mark.parametrize("name", FAST_ON_CPU)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_picture_of_several_bands(name, dtype, rng):
-    """Wider than a band and higher than one: the seams of the blocking must not show."""
+    """Wider than a band, and taller than one: the seams between bands must not show."""
     for H, W in ((3, 2500), (90, 70)):
         x = rng.standard_normal((1, 2, H, W)).astype(dtype)
         weight, bias = rng.standard_normal((3, 2, 5, 5)).astype(dtype), np.ones(3, dtype)
@@ -84,7 +84,7 @@ def test_a_picture_of_several_bands(name, dtype, rng):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_pixel_that_is_no_number_reaches_its_window_and_nothing_else(fast, bad):
+def test_a_nonfinite_pixel_affects_only_its_window(fast, bad):
     x = np.ones((1, 2, 7, 9), np.float32)
     x[0, 1, 3, 4] = bad
     weight, out = np.ones((3, 2, 3, 3), np.float32), np.empty((1, 3, 7, 9), np.float32)
@@ -206,7 +206,7 @@ def test_updates(fast, dtype, rng):
         close(got, expected, dtype, 10)
 
 
-def test_an_array_is_set_to_zero_where_it_lies(fast):
+def test_fill_zero_works_in_place(fast):
     for dtype in (*DTYPES, np.int64):
         for shape in ((3, 0), (2, 3), ()):
             array = np.ones(shape, dtype)

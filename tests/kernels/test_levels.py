@@ -1,4 +1,4 @@
-"""The kernel that takes off what a network is off by, by hand and against the reference."""
+"""The kernel that subtracts a table's values by level: by hand and against the reference."""
 
 import numpy as np
 import pytest
@@ -10,11 +10,11 @@ from minisr.kernels import reference
 
 
 def test_by_hand():
-    table = np.zeros((2, 1, 2, 2, 2))  # at 0 and at 1; one row of places, two columns
+    table = np.zeros((2, 1, 2, 2, 2))  # two levels, 0 and 1; one row of places, two columns
     table[0, 0, 0] = [[0, 1], [2, 3]]
     table[1, 0, 0] = 10
     table[:, 0, 1] = 50
-    x = np.array([[0.0, 0.25, 0.5], [1.0, 7.0, -3.0]])[None, None]  # beyond 1 is 1
+    x = np.array([[0.0, 0.25, 0.5], [1.0, 7.0, -3.0]])[None, None]  # 7 counts as 1, -3 as 0
     rows, columns = np.array([0, 0]), np.array([0, 0, 1])
     out = np.full((1, 1, 4, 6), 100.0)
     reference.subtract_by_level(x, table, rows, columns, out)
@@ -32,7 +32,7 @@ def test_by_hand():
 @pytest.mark.parametrize("name", FAST)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("R", [2, 3])
-def test_fast_ones_are_the_reference_also_of_views(rng, name, dtype, R):
+def test_fast_backends_agree_with_the_reference_on_views(rng, name, dtype, R):
     x = (1.4 * rng.random((2, 3, 9, 8)) - 0.2).astype(dtype)[:, 1:2, 1:-2, 3:]
     table = rng.random((18, 4, 3, R, R)).astype(dtype)
     rows, columns = rng.integers(0, 4, 6), rng.integers(0, 3, 5)

@@ -13,14 +13,14 @@ def test_conv2d_forward_by_hand():
     weight = array([0, 0, 0], [0, 1, 10], [0, 0, 100])[None, None]  # centre, right, below right
     out = np.empty((1, 1, 2, 3))
     reference.conv2d_forward(x, weight, np.array([0.5]), (1, 1, 1, 1), out)
-    # 1 + 10*2 + 100*5 + .5; nothing is flipped, and beyond the border there are zeros
+    # 1 + 10*2 + 100*5 + .5; the taps are not flipped, and beyond the border there are zeros
     assert_array_equal(out[0, 0], array([521.5, 632.5, 3.5], [54.5, 65.5, 6.5]))
 
 
-def test_conv2d_forward_pads_each_side_by_its_own():
+def test_conv2d_forward_pads_each_side_separately():
     x = array([1, 2], [3, 4])[None, None]
     weight = np.zeros((1, 1, 3, 3))
-    weight[0, 0, 2, 2] = 1  # sees what lies two below and two to the right
+    weight[0, 0, 2, 2] = 1  # reads the pixel two below and two to the right
     out = np.empty((1, 1, 2, 3))
     reference.conv2d_forward(x, weight, np.zeros(1), (2, 0, 0, 3), out)  # top, bottom, left, right
     assert_array_equal(out[0, 0], np.zeros((2, 3)))
@@ -33,11 +33,11 @@ def test_conv2d_backward_input_by_hand():
     dout = array([1, 0, 0], [0, 0, 2])[None, None]
     dx = np.empty((1, 1, 2, 3))
     reference.conv2d_backward_input(dout, weight, (1, 1, 1, 1), dx)
-    # Output (0, 0) was made of x[0, 0], 10 x[0, 1] and 100 x[1, 1]; output (1, 2) of x[1, 2].
+    # Output (0, 0) is x[0, 0] + 10 x[0, 1] + 100 x[1, 1]; output (1, 2) is x[1, 2].
     assert_array_equal(dx[0, 0], array([1, 10, 0], [0, 100, 2]))
 
 
-def test_conv2d_backward_params_by_hand_adds():
+def test_conv2d_backward_params_by_hand_adds_to_the_gradients():
     x = array([1, 2], [3, 4])[None, None]
     dout = array([1, 0], [0, 10])[None, None]
     dweight, dbias = np.full((1, 1, 3, 3), 1000.0), np.full(1, 1000.0)
@@ -84,7 +84,7 @@ def test_pixel_shuffle_by_hand():
 
 
 @pytest.mark.parametrize("R", [2, 3])
-def test_pixel_shuffle_by_its_index_formula_and_back(R, rng):
+def test_pixel_shuffle_follows_its_index_formula_and_is_invertible(R, rng):
     N, C, H, W = 2, 3, 4, 5
     x = rng.standard_normal((N, C * R * R, H, W))
     out = np.empty((N, C, H * R, W * R))
@@ -117,7 +117,7 @@ def test_activations_by_hand():
 
 
 def test_prelu_by_hand():
-    """A slope for each channel: zero and negative ones are slopes like others."""
+    """One slope per channel; zero and negative slopes are no special cases."""
     x = np.array([[[[2.0, 0, -4]], [[-1, 3, np.inf]], [[-2, np.nan, -0.0]]]])
     slope = np.array([0.25, -3, 0])
     out, dx, dslope = np.empty_like(x), np.empty_like(x), np.array([10.0, 20, 30])
@@ -199,7 +199,7 @@ def test_batch_norm_by_hand():
     assert_allclose(dweight, [96, 100], rtol=1e-15)  # 12 (1 - 2) / 3
     assert_allclose(dbias, [112, 100], rtol=1e-15)
     reference.batch_norm_backward(*arguments, True, dx, dweight, dbias)
-    # 12, less the mean 3, less (x - 2) / 3 times the mean along it, -4 / 4.
+    # 12, minus the mean 3, minus (x - 2) / 3 times the mean along it, -4 / 4.
     assert_allclose(dx[:, 0, 0], array([-4, 26 / 3], [-8 / 3, -2]), rtol=1e-14)
     assert_allclose(dx[:, 0].sum(), 0, atol=1e-14)
 
