@@ -1,13 +1,13 @@
 """Check whether a file is the expected one, by its bytes or by its picture.
 
-Hashes come from three places, in this order:
+The expected hash is one of these, in this order:
 
 - pinned: `hashes/*.txt`, bundled with minisr. A line is `SHA-256  FILE`, as sha256sum writes it. A
   line that begins with `pixels:` has the hash of the decoded picture, so that a dataset may be in
   any lossless format;
 - recorded: SHA256SUMS in the dataset's folder, written when a picture without a pinned hash first
   arrives (trust on first use). `sha256sum -c SHA256SUMS` reads it too;
-- none.
+- unknown, for any other picture.
 """
 
 import hashlib

@@ -115,9 +115,9 @@ def overlap(learn, test, threads=None, progress=False):
 
         learn_digests, learn_copies = sketches_of(learn, "training pictures")
         test_digests, test_copies = sketches_of(test, "test pictures")
-    shown = test_copies.reshape(len(test), -1).T
-    upright = learn_copies.reshape(len(learn), -1) @ shown
-    mirrored = learn_copies[:, :, ::-1].reshape(len(learn), -1) @ shown
+    columns = test_copies.reshape(len(test), -1).T
+    upright = learn_copies.reshape(len(learn), -1) @ columns
+    mirrored = learn_copies[:, :, ::-1].reshape(len(learn), -1) @ columns
     highest = np.maximum(upright, mirrored)
     same = np.array([[a == b for b in test_digests] for a in learn_digests])
     nearest = []

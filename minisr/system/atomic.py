@@ -41,7 +41,7 @@ def atomic_path(path):
         _unfinished.discard(temporary)
 
 
-def give_up():
+def remove_unfinished():
     """Remove all unfinished files, for a program that exits without waiting for its threads."""
     for temporary in list(_unfinished):
         with contextlib.suppress(OSError):

@@ -14,7 +14,7 @@ from minisr.cli.common import (
     note,
     threads_within,
 )
-from minisr.system.atomic import give_up
+from minisr.system.atomic import remove_unfinished
 from minisr.upscaling.batch.running import State, run_jobs
 from minisr.upscaling.file import upscale_file
 
@@ -101,7 +101,7 @@ def _ending_what_has_begun(jobs, threads):
         if threads.count == 1:
             raise
         # Threads cannot be stopped, and an orderly end would wait for them.
-        give_up()
+        remove_unfinished()
         note("interrupted")
         os._exit(INTERRUPTED)
 

@@ -46,7 +46,7 @@ class Unpickler:
     Parameters
     ----------
     content : bytes
-        May go on after the pickle, which ends with a stop instruction within ``MAX_BYTES``.
+        The pickle, and anything after it: it must stop by itself within ``MAX_BYTES``.
     names : dict of str to object
         The names that a pickle may use, "module.name", with a `Constructor` or a plain value each.
     persistent : callable
