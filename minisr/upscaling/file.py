@@ -10,12 +10,7 @@ import numpy as np
 
 from minisr.errors import PictureError
 from minisr.images.animation import encode_animation, frames_of, read_animation
-from minisr.images.bands import (
-    picture_reader,
-    row_reader,
-    row_writer,
-    takes_rows,
-)
+from minisr.images.bands import picture_reader, row_reader, row_writer, takes_rows
 from minisr.images.fitting import check_alpha, fitted
 from minisr.images.formats import FORMATS, Format, format_of
 from minisr.images.metadata import fitting, resized, stamped
@@ -107,28 +102,23 @@ def upscale_file(
     goal = name_of(source if target is None else target)
     with naming(goal):
         check_quality(quality)
-        form = None
-        if suffix is not None or target is not None:
-            form = format_of(suffix if suffix is not None else Path(target).suffix)
-        if target is not None and not Path(target).parent.is_dir():
-            raise PictureError("cannot be written: No such file or directory")
+        form = _chosen_format(target, suffix)
     with opened(source) as (file, kind):
         form = form or next(known for known in FORMATS if known.name == kind)
-        work = _Work(enlarger, threads, name_of(source), form, quality, stamp or {})
+        job = _Job(enlarger, threads, name_of(source), form, quality, stamp or {})
         with explained(source):
             found = probe(file, kind, allow_large=allow_large)
-        with naming(name_of(source)):
+        with naming(job.name):
             sizes = found.results(enlarger.size_of)
         with naming(goal):  # before the work, not after it
             check_sides(*min(sizes, key=max)[::-1], form)
-        is_large = max(found.width * found.height, *map(math.prod, sizes)) > LARGEST_WHOLE
         scale = (min(map(math.prod, sizes)) / (found.height * found.width)) ** 0.5
-        halo = enlarger.halo
-        in_bands = is_large and halo is not None and scale == int(scale)
+        is_large = max(found.width * found.height, *map(math.prod, sizes)) > LARGEST_WHOLE
+        in_bands = is_large and enlarger.halo is not None and scale == int(scale)
         with explained(source):
             reader = row_reader(file, kind) if in_bands else None
         if reader and takes_rows(form, reader.shape):
-            return _through_bands(reader, work, target, int(scale), halo)
+            return _write_bands(job, reader, target, int(scale))
         in_bands = in_bands and takes_rows(form, (found.height, found.width, found.channels))
         with explained(source):
             _check_memory(found, 0 if in_bands else scale)
@@ -137,22 +127,31 @@ def upscale_file(
                 _check_memory(found, scale, len(animation.durations))
             picture = animation.first if animation else read_picture(file, allow_large=allow_large)
         if in_bands and not animation and takes_rows(form, picture.pixels.shape):
-            reader = picture_reader(picture)
-            return _through_bands(reader, work, target, int(scale), halo, picture)
+            return _write_bands(job, picture_reader(picture), target, int(scale), picture)
         with naming(goal):
             if animation:
-                content, done = work.animation(animation, frames_of(file, kind, animation))
+                content, done = job.animation(animation, frames_of(file, kind, animation))
             else:
-                content, done = work.still(picture)
+                content, done = job.still(picture)
     if target is not None:
         write_bytes(Path(target), content)
         content = None
     return Upscaled(content, *done)
 
 
+def _chosen_format(target, suffix):
+    """Return the format that a suffix or the target's name asks for; None where neither does."""
+    if suffix is None and target is None:
+        return None
+    form = format_of(suffix if suffix is not None else Path(target).suffix)
+    if target is not None and not Path(target).parent.is_dir():
+        raise PictureError("cannot be written: No such file or directory")
+    return form
+
+
 @dataclass(frozen=True)
-class _Work:
-    """What is to be done with each picture."""
+class _Job:
+    """What is to be done with a file, whether it is a still, an animation or bands of rows."""
 
     enlarger: object
     threads: object
@@ -209,8 +208,11 @@ class _Work:
             return self.quality or picture.quality, picture.subsampling
         return self.quality, None
 
-    def bands(self, reader, file, scale, halo, picture):
-        """Write a picture of many rows to an open file; return the other fields of `Upscaled`."""
+    def bands(self, reader, file, scale, picture=None):
+        """Write a picture of many rows to an open file; return the other fields of `Upscaled`.
+
+        ``picture`` is given if it is in memory.
+        """
         height, width = reader.shape[:2]
         shape = height * scale, width * scale, *reader.shape[2:]
         pixel, notes = fitted(np.zeros((1, 1, *reader.shape[2:]), reader.dtype), self.form)
@@ -218,6 +220,7 @@ class _Work:
         metadata, lost = fitting(metadata, self.form, pixel)
         packing = self.packing(picture)
         writer = row_writer(file, self.form, shape, pixel.dtype, metadata, *packing)
+        halo = self.enlarger.halo
         rows = max(_BAND // width, halo, 1)
         for band in enlarged_bands(reader, self.enlarge, scale, halo, rows):
             writer.write(fitted(band, self.form)[0])
@@ -239,15 +242,15 @@ def _check_memory(found, scale, frames=1):
         memory.check(size, found.channels, found.itemsize, scale, memory.available(), frames)
 
 
-def _through_bands(reader, work, target, scale, halo, picture=None):
+def _write_bands(job, reader, target, scale, picture=None):
     """Enlarge band by band, into a file or into bytes; ``picture`` is given if it is in memory."""
     if target is None:
         file = io.BytesIO()
-        done = work.bands(reader, file, scale, halo, picture)
+        done = job.bands(reader, file, scale, picture)
         return Upscaled(file.getvalue(), *done)
     try:
         with atomic_path(target) as temporary, open(temporary, "wb") as file:
-            done = work.bands(reader, file, scale, halo, picture)
+            done = job.bands(reader, file, scale, picture)
     except OSError as error:
         raise PictureError(f"{target}: cannot be written: {error.strerror or error}") from None
     return Upscaled(None, *done)

@@ -257,7 +257,9 @@ def test_memory_is_asked_for_before_it_is_taken(monkeypatch, tmp_path):
         return repeated(pixels)
 
     enlarger = StandIn(enlarge)
-    message = r"the picture: 9 x 6 pixels enlarged to 18 x 12 need 0\.0 GB .* 0\.0 GB are free"
+    message = (
+        r"the picture: 9 x 6 pixels enlarged to 18 x 12 need at least 0\.0 GB .* 0\.0 GB are free"
+    )
     with pytest.raises(PictureError, match=message):
         upscale_file(content, None, enlarger)
     assert decoded == []
