@@ -2,6 +2,8 @@
 
 import contextlib
 
+import numpy as np
+
 from minisr import engine, optim
 from minisr.engine.blas import one_blas_thread
 from minisr.engine.flat import flat_arrays, flat_parameters
@@ -44,14 +46,23 @@ class CompiledTrainer(Trainer):
     def __init__(self, config, patches, threads, backend="cpu"):
         super().__init__(config, patches, backend)
         self.threads = threads
-        self.compiled, _ = (engine.compile(net) for net in (self.model, self.averaged))
-        # A backend may have moved all parameters into one array: one kernel then updates them all.
+        self.compiled = engine.compile(self.model)
+        engine.compile(self.averaged)
+        # A backend may now have moved each network's parameters into one array. What holds arrays
+        # is therefore made anew, and lets one kernel update them all.
+        self.optimizer = self.make_optimizer(self.model.parameters)
         self.average = _FlatAverage(self.model, self.averaged, config.average_decay)
-        if isinstance(self.optimizer, optim.Adam):
-            self.optimizer = self.make_optimizer(flat_parameters(self.model.parameters))
         # BLAS is SOAP's alone; its threads spin while they wait, and take the processors from ours.
         is_soap = isinstance(self.optimizer, optim.SOAP)
         self._blas = one_blas_thread if is_soap else contextlib.nullcontext
+
+    def make_optimizer(self, parameters):
+        """See `Trainer.make_optimizer`."""
+        optimizer = super().make_optimizer(parameters)
+        whole = flat_parameters(parameters)
+        if whole is parameters or not isinstance(optimizer, optim.Adam):
+            return optimizer
+        return _FlatAdam(optimizer, whole)
 
     def step_on(self, low, high):
         """See `Trainer.step_on`."""
@@ -61,6 +72,41 @@ class CompiledTrainer(Trainer):
     def learn(self, low, high, loss):
         """See `Trainer.learn`."""
         return self.compiled.learn(low, high, loss, self.threads)
+
+
+class _FlatAdam(optim.Adam):
+    """Adam that updates all arrays at once; a checkpoint has its moments parameter by parameter.
+
+    Parameters
+    ----------
+    adam : minisr.optim.Adam
+    whole : list of Parameter
+        All of its parameters as one, see `minisr.engine.flat.flat_parameters`.
+    """
+
+    def __init__(self, adam, whole):
+        settings = adam.kernels, adam.learning_rate, adam.betas, adam.epsilon
+        super().__init__(adam.parameters, *settings)
+        self.at_once = optim.Adam(whole, *settings)
+        self.first_moments, self.second_moments = (
+            _split(moments[0], adam.parameters)
+            for moments in (self.at_once.first_moments, self.at_once.second_moments)
+        )
+
+    def step(self):
+        self.at_once.steps, self.at_once.learning_rate = self.steps, self.learning_rate
+        self.at_once.step()
+        self.steps = self.at_once.steps
+
+    def zero_grad(self):
+        self.at_once.zero_grad()
+
+
+def _split(whole, parameters):
+    """Return views of a flat array, one of each parameter's shape after another."""
+    ends = np.cumsum([parameter.value.size for parameter in parameters])
+    parts = np.split(whole, ends[:-1])
+    return [part.reshape(p.value.shape) for part, p in zip(parts, parameters, strict=True)]
 
 
 class _FlatAverage(optim.MovingAverage):

@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 
+import minisr
 from minisr import ESPCN, cli
 from minisr.cli.common import Interruptible
 from minisr.images import read_picture, write_picture
@@ -123,12 +124,12 @@ def test_mistakes_in_upscale(folder, weights, tmp_path, capsys):
     assert "expected a folder of pictures" in error(tmp_path / "empty")
     assert "text.png: not a picture" in error(tmp_path / "text.png", "-m", weights)
     assert "cut.png: cannot be read" in error(tmp_path / "cut.png", "-m", weights)
-    assert "there are no weights of edsr x3" in error(picture, "-m", "edsr")
-    weights.save(ESPCN(3, channels=(4, 3)), tmp_path / "x3.safetensors")
+    assert "minisr has no weights of edsr x3" in error(picture, "-m", "edsr")
+    minisr.weights.save(ESPCN(3, channels=(4, 3)), tmp_path / "x3.safetensors")
     three = tmp_path / "x3.safetensors"
     assert "x3.safetensors enlarges x3, not x4" in error(picture, "-s", 4, "-m", three)
     assert "is a folder; a run's weights are in" in error(picture, "-m", tmp_path / "empty")
-    assert "bad.safetensors is no safetensors" in error(picture, "-m", tmp_path / "bad.safetensors")
+    assert "bad.safetensors is damaged or not" in error(picture, "-m", tmp_path / "bad.safetensors")
     assert "no such file of weights; networks that come along: espcn" in error(picture, "-m", "vd")
     assert "cannot write pictures of kind '.xyz'" in error(
         picture, "-m", weights, "-o", tmp_path / "out.xyz"
@@ -166,6 +167,7 @@ def test_options_that_do_not_exist_end_in_two(capsys):
         (["upscale", "a.png", "-s", "0"], "expected a number above 1, at most 16, got 0"),
         (["evaluate", "a.png", "-s", "0"], "expected an integer from 2 to 8, got 0"),
         (["train", "a.png", "-o", "run", "-s", "9"], "expected an integer from 2 to 8, got 9"),
+        (["train", "a.png", "-o", "run", "--engine", "fast"], "invalid choice: 'fast'"),
         ([], "required"),
     ):
         with pytest.raises(SystemExit) as ended:
@@ -206,6 +208,30 @@ def test_train_then_resume_then_use(folder, tmp_path, capsys):
     assert run("upscale", folder / "0.png", "-m", out / runs.MODEL, "-o", tmp_path / "o.png") == 0
 
 
+def test_train_layer_by_layer(folder, tmp_path, capsys):
+    out = tmp_path / "run"
+    words = ("train", folder, "-s", 2, "-o", out, "--steps", 3, "--engine", "layers", *SMALL)
+    assert run(*words) == 0
+    assert "step 3: " in capsys.readouterr().out
+    assert tensor_files.load(out / runs.CHECKPOINT)[1]["config"]["engine"] == "layers"
+    assert tensor_files.load(out / runs.MODEL)[1]["training"]["config"]["engine"] == "layers"
+    before = (out / runs.MODEL).read_bytes()
+    assert run("train", "--resume", "-o", out) == 0
+    assert run("train", "--resume", "-o", out, "--engine", "layers") == 0
+    assert "other settings: engine layers (now compiled)" in error_of(
+        capsys, "train", "--resume", "-o", out, "--engine", "compiled"
+    )
+    assert (out / runs.MODEL).read_bytes() == before
+    other = tmp_path / "other"
+    assert run("train", folder, "-s", 2, "-o", other, "--steps", 1, *SMALL) == 0
+    assert tensor_files.load(other / runs.CHECKPOINT)[1]["config"]["engine"] == "compiled"
+    assert "engine" not in tensor_files.load(other / runs.MODEL)[1]["training"]["config"]
+    capsys.readouterr()
+    assert "engine compiled (now layers)" in error_of(
+        capsys, "train", "--resume", "-o", other, "--engine", "layers"
+    )
+
+
 def test_mistakes_in_train(folder, tmp_path, capsys):
     out = tmp_path / "run"
 
@@ -234,7 +260,7 @@ def test_mistakes_in_train(folder, tmp_path, capsys):
     out.mkdir()
     (out / runs.CHECKPOINT).write_bytes(b"half a che")
     assert "already holds a run" in error(folder, "-s", 2, "-o", out)
-    assert "is no safetensors file or is damaged" in error("--resume", "-o", out)
+    assert "is damaged or not a safetensors file" in error("--resume", "-o", out)
 
 
 def test_ctrl_c_saves_and_ends_in_130(folder, tmp_path):

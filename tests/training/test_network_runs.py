@@ -18,7 +18,7 @@ from minisr.evaluation.protocols import PROTOCOLS
 from minisr.images import luma, read_picture, write_picture
 from minisr.system import tensor_files
 from minisr.system.threads import Threads
-from minisr.training import TrainConfig, Trainer, runs
+from minisr.training import TrainConfig, make_trainer, runs
 from minisr.training.patches import Patches
 from minisr.training.recipes import read_recipe
 
@@ -100,7 +100,7 @@ def test_every_network_learns(name, options):
     config = TrainConfig(**settings_of(name, options, steps=60, learning_rate=1e-2))
     pairs = [make_pair(colours(k), 2, config.in_channels) for k in range(3)]
     with Threads(2) as pool:
-        trainer = Trainer(config, Patches(pairs, 9, 3, 0), pool)
+        trainer = make_trainer(config, Patches(pairs, 9, 3, 0), pool)
         batch = trainer.patches.batch(0)
         losses = [trainer.step_on(*batch) for _ in range(60)]
     assert losses[-1] < 0.5 * losses[0]
@@ -133,7 +133,7 @@ def test_options_that_are_none_are_refused_before_pictures_are_read(pictures, tm
     assert "channels must be a whole number from 1 on, got many" in error(
         "-m", "edsr", "--set", "channels=many"
     )
-    assert "EDSR enlarges by 2, 3, 4 or 8" in error("-m", "edsr", "-s", 5)
+    assert "upscale_factor of EDSR must be 2, 3, 4 or 8, got 5" in error("-m", "edsr", "-s", 5)
     assert "expects OPTION=VALUE, got depth" in error("--set", "depth")
     assert "in_channels: a setting of training" in error("--set", "in_channels=3")
     assert "activation must be one of tanh, relu" in error("--set", "activation=gelu")

@@ -14,7 +14,7 @@ from minisr.errors import SettingsError
 from minisr.images import imresize, read_picture, write_picture
 from minisr.models import ESPCN, SRCNN
 from minisr.system import tensor_files
-from minisr.training import TrainConfig, runs
+from minisr.training import Patches, TrainConfig, Trainer, runs
 from minisr.training.recipes import read_recipe
 
 RECIPE = """\
@@ -78,7 +78,7 @@ def error_of(capsys, *words):
 def test_what_is_held_out_or_excluded_is_not_learnt_from(data, recipe, tmp_path, monkeypatch):
     seen = {}
 
-    class Spy(runs.Patches):
+    class Spy(Patches):
         def __init__(self, pairs, *rest):
             seen["learn"] = pairs
             super().__init__(pairs, *rest)
@@ -88,7 +88,7 @@ def test_what_is_held_out_or_excluded_is_not_learnt_from(data, recipe, tmp_path,
         return original(model, pair, *rest)
 
     original = runs.loop.score_pair
-    monkeypatch.setattr(runs, "Patches", Spy)
+    monkeypatch.setattr(runs.run, "Patches", Spy)
     monkeypatch.setattr(runs.loop, "score_pair", score_pair)
     assert train(recipe, data, tmp_path / "run") == 0
     names = ["small/0.png", "small/2.png", "small/4.png", "more/large/0.png", "more/large/2.png"]
@@ -242,8 +242,8 @@ def test_a_start_gives_the_body_and_chance_the_rest(data, other, tmp_path, monke
         first.update(model=self.model.state_dict(), average=self.averaged.state_dict())
         return original(self)
 
-    original = runs.Trainer.step
-    monkeypatch.setattr(runs.Trainer, "step", step)
+    original = Trainer.step
+    monkeypatch.setattr(Trainer, "step", step)
     assert run(*start(data, tmp_path / "run", other, "--steps", 1)) == 0
     said = capsys.readouterr().err
     assert "the first weights are those of body.safetensors, but for conv3.bias, conv3" in said
@@ -292,7 +292,8 @@ def test_what_is_no_start(data, other, tmp_path, capsys):
     )
     weights.save(SRCNN(3), tmp_path / "srcnn.safetensors")
     line = error_of(capsys, *start(data, out, tmp_path / "srcnn.safetensors"))
-    assert line.endswith("srcnn.safetensors is weights of srcnn, not of espcn")
+    assert "start: expected weights of espcn, but " in line
+    assert line.endswith("srcnn.safetensors holds weights of srcnn")
     line = error_of(capsys, *start(data, out, other, "--set", "channels=[5, 4]"))
     assert "body.safetensors fits" in line
     (tmp_path / "half").write_bytes(b"half")

@@ -1,6 +1,5 @@
 """The folder of a run: its files, and how a run is found there again."""
 
-import csv
 import dataclasses
 import tempfile
 from dataclasses import dataclass
@@ -10,20 +9,11 @@ from minisr import engine
 from minisr.datasets.pairs import PictureSet
 from minisr.errors import CheckpointError, SettingsError
 from minisr.system import tensor_files
-from minisr.training import TrainConfig
+from minisr.training.config import TrainConfig
+from minisr.training.runs.log import COLUMNS, LOG
 from minisr.version import __version__
 
-CHECKPOINT, MODEL, LOG, CURVES = (
-    "checkpoint.safetensors",
-    "model.safetensors",
-    "log.csv",
-    "curves.png",
-)
-COLUMNS = (  # of the log
-    *("step", "epoch", "seconds", "learning_rate"),
-    *("loss", "training_psnr", "psnr", "bicubic_psnr"),
-    "processor",
-)
+CHECKPOINT, MODEL, CURVES = "checkpoint.safetensors", "model.safetensors", "curves.png"
 
 
 def _are(kind):
@@ -95,42 +85,6 @@ def saved_run(folder, resume):
         return Saved(tensors, about, TrainConfig(**config), about["steps"])
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from error
-
-
-def read_log(folder):
-    """Return the rows of a run's log, numbers as numbers; none if there is no log.
-
-    Parameters
-    ----------
-    folder : path-like
-        Or the log itself, wherever it is kept.
-
-    Returns
-    -------
-    list of dict
-        By the names in ``COLUMNS``; None where the log has nothing, as PSNR without validation.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is there but is no such log.
-    """
-    path = Path(folder)
-    path = path / LOG if path.is_dir() else path
-    if not path.is_file():
-        return []
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            return [_row(words) for words in csv.DictReader(file)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is not the log of a run: {error}") from error
-
-
-def _row(words):
-    """Return a row of a log, numbers as numbers; those of earlier versions name no processor."""
-    numbers = [name for name in COLUMNS if name != "processor"]
-    row = {name: float(words[name]) if words[name] else None for name in numbers}
-    return row | {"step": int(row["step"]), "processor": words.get("processor")}
 
 
 def discard(folder):

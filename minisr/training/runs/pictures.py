@@ -11,12 +11,12 @@ from minisr.errors import PictureError
 from minisr.images import find_pictures
 
 
-class Read(NamedTuple):
+class Pictures(NamedTuple):
     """Pictures in memory.
 
     Attributes
     ----------
-    learn, held_out : list of Pair
+    learn, held_out : list of minisr.datasets.pairs.Pair
     sets : list of dict
         Of each folder to learn from: its name, how many pictures were taken and their fingerprint,
         and how they were made smaller.
@@ -27,73 +27,36 @@ class Read(NamedTuple):
     sets: list
 
 
-def read(pictures, validation, exclude, config, pool, show_progress, say):
+def read(sources, config, pool, console):
     """Read what a run needs.
 
     Parameters
     ----------
-    pictures, validation, exclude : list of minisr.datasets.pairs.PictureSet
-        To learn from, less those of ``validation``, which are held out, and of ``exclude``. If
-        ``validation`` is empty, some of the others are held out.
+    sources : minisr.training.runs.plan.Sources
     config : minisr.training.TrainConfig
     pool : minisr.system.threads.Threads
-    show_progress : bool
-    say : callable
+    console : minisr.training.runs.console.Console
 
     Returns
     -------
-    Read
+    Pictures
     """
-
-    def pairs_of(owners, what):
-        def progress(items):
-            return tqdm(items, desc=what, leave=False, disable=hidden(show_progress))
-
-        return read_pairs(
-            owners,
-            config.upscale_factor,
-            config.in_channels,
-            pool,
-            progress,
-            config.luma_range,
-            lambda path, pixels: owners[path].smaller(pixels),
-        )
-
-    measured = _owners(validation)
-    excluded = _owners(exclude)
-    unseen = {os.path.realpath(path) for path in (*measured, *excluded)}
-    owners = {
-        path: owner
-        for path, owner in _owners(pictures).items()
-        if os.path.realpath(path) not in unseen
-    }
+    measured = _owners(sources.validation)
+    owners = _without(_owners(sources.pictures), (*measured, *_owners(sources.exclude)))
     if not owners:
         raise PictureError("no picture is left to learn from: all of them are held out or excluded")
-    pairs = pairs_of(owners, "reading pictures")
+    pairs = _pairs(owners, "reading pictures", config, pool, console)
     by_pair = dict(zip(pairs, owners.values(), strict=True))
-    need = config.patch_size * config.upscale_factor
-    fitting = [pair for pair in pairs if min(pair.low.shape[1:]) >= config.patch_size]
-    small = [Path(pair.name).name for pair in pairs if pair not in fitting]
-    if not fitting:
-        raise PictureError(
-            f"all pictures are smaller than a patch: patches of {config.patch_size} at "
-            f"x{config.upscale_factor} need {need} x {need} pixels; "
-            "use larger pictures or a smaller --patch-size"
-        )
-    if small:
-        more = f" and {len(small) - 3} more" if len(small) > 3 else ""
-        say(
-            f"left out, smaller than a patch of {need} x {need} pixels: "
-            f"{', '.join(small[:3])}{more}"
-        )
-    if validation:
-        learn, held_out = fitting, pairs_of(measured, "reading validation pictures")
+    fitting = _fitting(pairs, config, console.say)
+    if sources.validation:
+        learn = fitting
+        held_out = _pairs(measured, "reading validation pictures", config, pool, console)
     else:
         count = min(8, -(-len(fitting) // 10)) if len(fitting) > 1 else 0
         held_out = _spread(fitting, count)
         learn = [pair for pair in fitting if pair not in held_out]
-    folders = [owner for owner in pictures if Path(owner.path).is_dir()]
-    return Read(learn, held_out, [_described(owner, learn, by_pair) for owner in folders])
+    folders = [owner for owner in sources.pictures if Path(owner.path).is_dir()]
+    return Pictures(learn, held_out, [_described(owner, learn, by_pair) for owner in folders])
 
 
 def _owners(sets):
@@ -103,6 +66,49 @@ def _owners(sets):
         for path in find_pictures(owner.path):
             owners.setdefault(path, owner)
     return owners
+
+
+def _without(owners, unwanted):
+    """Return the owners of all pictures but those at unwanted paths, whatever leads there."""
+    there = {os.path.realpath(path) for path in unwanted}
+    return {path: owner for path, owner in owners.items() if os.path.realpath(path) not in there}
+
+
+def _pairs(owners, what, config, pool, console):
+    """Read pictures, with a bar that says what this is."""
+
+    def progress(items):
+        return tqdm(items, desc=what, leave=False, disable=console.hides_bars)
+
+    return read_pairs(
+        owners,
+        config.upscale_factor,
+        config.in_channels,
+        pool,
+        progress,
+        config.luma_range,
+        lambda path, pixels: owners[path].smaller(pixels),
+    )
+
+
+def _fitting(pairs, config, say):
+    """Return the pairs that are no smaller than a patch, and say which ones are left out."""
+    need = config.patch_size * config.upscale_factor
+    fitting = [pair for pair in pairs if min(pair.low.shape[1:]) >= config.patch_size]
+    if not fitting:
+        raise PictureError(
+            f"all pictures are smaller than a patch: patches of {config.patch_size} at "
+            f"x{config.upscale_factor} need {need} x {need} pixels; "
+            "use larger pictures or a smaller --patch-size"
+        )
+    small = [Path(pair.name).name for pair in pairs if pair not in fitting]
+    if small:
+        more = f" and {len(small) - 3} more" if len(small) > 3 else ""
+        say(
+            f"left out, smaller than a patch of {need} x {need} pixels: "
+            f"{', '.join(small[:3])}{more}"
+        )
+    return fitting
 
 
 def _described(owner, learn, by_pair):
@@ -120,8 +126,3 @@ def _described(owner, learn, by_pair):
 def _spread(items, count):
     """Return ``count`` items, evenly spread over the list."""
     return [items[k * len(items) // count] for k in range(count)]
-
-
-def hidden(show_progress):
-    """Return tqdm's ``disable``: None leaves it to whether stderr is a terminal."""
-    return None if show_progress else True

@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 from minisr.errors import SettingsError
-from minisr.training import TrainConfig
+from minisr.training.config import TrainConfig
 
 DEFAULT_STEPS = 20_000
 
@@ -30,12 +30,12 @@ def new_config(settings, minutes):
     return config
 
 
-def agree(saved, settings, minutes, backend, folder):
-    """Return the saved settings; raise if others were asked for."""
+def agree(saved, request):
+    """Return the settings of a saved run; raise if a request asks for others."""
     kept = dataclasses.asdict(saved.config) | {"backend": saved.about["backend"]}
-    given = settings | {"backend": backend}
-    if minutes is not None:
-        given["minutes"], kept["minutes"] = minutes, f"{saved.config.steps} steps"
+    given = request.settings | {"backend": request.backend}
+    if request.minutes is not None:
+        given["minutes"], kept["minutes"] = request.minutes, f"{saved.config.steps} steps"
     differing = [
         f"{name} {kept.get(name)} (now {value})"
         for name, value in given.items()
@@ -43,7 +43,7 @@ def agree(saved, settings, minutes, backend, folder):
     ]
     if differing:
         raise SettingsError(
-            f"the run in {folder} has other settings: {', '.join(differing)}; "
+            f"the run in {request.folder} has other settings: {', '.join(differing)}; "
             "resume it without them, or begin a new run in another folder"
         )
     return saved.config

@@ -1,0 +1,32 @@
+"""How a run talks to whoever started it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+def _never():
+    return False
+
+
+@dataclass(frozen=True)
+class Console:
+    """Where a run reports, and where it asks whether to go on.
+
+    Attributes
+    ----------
+    show_progress : bool
+        Whether to draw bars on stderr, if that is a terminal, and to report each epoch.
+    say : callable
+        Takes a line about something worth knowing.
+    should_stop : callable
+        Asked after every step; if true, the run is saved and ends.
+    """
+
+    show_progress: bool
+    say: Callable
+    should_stop: Callable = _never
+
+    @property
+    def hides_bars(self):
+        """What tqdm calls ``disable``: None leaves it to whether stderr is a terminal."""
+        return None if self.show_progress else True

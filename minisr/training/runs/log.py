@@ -1,0 +1,68 @@
+"""The log of a run: a row for each round, as CSV."""
+
+import csv
+from pathlib import Path
+
+from minisr.errors import CheckpointError
+from minisr.system.atomic import atomic_path
+
+LOG = "log.csv"
+COLUMNS = (
+    *("step", "epoch", "seconds", "learning_rate"),
+    *("loss", "training_psnr", "psnr", "bicubic_psnr"),
+    "processor",
+)
+
+
+def write_log(folder, rows):
+    """Write the log of the run in a folder; it appears whole or not at all.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    rows : list of dict
+        By the names in ``COLUMNS``.
+    """
+    with (
+        atomic_path(folder / LOG) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_log(folder):
+    """Return the rows of a run's log, numbers as numbers; none if there is no log.
+
+    Parameters
+    ----------
+    folder : path-like
+        Or the log itself, wherever it is kept.
+
+    Returns
+    -------
+    list of dict
+        By the names in ``COLUMNS``; None where the log has nothing, as PSNR without validation.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is there but is no such log.
+    """
+    path = Path(folder)
+    path = path / LOG if path.is_dir() else path
+    if not path.is_file():
+        return []
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return [_row(words) for words in csv.DictReader(file)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is not the log of a run: {error}") from error
+
+
+def _row(words):
+    """Return a row of a log, numbers as numbers; those of earlier versions name no processor."""
+    numbers = [name for name in COLUMNS if name != "processor"]
+    row = {name: float(words[name]) if words[name] else None for name in numbers}
+    return row | {"step": int(row["step"]), "processor": words.get("processor")}

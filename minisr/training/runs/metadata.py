@@ -1,0 +1,91 @@
+"""What the files of a run say beside their tensors."""
+
+import dataclasses
+from pathlib import Path
+
+from minisr import engine
+from minisr.datasets.pairs import fingerprint
+from minisr.errors import CheckpointError
+from minisr.version import __version__
+
+
+def remembered(plan, config, pictures):
+    """Return what the checkpoint says; a resumed run goes on with what the last one said.
+
+    Parameters
+    ----------
+    plan : minisr.training.runs.plan.Plan
+    config : minisr.training.TrainConfig
+        Its steps are final.
+    pictures : minisr.training.runs.pictures.Pictures
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    CheckpointError
+        If the run that is to be resumed had other pictures.
+    """
+    sources, start = plan.sources, plan.start
+    about = {
+        "format": "training",
+        "version": __version__,
+        "backend": plan.backend,
+        "config": dataclasses.asdict(config),
+        "fingerprint": fingerprint(pictures.learn),
+        "validation_fingerprint": fingerprint(pictures.held_out),
+        "recipe": plan.recipe,
+        **{name: list(map(dataclasses.asdict, sets)) for name, sets in sources._asdict().items()},
+        "sets": pictures.sets,
+        "held_out": [each.name for each in sources.validation]
+        or [Path(pair.name).name for pair in pictures.held_out],
+        "start": None if start is None else start.about,
+        "rows": [],
+        "round": [0.0, 0],
+        "seconds": 0.0,
+    }
+    if plan.saved is None:
+        return about
+    before = plan.saved.about
+    for name in ("fingerprint", "validation_fingerprint"):
+        if before[name] != about[name]:
+            raise CheckpointError(
+                f"the run in {plan.folder} had other pictures than these; "
+                "give it the same ones, or begin a new run in another folder"
+            )
+    return about | {name: before[name] for name in ("start", "rows", "round", "seconds")}
+
+
+def of_weights(about, steps):
+    """Return what a file of weights says of its training.
+
+    Neither paths nor times: the same run gives the same file anywhere.
+
+    Parameters
+    ----------
+    about : dict
+        See `remembered`.
+    steps : int
+        Taken so far.
+
+    Returns
+    -------
+    dict
+    """
+    config = about["config"] | {"start": about["start"] and about["start"]["weights"]}
+    if config["engine"] == engine.DEFAULT:  # only an unusual one is worth a word
+        del config["engine"]
+    return {
+        "recipe": about["recipe"],
+        "config": config,
+        "start": about["start"],
+        "steps": steps,
+        "pictures": sorted({each["name"] for each in about["pictures"]}),
+        "sets": about["sets"],
+        "excluded": [each["name"] for each in about["exclude"]],
+        "fingerprint": about["fingerprint"],
+        "validation": about["held_out"],
+        "validation_fingerprint": about["validation_fingerprint"],
+    }

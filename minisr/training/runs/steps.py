@@ -1,0 +1,46 @@
+"""How many steps a run has, where it is given minutes or epochs."""
+
+import dataclasses
+import time
+
+from minisr.training.compiled import make_trainer
+
+
+def with_steps(plan, patches, pool, should_stop):
+    """Return the settings with as many steps as the plan's minutes or epochs come to.
+
+    Parameters
+    ----------
+    plan : minisr.training.runs.plan.Plan
+        A resumed run has found out its steps before.
+    patches : minisr.training.patches.Patches
+    pool : minisr.system.threads.Threads
+    should_stop : callable
+
+    Returns
+    -------
+    minisr.training.TrainConfig
+    """
+    config = plan.config
+    if plan.saved is not None:
+        return config
+    if plan.minutes is not None:
+        steps = _steps_in(60 * plan.minutes, plan, patches, pool, should_stop)
+        return dataclasses.replace(config, steps=steps)
+    if config.epochs is not None:
+        return dataclasses.replace(config, steps=config.epochs * patches.steps_per_epoch)
+    return config
+
+
+def _steps_in(seconds, plan, patches, pool, should_stop):
+    """Return how many steps take so long here, by taking some on a network to throw away."""
+    trainer = make_trainer(plan.config, patches, pool, plan.backend)
+    trainer.step()  # compiles
+    probe = min(5.0, seconds / 20)
+    began = time.perf_counter()
+    taken = 0
+    while taken == 0 or (time.perf_counter() - began < probe and not should_stop()):
+        trainer.step()
+        taken += 1
+    per_step = (time.perf_counter() - began) / taken
+    return max(1, round((seconds - probe) / per_step))
