@@ -7,7 +7,7 @@ import pytest
 from backends import BACKENDS, ON_CPU
 from numpy.testing import assert_allclose, assert_array_equal
 
-from minisr import kernels, models, optim
+from minisr import engine, kernels, models, optim
 from minisr.errors import SettingsError, ShapeError
 from minisr.layers import BatchNorm2d
 from minisr.models import EDSR, ESPCN, SRCNN, SubPixelCNN, ThinSR
@@ -188,7 +188,8 @@ def test_outputs_and_every_gradient(backend, dtype, name, options, training, rng
     closeness = 1e-5 if dtype == np.float32 else 1e-12
     assert_allclose(out, torch_out.detach().numpy(), rtol=0, atol=closeness)
     if not training:  # or it would see a batch once more
-        assert_allclose(ours(x), out, rtol=0, atol=closeness)
+        assert_array_equal(ours(x), out)
+        assert_allclose(engine.compile(ours)(x), out, rtol=0, atol=closeness)
     tolerance = 1e-4 if dtype == np.float32 else 1e-10
     assert relative_error(dx, torch_x.grad.numpy()) < tolerance
     for key, parameter in theirs.named_parameters():
@@ -202,10 +203,12 @@ def test_outputs_and_every_gradient(backend, dtype, name, options, training, rng
         assert_allclose(ours.state_dict()[key], value.numpy(), err_msg=key, **closeness)
 
 
+@pytest.mark.parametrize("kind", engine.ENGINES)
 @pytest.mark.parametrize(("name", "options", "training"), CASES, ids=str)
-def test_twenty_steps_of_training(name, options, training, rng):
+def test_twenty_steps_of_training(kind, name, options, training, rng):
     ours, theirs = pair_of(name, options)
     ours.train(training)
+    run = engine.compile(ours, kind)
     R, C = ours.upscale_factor, ours.in_channels
     theirs.train(training)
     adam = optim.Adam(ours.parameters, ours.kernels, 1e-3)
@@ -216,7 +219,7 @@ def test_twenty_steps_of_training(name, options, training, rng):
             low = rng.random((3, C, 12, 10), np.float32)
             high = np.repeat(np.repeat(low, R, axis=2), R, axis=3)
             ours.zero_grad()
-            curve.append(ours.learn(low, high, "mse", threads))
+            curve.append(run.learn(low, high, "mse", threads))
             adam.step()
             torch_adam.zero_grad()
             loss = nn.functional.mse_loss(theirs(torch.from_numpy(low)), torch.from_numpy(high))
@@ -277,7 +280,8 @@ def small_edsr(R=2, **options):
 def test_calling_a_network_does_not_change_it(rng):
     model = small_edsr()
     before = model.state_dict()
-    model(rng.random((1, 3, 6, 7), np.float32))
+    for run in (model, engine.compile(model)):
+        run(rng.random((1, 3, 6, 7), np.float32))
     for name, value in model.state_dict().items():
         assert_array_equal(value, before[name])
 
@@ -352,7 +356,7 @@ def test_thinsr_starts_about_its_skip_and_values_grow_slowly(rng):
     nearest = np.repeat(np.repeat(x, 3, axis=2), 3, axis=3)
     added = model(x) - nearest
     assert 1e-4 < added.std() < x.std()  # of noise; pictures are smoother
-    sizes, values = [], x - np.float32(0.5)
+    sizes, values = [], x
     for name, layer in model.layers.items():
         values = layer(values)
         if name.startswith("prelu"):
@@ -366,5 +370,6 @@ def test_thinsrs_padding_is_grey(rng):
     model = ThinSR(2, channels=5, depth=1, rng=rng)
     model.layers["conv3"].weight.value[...] *= 100
     grey = np.full((1, 1, 9, 8), 0.5, np.float32)
-    assert_array_equal(model(grey), np.full((1, 1, 18, 16), 0.5, np.float32))
-    assert (model(grey + np.float32(0.1)) != np.float32(0.6)).any()
+    for run in (model, engine.compile(model)):
+        assert_array_equal(run(grey), np.full((1, 1, 18, 16), 0.5, np.float32))
+        assert (run(grey + np.float32(0.1)) != np.float32(0.6)).any()

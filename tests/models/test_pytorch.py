@@ -5,13 +5,12 @@ import pytest
 from backends import BACKENDS, ON_CPU
 from numpy.testing import assert_allclose, assert_array_equal
 
-from minisr import ESPCN, kernels, optim
+from minisr import ESPCN, engine, kernels, optim
 from minisr.datasets.pairs import Pair
 from minisr.layers import PReLU
 from minisr.models import initialization
 from minisr.system.threads import Threads
-from minisr.training import TrainConfig, Trainer
-from minisr.training.patches import Patches
+from minisr.training import Patches, TrainConfig, make_trainer
 
 torch = pytest.importorskip("torch", reason="needs PyTorch, which minisr itself never imports")
 
@@ -153,18 +152,20 @@ def test_ten_adam_steps(backend, rng):
         assert_allclose(value, expected[name].numpy(), rtol=1e-10, atol=1e-12, err_msg=name)
 
 
-def test_the_loss_curve_of_fifty_steps(rng):
+@pytest.mark.parametrize("kind", engine.ENGINES)
+def test_the_loss_curve_of_fifty_steps(kind, rng):
     """Train both, through our trainer and a loop of PyTorch's, on the same batches."""
     high = rng.random((2, 1, 90, 75))
     high = (np.cumsum(high, axis=3) * 6 % 256).astype(np.uint8)
     pairs = [Pair(str(k), np.ascontiguousarray(h[:, 1::3, 1::3]), h) for k, h in enumerate(high)]
-    config = TrainConfig(3, 50, batch_size=4, patch_size=12, learning_rate=1e-3, warmup=5, seed=8)
+    sizes = {"batch_size": 4, "patch_size": 12, "seed": 8}
+    config = TrainConfig(3, 50, **sizes, learning_rate=1e-3, warmup=5, engine=kind)
     patches = Patches(pairs, config.patch_size, config.batch_size, config.seed)
     theirs = torch_espcn(3)
     torch_adam = torch.optim.Adam(theirs.parameters(), betas=(0.9, config.beta2))
     schedule = config.make_schedule(patches.steps_per_epoch)
     with Threads(2) as threads:
-        trainer = Trainer(config, patches, threads)
+        trainer = make_trainer(config, patches, threads)
         start = trainer.model.state_dict()
         theirs.load_state_dict({name: torch.from_numpy(v) for name, v in start.items()})
         curve, torch_curve = [], []

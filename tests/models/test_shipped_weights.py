@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import minisr
+from minisr import engine
 from minisr.models.bundled import FOLDER as BUNDLED
 from minisr.system import tensor_files
 from minisr.training.recipes import read_recipe
@@ -75,7 +76,8 @@ def test_it_learnt_from_no_set_for_tests(name):
 def test_it_does_not_run_away_on_what_no_photograph_has(name):
     """Text, patterns and noise come out of a scanner, a game or a screenshot."""
     network, scale = name.rsplit("_x", 1)
-    model, rng = minisr.from_pretrained(network, int(scale)), np.random.default_rng(0)
+    model = engine.compile(minisr.from_pretrained(network, int(scale)))
+    rng = np.random.default_rng(0)
     rows, columns = np.indices((48, 48))
     pictures = {
         "checkerboard": (rows + columns) % 2,

@@ -9,8 +9,7 @@ from minisr.datasets.pairs import make_pair
 from minisr.errors import CheckpointError, SettingsError
 from minisr.layers import Parameter
 from minisr.system.threads import Threads
-from minisr.training import TrainConfig, Trainer
-from minisr.training.patches import Patches
+from minisr.training import CompiledTrainer, Patches, TrainConfig
 
 REFERENCE = kernels.load("reference")
 
@@ -160,7 +159,7 @@ def test_it_goes_where_adam_crawls():
 def trainer_of(threads, rng):
     pairs = [make_pair(rng.integers(0, 256, (40, 44), dtype=np.uint8), 2) for _ in range(2)]
     config = TrainConfig(2, steps=40, optimizer="soap", options={"channels": [6, 4]})
-    return Trainer(config, Patches(pairs, 9, 3, 0), threads)
+    return CompiledTrainer(config, Patches(pairs, 9, 3, 0), threads)
 
 
 def test_training_resumes_to_the_bit_on_any_number_of_threads():
@@ -197,20 +196,3 @@ def test_a_state_of_other_shapes_is_refused(rng):
             trainer.load_state_dict(state, 1)
     with pytest.raises(SettingsError, match="optimizer must be one of adam, soap"):
         TrainConfig(2, steps=1, optimizer="sgd")
-
-
-def test_a_step_leaves_one_thread_to_blas_and_gives_the_others_back(monkeypatch):
-    import minisr.engine.blas as blas
-
-    if not blas._libraries():
-        pytest.skip("the BLAS behind NumPy is no OpenBLAS of its wheels")
-
-    def counts():
-        return [get_threads() for get_threads, _ in blas._libraries()]
-
-    before, seen = counts(), []
-    optimizer = optim.SOAP([Parameter(np.ones((3, 4)), np.zeros((3, 4)))], REFERENCE)
-    monkeypatch.setattr(optimizer.matrices[0], "begin", lambda: seen.append(counts()))
-    optimizer.step()
-    assert seen == [[1] * len(before)]
-    assert counts() == before
