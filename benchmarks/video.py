@@ -19,9 +19,9 @@ from minisr import engine
 from minisr.system.threads import Threads
 from minisr.upscaling.enlarger import Enlarger
 from minisr.upscaling.video import upscale_video
+from minisr.upscaling.video.frame import FrameEnlarger
 from minisr.upscaling.video.options import VideoOptions
-from minisr.upscaling.video.picture import FrameEnlarger
-from minisr.upscaling.video.pipeline import ahead, in_order
+from minisr.upscaling.video.pipeline import map_in_order, prefetch
 from minisr.upscaling.video.plan import make_plan
 from minisr.upscaling.video.source import Source
 
@@ -64,9 +64,9 @@ def ways(clip, size, folder, frames, threads, presets, model="espcn"):
 
     def bare(workers, within):
         make = FrameEnlarger(plan, within)
-        decoded = ahead(Source(clip, plan.facts).frames(), 2)
-        made = in_order(lambda item: make(item[0], item[1]), decoded, workers)
-        assert sum(1 for _ in ahead(made, 2)) == frames
+        decoded = prefetch(Source(clip, plan.info).frames(), 2)
+        made = map_in_order(lambda item: make(item[0], item[1]), decoded, workers)
+        assert sum(1 for _ in prefetch(made, 2)) == frames
 
     def whole(preset):
         made = upscale_video(

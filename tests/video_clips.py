@@ -1,4 +1,4 @@
-"""Small videos for tests, made here, and what ffprobe says about a file."""
+"""Make small videos for tests, and read files with ffprobe."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ HEIGHT, WIDTH, FRAMES = 48, 64, 20
 
 
 class Doubled:
-    """Stands in for a network: every pixel twice as high and wide."""
+    """Stands in for a network: doubles every pixel's height and width."""
 
     luma_range = "studio"
 
@@ -24,18 +24,18 @@ class Doubled:
 
 
 def waves(number, height=HEIGHT, width=WIDTH, channel=0):
-    """Return a plane in [0, 1] that moves a little with every frame."""
+    """Return a plane in [0, 1] that moves a little from frame to frame."""
     y, x = np.mgrid[:height, :width]
     moved = x + 1.5 * number
     return 0.5 + 0.35 * np.sin(moved / (5 + channel)) * np.cos(y / (7 - channel) + channel)
 
 
 def picture_frame(number, height=HEIGHT, width=WIDTH, format="yuv420p", full=False):
-    """Return a frame of waves as codes of its range."""
+    """Return a frame of waves, as code values of its range."""
     import av
 
+    from minisr.upscaling.video.frame import plane_arrays
     from minisr.upscaling.video.layout import layout_of
-    from minisr.upscaling.video.picture import plane_arrays
 
     frame = av.VideoFrame(width, height, format)
     layout = layout_of(frame.format)
@@ -74,7 +74,7 @@ def make_clip(
     times : list of int, optional
         When each frame is shown, in units of ``time_base``.
     setup : callable, optional
-        Called with the video's stream before anything is written.
+        Called with the video stream before anything is written.
     audio : sequence of (codec, language)
     subtitles : sequence of (seconds, seconds, text)
     chapters : sequence of (milliseconds, milliseconds, title)
@@ -142,9 +142,9 @@ def _speak(output, stream, number, seconds):
 
 
 def probe(path):
-    """Return what ffprobe says: streams, packets, chapters and format."""
+    """Return ffprobe's output: streams, packets, chapters and format."""
     if shutil.which("ffprobe") is None:
-        pytest.skip("needs ffprobe, which is not there")
+        pytest.skip("needs ffprobe, which is not installed")
     words = ["-show_streams", "-show_packets", "-show_chapters", "-show_format"]
     words += ["-show_data_hash", "md5", "-of", "json", str(path)]
     out = subprocess.run(["ffprobe", "-v", "error", *words], capture_output=True, check=True)
@@ -152,22 +152,22 @@ def probe(path):
 
 
 def packets_of(found, index):
-    """Return a stream's packets in the order of showing."""
+    """Return a stream's packets in presentation order."""
     packets = [packet for packet in found["packets"] if packet["stream_index"] == index]
     return sorted(packets, key=lambda packet: float(packet["pts_time"]))
 
 
 def times_of(found, index=0):
-    """Return when a stream's packets are shown, as ffprobe writes it."""
+    """Return the presentation times of a stream's packets, as ffprobe writes them."""
     return [packet["pts_time"] for packet in packets_of(found, index)]
 
 
 def luma_of(path, format=None):
-    """Return the luma of all frames as codes, shape (N, H, W)."""
+    """Return the luma code values of all frames, shape (N, H, W)."""
     import av
 
+    from minisr.upscaling.video.frame import plane_arrays
     from minisr.upscaling.video.layout import layout_of
-    from minisr.upscaling.video.picture import plane_arrays
 
     with av.open(str(path)) as container:
         frames = [

@@ -1,4 +1,4 @@
-"""A video, enlarged: all that comes with the pictures is there afterwards, and at the same time."""
+"""Enlarge a video: everything else in the file is kept, at the same times."""
 
 from argparse import Namespace
 from fractions import Fraction
@@ -27,8 +27,8 @@ from minisr.upscaling.enlarger import Enlarger
 av = pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
 
 from minisr.upscaling.video import preview_video, upscale_video  # noqa: E402
+from minisr.upscaling.video.frame import plane_arrays  # noqa: E402
 from minisr.upscaling.video.layout import layout_of  # noqa: E402
-from minisr.upscaling.video.picture import plane_arrays  # noqa: E402
 
 UNEVEN = [0, 40, 80, 133, 200, 201, 320, 999, 1000, 1040, 1080, 1500, 1540, 1580, 1620, 1700, 2000]
 CHAPTERS = [(0, 700, "One"), (700, 2000, "Two")]
@@ -36,7 +36,7 @@ WORDS = [(0.2, 0.7, "Hello"), (0.9, 1.5, "World")]
 
 
 def enlarge(source, target, **options):
-    """Return the notes of an enlargement with few frames a segment."""
+    """Enlarge with few frames per segment, and return the notes."""
     notes = []
     options = {"segment": 7, "threads": Threads(2), "note": notes.append} | options
     upscale_video(source, target, Doubled(), **options)
@@ -92,7 +92,7 @@ def test_times_tracks_and_titles_are_kept(film, tmp_path, suffix):
         )
 
 
-def test_audio_is_the_same_to_the_byte(film, tmp_path):
+def test_audio_is_copied_to_the_byte(film, tmp_path):
     target = tmp_path / "large.mkv"
     enlarge(film, target)
     before, after = probe(film), probe(target)
@@ -102,7 +102,7 @@ def test_audio_is_the_same_to_the_byte(film, tmp_path):
             assert ours == [packet.get(key) for packet in packets_of(before, index)], (index, key)
 
 
-def test_frames_are_neither_lost_nor_doubled_whatever_the_segments(film, tmp_path):
+def test_no_frame_is_lost_or_repeated_whatever_the_segments(film, tmp_path):
     whole = tmp_path / "whole.mkv"
     enlarge(film, whole, segment=100)
     for segment in (1, 5, len(UNEVEN)):
@@ -110,10 +110,10 @@ def test_frames_are_neither_lost_nor_doubled_whatever_the_segments(film, tmp_pat
         enlarge(film, target, segment=segment)
         assert times_of(probe(target)) == times_of(probe(whole))
         decoded = luma_of(target).astype(int)
-        assert np.abs(decoded - luma_of(whole)).mean() < 2  # other key frames, the same pictures
+        assert np.abs(decoded - luma_of(whole)).mean() < 2  # other key frames
 
 
-def test_decoding_times_rise_and_are_not_after_showing(film, tmp_path):
+def test_decoding_times_ascend_and_precede_presentation_times(film, tmp_path):
     target = tmp_path / "large.mp4"
     enlarge(film, target)
     packets = [packet for packet in probe(target)["packets"] if packet["stream_index"] == 0]
@@ -122,13 +122,13 @@ def test_decoding_times_rise_and_are_not_after_showing(film, tmp_path):
     assert all(packet["dts"] <= packet["pts"] for packet in packets)
 
 
-def test_only_a_part(film, tmp_path):
+def test_a_part_of_a_video(film, tmp_path):
     target = tmp_path / "part.mkv"
     enlarge(film, target, start=0.15, duration=1.0)
     after = probe(target)
     expected = [time / 1000 - 0.15 for time in UNEVEN if 150 <= time < 1150]
     assert [float(time) for time in times_of(after)] == pytest.approx(expected, abs=1e-6)
-    # Both subtitles are cut, at either end; the audio goes from the first packet in the part on.
+    # Both subtitles are cut, one at either end; audio begins with the first packet in the part.
     words = packets_of(after, 3)
     assert [(p["pts_time"], p["duration_time"]) for p in words] == [
         ("0.050000", "0.500000"),
@@ -179,7 +179,7 @@ def test_ten_bits_and_hdr_tags(tmp_path, suffix):
             return [bytes(frame.side_data[kind]) for kind in kinds]
 
     assert hdr(target) == hdr(source)
-    # more than 256 levels come out, and near those that went in
+    # More than 256 levels come out, near those that went in.
     low, high = luma_of(source).astype(int), luma_of(target).astype(int)
     assert len(np.unique(high)) > 256
     assert np.abs(high[:, ::2, ::2] - low).mean() < 8
@@ -212,18 +212,18 @@ class Tripled(Doubled):
         return low.repeat(3, axis=0).repeat(3, axis=1)
 
 
-def test_an_odd_result_loses_a_row_where_the_encoder_wants_even_sides(tmp_path):
+def test_an_odd_result_loses_a_row_where_the_encoder_needs_even_sides(tmp_path):
     source = make_clip(tmp_path / "odd.mkv", "ffv1", size=(33, 45), frames=3)
     notes = []
     upscale_video(source, tmp_path / "large.mp4", Tripled(), note=notes.append)
-    assert notes == ["h264 wants even sides: an odd last row or column is cut off"]
+    assert notes == ["h264 needs even sides: an odd last row or column is cut off"]
     upscale_video(source, tmp_path / "large.mkv", Tripled(), codec="ffv1")
     assert luma_of(tmp_path / "large.mp4").shape == (3, 98, 134)
     assert luma_of(tmp_path / "large.mkv").shape == (3, 99, 135)
 
 
 class Range(Doubled):
-    """Keeps what it was given."""
+    """Remembers its input."""
 
     def __init__(self, luma_range):
         self.luma_range, self.seen = luma_range, []
@@ -236,16 +236,16 @@ class Range(Doubled):
 @pytest.mark.parametrize("luma_range", ["studio", "full"])
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("format", ["yuv444p", "yuv420p10le", "gray"])
-def test_a_network_gets_luma_of_its_own_range(tmp_path, luma_range, full, format):
-    def flat(number, height, width, format, full):
+def test_a_network_gets_luma_in_its_own_range(tmp_path, luma_range, full, format):
+    def two_levels(number, height, width, format, full):
         frame = picture_frame(number, height, width, format, full)
         bits = frame.format.components[0].bits
         luma = plane_arrays(frame, layout_of(frame.format))[0]
         luma[:24], luma[24:] = (0, (1 << bits) - 1) if full else (16 << bits - 8, 235 << bits - 8)
         return frame
 
-    source, target = tmp_path / "flat.mkv", tmp_path / "large.mkv"
-    make_clip(source, "ffv1", format, frames=2, full=full, picture=flat)
+    source, target = tmp_path / "two_levels.mkv", tmp_path / "large.mkv"
+    make_clip(source, "ffv1", format, frames=2, full=full, picture=two_levels)
     network = Range(luma_range)
     upscale_video(source, target, network, codec="ffv1", stamp="x")
     low, high = (16 / 255, 235 / 255) if luma_range == "studio" else (0, 1)
@@ -268,10 +268,10 @@ def test_a_network_gets_luma_of_its_own_range(tmp_path, luma_range, full, format
         ("a.mov", "prores_ks", "yuv422p10le", "yuv422p10le"),
         ("a.mkv", "rawvideo", "nv12", "yuv420p"),
         ("a.avi", "rawvideo", "bgr24", "yuv444p"),
-        ("a.mkv", "ffv1", "gray", "yuvj420p"),  # as ffprobe sees h264 without colour
+        ("a.mkv", "ffv1", "gray", "yuvj420p"),  # ffprobe's name for h264 without colour
     ],
 )
-def test_what_comes_in(tmp_path, name, codec, format, kept):
+def test_kinds_of_input(tmp_path, name, codec, format, kept):
     def picture(number, height, width, format, full):
         plain = "yuv444p" if format == "bgr24" else format.replace("nv12", "yuv420p")
         return picture_frame(number, height, width, plain, full)
@@ -288,7 +288,7 @@ def test_what_comes_in(tmp_path, name, codec, format, kept):
     assert [Fraction(time) - start for time in times_of(after)] == moved
     assert name.endswith(".ts") or start == first
     ours, low = luma_of(target), luma_of(source, "yuv444p" if format == "bgr24" else None)
-    if format == "bgr24":  # studio luma of BT.709, where swscale's own way has that of BT.601
+    if format == "bgr24":  # studio luma of BT.709; swscale alone would use BT.601
         assert ours.shape == (FRAMES, 2 * HEIGHT, 2 * WIDTH)
     else:
         assert np.abs(ours[:, ::2, ::2].astype(int) - low).mean() < (8 if "10" in kept else 2)
@@ -298,7 +298,7 @@ def test_what_comes_in(tmp_path, name, codec, format, kept):
     ("suffix", "codec"), [(".mkv", "h264"), (".mp4", "h264"), (".webm", "vp9"), (".mkv", "ffv1")]
 )
 @pytest.mark.parametrize("aspect", [Fraction(16, 11), Fraction(8, 9)])
-def test_pixels_that_are_not_square_stay_so(tmp_path, suffix, codec, aspect):
+def test_non_square_pixels_are_kept(tmp_path, suffix, codec, aspect):
     source, target = tmp_path / "tv.mp4", tmp_path / f"large{suffix}"
     make_clip(
         source,
@@ -313,7 +313,7 @@ def test_pixels_that_are_not_square_stay_so(tmp_path, suffix, codec, aspect):
     assert luma_of(target).shape == (3, 96, 176)
 
 
-def test_cover_and_fonts_are_carried_where_they_can(tmp_path):
+def test_fonts_are_copied_where_the_container_can_hold_them(tmp_path):
     source = tmp_path / "film.mkv"
     make_clip(source, frames=4)
     with_font = tmp_path / "font.mkv"
@@ -334,7 +334,7 @@ def test_cover_and_fonts_are_carried_where_they_can(tmp_path):
 
 
 def remuxed(source, target, covers=(), twice=False):
-    """Copy a file's tracks, a second time where asked, and add covers."""
+    """Copy a file's tracks, the first one twice if asked, and add covers."""
     with av.open(str(source)) as before, av.open(str(target), "w") as after:
         streams = list(before.streams)
         copies = [after.add_stream_from_template(stream, opaque=True) for stream in streams]
@@ -382,7 +382,7 @@ def test_a_second_video_track_is_copied(tmp_path, suffix):
     source = remuxed(plain, tmp_path / "two.mp4", twice=True)
     large, again = tmp_path / f"large{suffix}", tmp_path / "again.mkv"
     enlarge(source, large)
-    enlarge(large, again)  # Matroska's first packets have no time of decoding
+    enlarge(large, again)  # Matroska's first packets have no decoding time
     before = probe(source)
     for target in (large, again):
         after = probe(target)
@@ -395,25 +395,25 @@ def test_a_second_video_track_is_copied(tmp_path, suffix):
     ("container", "expected"),
     [("mp4", [10, 20, 21, 22, 30]), ("matroska", [10, 20, 20, 20, 30])],
 )
-def test_times_of_decoding_that_fall_are_made_to_rise(container, expected):
-    from minisr.upscaling.video.carry import Carrier
+def test_descending_decoding_times_are_made_ascending(container, expected):
+    from minisr.upscaling.video.stream_copy import StreamCopier
 
     output, stream = Namespace(format=Namespace(name=container)), Namespace(index=1, type="audio")
-    carrier = Carrier(output, None, None, (Fraction(0), None))
+    copier = StreamCopier(output, None, None, (Fraction(0), None))
     packets = [Namespace(pts=time, dts=time) for time in (10, 20, 20, 15, 30)]
     for packet in packets:
-        carrier._complete(packet, stream)
+        copier._complete(packet, stream)
     assert [packet.dts for packet in packets] == [packet.pts for packet in packets] == expected
 
 
-def test_times_of_decoding_that_are_missing_come_before_those_that_are_there():
-    from minisr.upscaling.video.carry import Carrier
+def test_missing_decoding_times_precede_the_others():
+    from minisr.upscaling.video.stream_copy import StreamCopier
 
     output, stream = Namespace(format=Namespace(name="mp4")), Namespace(index=1, type="video")
-    carrier = Carrier(output, None, None, (Fraction(0), None))
+    copier = StreamCopier(output, None, None, (Fraction(0), None))
     packets = [Namespace(pts=p, dts=d) for p, d in ((40, None), (160, None), (80, 40), (120, 80))]
     for packet in packets:
-        carrier._complete(packet, stream)
+        copier._complete(packet, stream)
     times = [packet.dts for packet in packets]
     assert times == sorted(set(times))
     assert all(packet.dts <= packet.pts for packet in packets)
@@ -421,7 +421,7 @@ def test_times_of_decoding_that_are_missing_come_before_those_that_are_there():
 
 
 def with_captions(path):
-    """Insert captions (ATSC A/53, one pair of bytes a frame) before every picture of raw h264."""
+    """Insert captions (ATSC A/53, one pair of bytes per frame) before every picture of raw h264."""
     words = bytes.fromhex("b5003147413934 03 c1ff fc9420 ff")
     caption = b"\0\0\0\1\x06\x04" + bytes([len(words)]) + words + b"\x80"
     parts = path.read_bytes().split(b"\0\0\1")
@@ -447,22 +447,22 @@ def test_captions_inside_the_video(tmp_path, codec):
     assert captions(target) == captions(source) == [bytes.fromhex("fc9420")] * 6
     assert luma_of(target).shape == (6, 2 * HEIGHT, 2 * WIDTH)
     notes = enlarge(source, tmp_path / "large.webm", preset=8)
-    assert notes == ["captions inside the video are left out: vp9 has none"]
+    assert notes == ["captions inside the video are left out: vp9 cannot store them"]
 
 
-def test_what_is_refused(film, tmp_path):
+def test_bad_arguments_and_sources_are_refused(film, tmp_path):
     target = tmp_path / "large.mp4"
-    with pytest.raises(SettingsError, match=r"kind '\.avi': use \.mp4"):
+    with pytest.raises(SettingsError, match=r"as '\.avi': use \.mp4"):
         enlarge(film, tmp_path / "large.avi")
-    with pytest.raises(SettingsError, match="no folder"):
+    with pytest.raises(SettingsError, match=r"make the folder .*nowhere first"):
         enlarge(film, tmp_path / "nowhere" / "large.mp4")
-    with pytest.raises(SettingsError, match=r"webm does not hold h264; it goes into \.mp4, \.m4v"):
+    with pytest.raises(SettingsError, match=r"webm cannot hold h264: use \.mp4, \.m4v"):
         enlarge(film, tmp_path / "large.webm", codec="h264")
     with pytest.raises(SettingsError, match="crf of h264 must be from 0 to 51, got 52"):
         enlarge(film, target, crf=52)
     with pytest.raises(SettingsError, match="preset of h264 must be one of ultrafast"):
         enlarge(film, target, preset="quick")
-    with pytest.raises(SettingsError, match="start must be within the"):
+    with pytest.raises(SettingsError, match="start must be within the video's"):
         enlarge(film, target, start=100)
     with pytest.raises(SettingsError, match="duration must be more than 0"):
         enlarge(film, target, duration=0)
@@ -479,7 +479,7 @@ def test_what_is_refused(film, tmp_path):
     with pytest.raises(SettingsError, match="would replace it"):
         enlarge(film, film, overwrite=True)
     target.write_bytes(b"precious")
-    with pytest.raises(SettingsError, match="is there already"):
+    with pytest.raises(SettingsError, match="exists already: choose another name"):
         enlarge(film, target)
     assert target.read_bytes() == b"precious"
     assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".")] == []
@@ -509,7 +509,7 @@ def test_transparency(tmp_path, format):
     assert len(np.unique(low)) > 10
     assert np.abs(high[:, ::2, ::2].astype(int) - low).max() <= 4
     assert probe(target)["streams"][0]["codec_name"] == "ffv1"
-    network = Range("studio")  # whose black and white are what is clear and what is not
+    network = Range("studio")  # its black and white stand for transparent and opaque
     upscale_video(source, target, network, overwrite=True, stamp="x", threads=Threads(1))
     assert network.seen[1].min() == pytest.approx(16 / 255)
     assert network.seen[1].max() < 235 / 255
@@ -519,7 +519,7 @@ def test_transparency(tmp_path, format):
         enlarge(source, tmp_path / "large.webm")
 
 
-def test_what_cannot_be_enlarged_well_is_refused(tmp_path):
+def test_interlaced_video_and_transparency_beside_it_are_refused(tmp_path):
     beside = tmp_path / "beside.webm"
     make_clip(
         beside,
@@ -527,15 +527,18 @@ def test_what_cannot_be_enlarged_well_is_refused(tmp_path):
         frames=3,
         setup=lambda stream: stream.metadata.update(alpha_mode="1"),
     )
-    with pytest.raises(PictureError, match="its transparency is decoded by few"):
+    with pytest.raises(PictureError, match="cannot decode this kind of transparency: convert"):
         enlarge(beside, tmp_path / "large.mkv")
     fields = tmp_path / "fields.mkv"
     make_clip(fields, options={"x264-params": "interlaced=1"}, frames=4, size=(64, 64))
-    with pytest.raises(PictureError, match="expected progressive video, got interlaced"):
+    with pytest.raises(
+        PictureError,
+        match="expected progressive video, got interlaced",
+    ):
         enlarge(fields, tmp_path / "large.mkv")
 
 
-def test_a_damaged_file_gives_what_can_be_decoded(tmp_path):
+def test_of_a_damaged_file_the_rest_is_decoded(tmp_path):
     source = tmp_path / "film.ts"
     make_clip(source, "mpeg2video", frames=60)
     data = bytearray(source.read_bytes())
@@ -547,7 +550,7 @@ def test_a_damaged_file_gives_what_can_be_decoded(tmp_path):
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
-def test_the_line_of_a_preview_goes_to_the_right_however_the_picture_is_turned(tmp_path, degrees):
+def test_the_line_of_a_preview_moves_right_on_the_display_whatever_the_rotation(tmp_path, degrees):
     source, target = tmp_path / "phone.mkv", tmp_path / "clip.mkv"
     make_clip(source, frames=30, setup=lambda stream: stream.set_display_rotation(degrees))
     preview_video(source, target, Doubled(), 0.6, codec="ffv1", start=0)
@@ -561,7 +564,7 @@ def test_the_line_of_a_preview_goes_to_the_right_however_the_picture_is_turned(t
 
 
 @pytest.mark.parametrize("degrees", [0, 90])
-def test_a_width_is_that_of_the_picture_as_it_is_shown(tmp_path, degrees):
+def test_a_requested_width_is_the_displayed_width(tmp_path, degrees):
     source, target = tmp_path / "phone.mp4", tmp_path / "large.mp4"
     make_clip(source, frames=2, setup=lambda stream: stream.set_display_rotation(degrees))
     enlarger = Enlarger(ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0)), size=(None, 96))
@@ -579,7 +582,7 @@ def test_preview_is_bicubic_left_and_the_network_right(tmp_path):
     upscale_video(source, full, Doubled(), codec="ffv1", start=0.8, duration=0.4)
     clip, network = luma_of(target).astype(int), luma_of(full).astype(int)
     assert clip.shape == network.shape
-    # the line begins in the middle and goes to the right
+    # The line begins in the middle and moves right.
     assert np.all(clip[0][:, WIDTH - 1 : WIDTH + 1] == 235)
     assert np.array_equal(clip[0][:, WIDTH + 1 :], network[0][:, WIDTH + 1 :])
     left = np.abs(clip[0][:, : WIDTH - 1] - network[0][:, : WIDTH - 1])

@@ -1,4 +1,4 @@
-"""Planes of video: what codes mean, and where chroma lies."""
+"""Planes of video: code values, chroma siting, and the pipeline of stages."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,12 @@ import pytest
 from minisr.images import imresize
 from minisr.upscaling.video import planes
 from minisr.upscaling.video.layout import Layout, code_scale
-from minisr.upscaling.video.pipeline import ahead, in_order
+from minisr.upscaling.video.pipeline import map_in_order, prefetch
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("step", [1, 2])
-def test_samples_in_the_middle_are_resized_as_matlab_does(rng, scale, step):
+def test_centred_samples_are_resized_as_matlab_does(rng, scale, step):
     plane = rng.integers(0, 256, (11, 14)).astype(np.uint8)
     taps = [
         planes.axis_taps(n, n * scale, n * step, n * step * scale, step, (step - 1) / 2)
@@ -23,9 +23,9 @@ def test_samples_in_the_middle_are_resized_as_matlab_does(rng, scale, step):
 
 @pytest.mark.parametrize("site", [0, 0.5, 1])
 @pytest.mark.parametrize("scale", [2, 3, 2.5])
-def test_chroma_stays_where_it_is_against_luma(site, scale):
-    # Chroma that is its own place, in pixels of the small picture's luma, must after enlarging be
-    # the place, in the same pixels, at which the large picture has it.
+def test_chroma_stays_aligned_with_luma(site, scale):
+    # If each chroma sample's value is its own position, in luma pixels of the small picture, then
+    # after enlarging it must be the new sample's position, in the same pixels.
     small, large = 60, round(60 * scale)
     index, weight = planes.axis_taps(30, -(-large // 2), small, large, 2, site)
     ramp = 2.0 * np.arange(30) + site
@@ -35,7 +35,7 @@ def test_chroma_stays_where_it_is_against_luma(site, scale):
     assert out[inside] == pytest.approx(place[inside], abs=1e-4)
 
 
-def test_a_picture_that_becomes_smaller_is_smoothed(rng):
+def test_shrinking_antialiases(rng):
     plane = rng.integers(0, 256, (40, 50)).astype(np.uint8)
     taps = [planes.axis_taps(n, n // 2, n, n // 2, 1, 0) for n in plane.shape]
     expected = imresize(plane.astype(np.float64), 0.5)
@@ -50,7 +50,7 @@ def test_codes_are_rounded_and_clipped():
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_codes_go_into_parts_of_planes_and_come_from_them(rng, dtype):
+def test_parts_of_planes_are_read_and_written(rng, dtype):
     values, out = rng.random((9, 40), np.float32), np.full((9, 32), 7, dtype)
     part = values[:, 3:23]
     for target in (out[:, :20], out[:, 12:], out[:, ::-1][:, :20]):
@@ -61,7 +61,7 @@ def test_codes_go_into_parts_of_planes_and_come_from_them(rng, dtype):
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12])
-def test_black_and_white_are_where_they_belong(bits):
+def test_black_and_white_have_the_right_intensities(bits):
     layout = Layout(2, 2, bits)
     studio = [16 << bits - 8, 235 << bits - 8]
     for full, codes in ((False, studio), (True, [0, (1 << bits) - 1])):
@@ -70,23 +70,23 @@ def test_black_and_white_are_where_they_belong(bits):
             assert [factor * code + shift for code in codes] == pytest.approx(levels)
 
 
-def test_stages_keep_the_order_and_pass_errors_on():
+def test_stages_keep_the_order_and_propagate_errors():
     def numbers():
         yield from range(50)
 
-    doubled = in_order(lambda n: 2 * n, ahead(numbers(), 2), 3)
-    assert list(ahead(doubled, 2)) == list(range(0, 100, 2))
+    doubled = map_in_order(lambda n: 2 * n, prefetch(numbers(), 2), 3)
+    assert list(prefetch(doubled, 2)) == list(range(0, 100, 2))
 
     def broken():
         yield 1
         raise ValueError("spilt")
 
-    stage = ahead(in_order(lambda n: n, ahead(broken(), 2), 2), 2)
+    stage = prefetch(map_in_order(lambda n: n, prefetch(broken(), 2), 2), 2)
     with pytest.raises(ValueError, match="spilt"):
         list(stage)
 
 
-def test_a_stage_takes_little_more_than_is_wanted_and_ends_when_nobody_wants_more():
+def test_a_stage_prefetches_little_and_ends_with_its_consumer():
     taken, closed = [], []
 
     def numbers():
@@ -97,7 +97,7 @@ def test_a_stage_takes_little_more_than_is_wanted_and_ends_when_nobody_wants_mor
         finally:
             closed.append(True)
 
-    stage = ahead(in_order(lambda n: n, ahead(numbers(), 2), 2), 2)
+    stage = prefetch(map_in_order(lambda n: n, prefetch(numbers(), 2), 2), 2)
     assert [next(stage) for _ in range(5)] == list(range(5))
     stage.close()
     assert closed == [True]

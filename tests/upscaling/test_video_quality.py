@@ -1,4 +1,4 @@
-"""A clip that was shrunk, enlarged: the network comes nearer to the original than bicubic."""
+"""Enlarge a clip that was shrunk: the network comes closer to the original than bicubic."""
 
 import numpy as np
 import pytest
@@ -11,13 +11,13 @@ from minisr.upscaling.enlarger import Enlarger
 av = pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
 
 from minisr.upscaling.video import upscale_video  # noqa: E402
-from minisr.upscaling.video.picture import plane_arrays  # noqa: E402
+from minisr.upscaling.video.frame import plane_arrays  # noqa: E402
 
 HEIGHT, WIDTH, FRAMES = 96, 132, 6
 
 
 def scene(number, height=HEIGHT, width=WIDTH):
-    """Return codes of luma of discs and stripes with hard, smoothed edges, moving."""
+    """Return the luma of moving discs and stripes with antialiased edges."""
     y, x = np.mgrid[: 4 * height, : 4 * width] / 4
     luma = np.full(y.shape, 60.0)
     for k in range(5):
@@ -30,7 +30,7 @@ def scene(number, height=HEIGHT, width=WIDTH):
 
 
 class Bicubic:
-    """MATLAB's, through the same decoder and encoder."""
+    """MATLAB's bicubic, through the same decoder and encoder."""
 
     def __init__(self, scale):
         self.scale = scale

@@ -1,4 +1,4 @@
-"""Whoever is stopped goes on: by Ctrl-C, by a kill that nothing can catch, at any moment."""
+"""Interrupted work is resumed: after Ctrl-C, or SIGKILL at any moment."""
 
 import contextlib
 import json
@@ -37,7 +37,7 @@ def film(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(film):
-    """Return the packets of an enlargement that nobody stopped."""
+    """Return the packets of an enlargement without interruption."""
     target = film.with_name("whole.mp4")
     upscale_video(film, target, Doubled(), preset="ultrafast", segment=SEGMENT, threads=Threads(2))
     return packets_of(target)
@@ -49,7 +49,7 @@ def packets_of(path):
 
 
 class Jobs:
-    """A process that does one job after the other, each in a child."""
+    """A process that runs one job after another, each in a child."""
 
     def __init__(self):
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -63,13 +63,13 @@ class Jobs:
         )
 
     def begin(self, source, target, seconds=0.01, segment=SEGMENT):
-        """Start a job and return its process' number."""
+        """Start a job and return its process number."""
         self.process.stdin.write(f"{source} {target} {seconds} {segment}\n")
         self.process.stdin.flush()
         return int(self.read_until("process").split()[1])
 
     def read_until(self, word):
-        """Return the first line that begins with a word; what came before is in ``self.lines``."""
+        """Return the first line that begins with a word; keep those before it in ``lines``."""
         self.lines = []
         for line in self.process.stdout:
             if line.startswith(word):
@@ -78,7 +78,7 @@ class Jobs:
         raise AssertionError("".join(self.lines))
 
     def end(self):
-        """Return the job's exit status and the rest of what it said."""
+        """Return the job's exit status and the rest of its output."""
         status = int(self.read_until("ended").split()[1])
         return status, "".join(self.lines)
 
@@ -96,7 +96,7 @@ def jobs():
 
 
 def safe_frames(target):
-    """Return how many frames the work folder has in whole segments."""
+    """Return how many frames the work folder has in complete segments."""
     folder = target.with_name(f".{target.name}.minisr")
     if not (folder / "manifest.json").exists():  # a folder that was about to be removed
         return 0
@@ -111,24 +111,24 @@ def test_kills_at_any_moment(film, whole, tmp_path, jobs):
         number = jobs.begin(film, target)
         if kills < KILLS:
             time.sleep(rng.uniform(0, 0.6))
-            with contextlib.suppress(ProcessLookupError):  # it may have been faster
+            with contextlib.suppress(ProcessLookupError):  # it may have ended already
                 os.kill(number, signal.SIGKILL)
             kills += 1
         status, said = jobs.end()
         frames = re.findall(r"frame (\d+)", said)
-        assert not frames or int(frames[0]) == before + 1, "whole segments are not made again"
+        assert not frames or int(frames[0]) == before + 1, "complete segments are not encoded again"
         if status == 0:
             finished += 1
             assert [file.name for file in tmp_path.iterdir()] == [target.name]
         else:
             assert status == -signal.SIGKILL, said
             assert target.exists() or safe_frames(target) >= before
-        if target.exists():  # under its name there is never anything but the whole
+        if target.exists():  # never an incomplete file under this name
             assert packets_of(target) == whole
             target.unlink()
 
 
-def test_ctrl_c_leaves_nothing_and_says_how_to_go_on(film, whole, tmp_path, jobs):
+def test_ctrl_c_leaves_no_target_and_says_how_to_resume(film, whole, tmp_path, jobs):
     target = tmp_path / "large.mp4"
     number = jobs.begin(film, target)
     jobs.read_until("frame 20")
@@ -137,7 +137,7 @@ def test_ctrl_c_leaves_nothing_and_says_how_to_go_on(film, whole, tmp_path, jobs
     assert status == 130, said
     assert "Traceback" not in said
     assert re.search(
-        r"film\.mp4: stopped: (\d+) frames are safe, and the same command goes on", said
+        r"film\.mp4: stopped: (\d+) frames are saved; run the same command again to resume", said
     )
     assert int(re.search(r"stopped: (\d+)", said)[1]) == safe_frames(target)
     assert not target.exists()
@@ -145,7 +145,7 @@ def test_ctrl_c_leaves_nothing_and_says_how_to_go_on(film, whole, tmp_path, jobs
     notes = []
     options = {"preset": "ultrafast", "segment": SEGMENT, "threads": Threads(2)}
     upscale_video(film, target, Doubled(), note=notes.append, **options)
-    assert notes == [f"going on after {safe_frames_of(notes)} frames"]
+    assert notes == [f"resuming after {safe_frames_of(notes)} frames"]
     assert packets_of(target) == whole
     assert [file.name for file in tmp_path.iterdir()] == [target.name]
 
@@ -155,7 +155,7 @@ def safe_frames_of(notes):
 
 
 class Stops(Doubled):
-    """Fails after so many frames."""
+    """Fails after a number of frames."""
 
     def __init__(self, frames):
         self.left = frames
@@ -177,16 +177,16 @@ def stopped(film, target, frames=30, **options):
 @pytest.mark.parametrize(
     "change", [{"crf": 30}, {"preset": "fast"}, {"duration": 2.0}, {"stamp": "another network"}]
 )
-def test_what_was_made_otherwise_is_not_gone_on_with(film, tmp_path, change):
+def test_work_with_other_settings_is_not_resumed(film, tmp_path, change):
     target, notes = tmp_path / "large.mp4", []
     stopped(film, target)
     assert safe_frames(target) > 0
     options = {"stamp": "x", "segment": SEGMENT, "note": notes.append, **change}
     upscale_video(film, target, Doubled(), **options)
-    assert notes == ["what was there of an earlier run was made otherwise: begun anew"]
+    assert notes == ["an unfinished run had another source, network or settings: starting over"]
 
 
-def test_another_source_under_the_name_begins_anew(film, tmp_path):
+def test_a_changed_source_starts_over(film, tmp_path):
     source, target, notes = tmp_path / "film.mp4", tmp_path / "large.mp4", []
     source.write_bytes(film.read_bytes())
     stopped(source, target)
@@ -196,10 +196,10 @@ def test_another_source_under_the_name_begins_anew(film, tmp_path):
     upscale_video(
         source, target, Doubled(), stamp="x", segment=SEGMENT, note=notes.append, threads=Threads(1)
     )
-    assert "begun anew" in notes[0]
+    assert "starting over" in notes[0]
 
 
-def test_a_segment_that_is_cut_off_is_made_again(film, whole, tmp_path):
+def test_a_truncated_segment_is_encoded_again(film, whole, tmp_path):
     target, options = tmp_path / "large.mp4", {"preset": "ultrafast"}
     stopped(film, target, **options)
     folder = tmp_path / ".large.mp4.minisr"
@@ -208,12 +208,12 @@ def test_a_segment_that_is_cut_off_is_made_again(film, whole, tmp_path):
     upscale_video(
         film, target, Doubled(), stamp="x", segment=SEGMENT, threads=Threads(2), **options
     )
-    # The number of threads may change what an encoder makes, not what is shown and when.
+    # The number of threads may change the encoded bytes, but not which frames there are, and when.
     ours = [packet[:3] for packet in packets_of(target)]
     assert ours == [packet[:3] for packet in whole]
 
 
-def test_an_end_without_its_segments_is_none(film, whole, tmp_path):
+def test_an_end_mark_without_its_segments_is_ignored(film, whole, tmp_path):
     target, options = tmp_path / "large.mp4", {"preset": "ultrafast"}
     stopped(film, target, **options)
     (tmp_path / ".large.mp4.minisr" / "ended").write_text(f"{-(-FRAMES // SEGMENT)}")
@@ -223,20 +223,23 @@ def test_an_end_without_its_segments_is_none(film, whole, tmp_path):
     assert [packet[:3] for packet in packets_of(target)] == [packet[:3] for packet in whole]
 
 
-def test_two_at_once_do_not_share_a_folder(tmp_path):
+def test_two_runs_do_not_share_a_folder(tmp_path):
     target = tmp_path / "large.mp4"
     other = WorkFolder(target, {"a": 1})
-    with WorkFolder(target, {"a": 1}), pytest.raises(SettingsError, match="another run is at work"):
+    with (
+        WorkFolder(target, {"a": 1}),
+        pytest.raises(SettingsError, match="another run is using this"),
+    ):
         other.__enter__()
     with WorkFolder(target, {"a": [1, (2, 3)]}) as work:
         assert work.discarded
         assert json.loads((work.path / "manifest.json").read_text()) == {"a": [1, [2, 3]]}
 
 
-def test_an_empty_part_leaves_nothing(tmp_path):
+def test_a_part_without_frames_leaves_nothing_behind(tmp_path):
     source = make_clip(tmp_path / "film.mkv", times=[0, 1, 50], frames=3)
     target = tmp_path / "large.mkv"
-    with pytest.raises(PictureError, match="there are no frames in that part"):
+    with pytest.raises(PictureError, match="there are no frames in this part"):
         upscale_video(source, target, Doubled(), start=0.5, duration=0.5)
     assert sorted(file.name for file in tmp_path.iterdir()) == [source.name]
 
@@ -252,5 +255,5 @@ def test_memory_does_not_depend_on_the_length(tmp_path, jobs):
         done, kib = re.search(r"did (\d+), (\d+) KiB", said).groups()
         assert int(done) == frames
         peaks.append(int(kib) / 1024)
-    # 350 frames more, of 640 x 360: 120 MB if they were kept
+    # 350 more frames of 640 x 360 would be 120 MB if they were kept
     assert abs(peaks[1] - peaks[0]) < 30, peaks

@@ -1,6 +1,6 @@
-"""Run by tests in a process of its own: videos, enlarged slowly, until somebody kills that.
+"""Enlarge videos slowly, in a process that tests start and kill.
 
-A line of stdin is a job, in a child of its own: importing, which takes seconds, is done once.
+Each line of stdin is a job, run in a child process: imports, which take seconds, happen once.
 """
 
 import os
@@ -17,7 +17,7 @@ from minisr.system.threads import Threads
 
 
 class Slow:
-    """Every pixel twice as high and wide, after a while."""
+    """Doubles every pixel's height and width, after a pause."""
 
     luma_range = "studio"
 
@@ -63,8 +63,8 @@ def main(source, target, seconds, segment):
 
 
 def serve():
-    """Start a job for each line, say which process does it, and how it ended."""
-    from minisr.upscaling.video import picture  # noqa: F401, what a child would import
+    """Run a job for each line; print its process number and its exit status."""
+    from minisr.upscaling.video import frame  # noqa: F401, else each child would import it
     from minisr.upscaling.video.planes import resize, to_codes
 
     taps = np.zeros((2, 1), np.intp), np.ones((2, 1), np.float32)

@@ -1,4 +1,4 @@
-"""Larger video: decoded, enlarged and encoded frame by frame, all else copied as it is."""
+"""Enlarge video frame by frame; everything else in the file is copied unchanged."""
 
 from minisr.upscaling.video.job import preview_video, upscale_video
 

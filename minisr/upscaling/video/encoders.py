@@ -1,4 +1,4 @@
-"""The encoders that video is written with, their settings and what they can hold."""
+"""The video encoders: their settings, and what each can hold."""
 
 import os
 from dataclasses import dataclass
@@ -6,42 +6,42 @@ from dataclasses import dataclass
 from minisr.errors import SettingsError
 from minisr.upscaling.video.hdr import hdr_options
 from minisr.upscaling.video.layout import SUBSAMPLINGS, Layout
-from minisr.upscaling.video.library import require_av
+from minisr.upscaling.video.pyav import require_av
 
 X26_PRESETS = (
     *("ultrafast", "superfast", "veryfast", "faster", "fast"),
     *("medium", "slow", "slower", "veryslow", "placebo"),
 )
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-TRANSPARENT = "ffv1"  # the codec that keeps alpha
-# FFmpeg's numbers of chroma's places; without one, players assume "left".
+ALPHA_CODEC = "ffv1"  # the only one that keeps alpha
+# FFmpeg's option for where chroma is sited; without it, players assume "left".
 SITE_OPTION = "chroma_sample_location"
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """An encoder of FFmpeg's.
+    """One of FFmpeg's encoders.
 
     Attributes
     ----------
     name : str
-        FFmpeg's.
+        FFmpeg's name.
     containers : tuple of str
     crf : int or None
-        The default; None where nothing is lost.
-    most_crf : int
+        The default; None for a lossless codec.
+    max_crf : int
     presets : tuple of str
-        From fastest to slowest, or numbers as the encoder has them.
+        From fastest to slowest, by the encoder's own names or numbers.
     preset : str or None
         The default.
     even : bool
-        Whether subsampled pictures need even sides.
+        Whether frames with subsampled chroma need even sides.
     """
 
     name: str
     containers: tuple
     crf: int | None
-    most_crf: int
+    max_crf: int
     presets: tuple
     preset: str | None
     even: bool
@@ -69,7 +69,7 @@ ALIASES = {encoder.name: name for name, encoder in ENCODERS.items()} | {
 
 @dataclass(frozen=True)
 class Settings:
-    """An encoder, and how it is told to work.
+    """An encoder and its settings.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class Settings:
     crf : int or None
     preset : str or None
     layout : Layout
-        What it is given.
+        Of the frames given to the encoder.
     """
 
     codec: str
@@ -88,22 +88,22 @@ class Settings:
 
 
 def container_of(target):
-    """Return FFmpeg's name of the container that a file's suffix means; raise SettingsError."""
+    """Return FFmpeg's name for the container of a file's suffix, or raise SettingsError."""
     name = CONTAINERS.get(target.suffix.lower())
     if name is None:
         raise SettingsError(
-            f"{target}: cannot write video of kind '{target.suffix}': use {' '.join(CONTAINERS)}"
+            f"{target}: cannot write video as '{target.suffix}': use {' '.join(CONTAINERS)}"
         )
     return name
 
 
 def choose(codec, crf, preset, container, layout):
-    """Check what was asked for and fill in what was not.
+    """Check the given settings and fill in the missing ones.
 
     Parameters
     ----------
     codec : str or None
-        None is what most players can play in this container at this depth.
+        None chooses what most players can play in this container at this bit depth.
     crf, preset : int or str, or None
     container : str
     layout : Layout
@@ -116,10 +116,10 @@ def choose(codec, crf, preset, container, layout):
     Raises
     ------
     SettingsError
-        Not known, out of range, or not together.
+        A setting is unknown or out of range, or does not fit the others.
     """
     if codec is None and layout.alpha and container == "matroska":
-        codec = TRANSPARENT
+        codec = ALPHA_CODEC
     if codec is None:
         codec = "vp9" if container == "webm" else "h264" if layout.bits == 8 else "h265"
         if codec == "vp9" and layout.bits > 8:
@@ -129,52 +129,54 @@ def choose(codec, crf, preset, container, layout):
         raise SettingsError(f"codec must be one of {', '.join(ENCODERS)}, got {codec}")
     encoder = ENCODERS[codec]
     if container not in encoder.containers:
-        raise SettingsError(
-            f"{container} does not hold {codec}; it goes into {', '.join(_suffixes(encoder))}"
-        )
-    if layout.alpha and codec != TRANSPARENT:
+        raise SettingsError(f"{container} cannot hold {codec}: use {', '.join(_suffixes(encoder))}")
+    if layout.alpha and codec != ALPHA_CODEC:
         raise SettingsError(
             f"{codec} in {container} would lose the transparency: "
-            f"write .mkv with {TRANSPARENT}, or remove it first"
+            f"write .mkv with {ALPHA_CODEC}, or remove the transparency first"
         )
     if crf is not None and encoder.crf is None:
-        raise SettingsError(f"{codec} loses nothing and has no crf, got {crf}")
+        raise SettingsError(f"{codec} is lossless and takes no crf, got {crf}: leave crf out")
     crf = encoder.crf if crf is None else crf
-    if crf is not None and not 0 <= crf <= encoder.most_crf:
-        raise SettingsError(f"crf of {codec} must be from 0 to {encoder.most_crf}, got {crf}")
+    if crf is not None and not 0 <= crf <= encoder.max_crf:
+        raise SettingsError(f"crf of {codec} must be from 0 to {encoder.max_crf}, got {crf}")
+    if preset is not None and not encoder.presets:
+        raise SettingsError(f"{codec} has no presets, got {preset}: leave preset out")
     if preset is not None and str(preset) not in encoder.presets:
-        known = ", ".join(encoder.presets) or "none at all"
+        known = ", ".join(encoder.presets)
         raise SettingsError(f"preset of {codec} must be one of {known}, got {preset}")
     preset = encoder.preset if preset is None else str(preset)
-    return Settings(codec, crf, preset, _held(encoder, layout))
+    return Settings(codec, crf, preset, _nearest_layout(encoder, layout))
 
 
 def _suffixes(encoder):
     return [suffix for suffix, name in CONTAINERS.items() if name in encoder.containers]
 
 
-def _held(encoder, layout):
-    """Return the layout nearest to ``layout`` that an encoder takes; rather more than less."""
+def _nearest_layout(encoder, layout):
+    """Return the supported layout nearest to ``layout``, preferring more precision to less."""
     av = require_av()
     try:
         formats = {one.name for one in av.Codec(encoder.name, "w").video_formats}
     except av.codec.codec.UnknownCodecError as error:
-        raise SettingsError(f"this PyAV has no encoder {encoder.name}") from error
+        raise SettingsError(
+            f"this build of PyAV has no encoder {encoder.name}: choose another codec"
+        ) from error
     depths = sorted((8, 9, 10, 12, 14, 16), key=lambda b: (b < layout.bits, abs(b - layout.bits)))
     step = (layout.across, layout.down)
-    # 4:2:2 instead of 4:4:0 or 4:1:1 would lose no more than the other way round: go to 4:4:4.
+    # 4:2:2 in place of 4:4:0 or 4:1:1 would lose resolution along one axis: go to 4:4:4 instead.
     steps = [step] if step[0] else [step, (2, 2)]
     steps += [finer for finer in SUBSAMPLINGS if finer[0] <= step[0] and finer[1] <= step[1]][::-1]
     for bits in depths:
         for across, down in [*steps, (2, 2)]:
-            held = Layout(across, down, bits, layout.alpha)
-            if held.format in formats:
-                return held
-    raise SettingsError(f"{encoder.name} takes no video of the kind {layout.format}")
+            nearest = Layout(across, down, bits, layout.alpha)
+            if nearest.format in formats:
+                return nearest
+    raise SettingsError(f"{encoder.name} cannot encode {layout.format}: choose another codec")
 
 
 def cropped(size, settings):
-    """Return the height and width that an encoder takes of a picture of this size."""
+    """Return the height and width that an encoder keeps of a frame of this size."""
     layout = settings.layout
     if not ENCODERS[settings.codec].even or not layout.across:
         return size
@@ -182,15 +184,14 @@ def cropped(size, settings):
     return height - height % layout.down, width - width % layout.across
 
 
-def configure(context, settings, facts, size, threads):
-    """Tell an encoder all that it must know before it starts.
+def configure(context, settings, info, size, threads):
+    """Configure an encoder before it starts.
 
     Parameters
     ----------
     context : av.CodecContext
-        Or a stream that has one.
     settings : Settings
-    facts : minisr.upscaling.video.facts.Facts
+    info : minisr.upscaling.video.probe.VideoInfo
     size : (int, int)
         Height and width.
     threads : int
@@ -198,16 +199,16 @@ def configure(context, settings, facts, size, threads):
     encoder = ENCODERS[settings.codec]
     context.height, context.width = size
     context.pix_fmt = settings.layout.format
-    context.framerate = facts.rate
-    context.time_base = 1 / facts.rate  # a frame is a tick here; true times are kept elsewhere
-    context.color_range = (2 if facts.full_range else 1) if facts.range_known else 0
-    context.color_primaries, context.color_trc, context.colorspace = facts.colour
-    if facts.aspect:
-        context.sample_aspect_ratio = facts.aspect
+    context.framerate = info.rate
+    context.time_base = 1 / info.rate  # one tick per frame here; `Segment` keeps the true times
+    context.color_range = (2 if info.full_range else 1) if info.range_known else 0
+    context.color_primaries, context.color_trc, context.colorspace = info.colour
+    if info.aspect:
+        context.sample_aspect_ratio = info.aspect
     context.thread_count = threads
     options = {}
-    if facts.site_known and settings.layout.across:
-        options[SITE_OPTION] = facts.site
+    if info.site_known and settings.layout.across:
+        options[SITE_OPTION] = info.site
     if encoder.crf is not None:
         options["crf"] = str(settings.crf)
     context.bit_rate = 0
@@ -215,13 +216,13 @@ def configure(context, settings, facts, size, threads):
         options |= {"deadline": "good", "cpu-used": settings.preset, "row-mt": "1"}
     elif settings.preset is not None:
         options["preset"] = settings.preset
-    if settings.codec == "av1":  # which tells the terminal about itself, unless told not to
+    if settings.codec == "av1":  # keep SVT-AV1 from printing to the terminal
         os.environ.setdefault("SVT_LOG", "1")
     if settings.codec == "ffv1":
         options |= {"level": "3", "slicecrc": "1"}
-    hdr = hdr_options(settings.codec, facts)
+    hdr = hdr_options(settings.codec, info)
     if settings.codec == "h265":
-        options["a53cc"] = "1"  # captions, as h264 writes them unasked
-        # Not a word to the terminal, from this one either.
+        options["a53cc"] = "1"  # write captions, which h264 does by default
+        # Keep x265 from printing to the terminal.
         hdr["x265-params"] = ":".join(["log-level=error", *hdr.values()])
     context.options.update(options | hdr)

@@ -1,15 +1,15 @@
-"""What HDR10 says about a film as a whole, written into the video itself by its encoder.
+"""HDR10's static metadata, written into the bitstream by the encoder.
 
-PyAV has no way to hand it over; the encoders' own settings have.
+PyAV cannot pass it to an encoder, so it goes through each encoder's own options.
 """
 
 
-def hdr_options(codec, facts):
-    """Return the options that write mastering display and light levels into the video itself."""
+def hdr_options(codec, info):
+    """Return the encoder options that write mastering display and light levels."""
     parts = {}
-    if facts.mastering is not None:
-        red, green, blue, white = (facts.mastering[n : n + 2] for n in range(0, 8, 2))
-        least, largest = facts.mastering[8:]
+    if info.mastering is not None:
+        red, green, blue, white = (info.mastering[n : n + 2] for n in range(0, 8, 2))
+        least, largest = info.mastering[8:]
         whole = codec != "av1"
         points = [(name, *xy) for name, xy in zip("GBR", (green, blue, red), strict=True)]
         points += [("WP", *white)]
@@ -18,8 +18,8 @@ def hdr_options(codec, facts):
         )
         light = f"L({_unit(largest, 10000, whole)},{_unit(least, 10000, whole)})"
         parts["mastering"] = colours + light
-    if facts.light is not None:
-        parts["light"] = ",".join(str(level) for level in facts.light)
+    if info.light is not None:
+        parts["light"] = ",".join(str(level) for level in info.light)
     names = {
         "h264": ("x264-params", "mastering-display", "cll"),
         "h265": ("x265-params", "master-display", "max-cll"),
@@ -28,8 +28,8 @@ def hdr_options(codec, facts):
     if not parts or names is None:
         return {}
     option, mastering, light = names
-    words = {mastering: parts.get("mastering"), light: parts.get("light")}
-    return {option: ":".join(f"{name}={value}" for name, value in words.items() if value)}
+    values = {mastering: parts.get("mastering"), light: parts.get("light")}
+    return {option: ":".join(f"{name}={value}" for name, value in values.items() if value)}
 
 
 def _unit(value, steps, whole):

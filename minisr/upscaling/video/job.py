@@ -1,4 +1,4 @@
-"""A video, enlarged: the whole of it, or a clip to look at."""
+"""Enlarge a whole video, or make a short clip that compares two ways of enlarging it."""
 
 import math
 import os
@@ -7,65 +7,66 @@ from pathlib import Path
 
 from minisr.errors import PictureError, SettingsError
 from minisr.system.threads import default_threads
-from minisr.upscaling.video.facts import facts_of
-from minisr.upscaling.video.join import join, lost_titles, output_of
-from minisr.upscaling.video.library import errors_named
+from minisr.upscaling.video.join import join, lost_metadata, open_output
 from minisr.upscaling.video.options import VideoOptions
-from minisr.upscaling.video.pipeline import ahead, in_order
+from minisr.upscaling.video.pipeline import map_in_order, prefetch
 from minisr.upscaling.video.plan import make_plan, stamp_of
+from minisr.upscaling.video.probe import probe_video
+from minisr.upscaling.video.pyav import wrap_errors
 from minisr.upscaling.video.segments import SegmentWriter
 from minisr.upscaling.video.source import Source
 from minisr.upscaling.video.work import WorkFolder
 
-WAITING = 2  # frames in each queue
+QUEUE_DEPTH = 2  # frames
 
 
 def upscale_video(source, target, enlarger, *, threads=None, progress=None, note=None, **options):
-    """Enlarge a video; copy all that comes with it.
+    """Enlarge a video; copy everything else in the file.
 
     Parameters
     ----------
     source : path-like
         Any progressive video that PyAV, which is FFmpeg, can read.
     target : path-like
-        .mp4, .m4v, .mov, .mkv or .webm. Until all is done there is nothing under this name, and
-        the work lies in the hidden folder ``.NAME.minisr`` beside it.
+        .mp4, .m4v, .mov, .mkv or .webm. The file appears under this name only when it is finished;
+        until then the work is kept in the hidden folder ``.NAME.minisr`` beside it.
     enlarger : minisr.upscaling.enlarger.Enlarger
         Or anything with ``size_of(height, width)`` and ``plane(low, threads)``.
     threads : minisr.system.threads.Threads, optional
-        By default one per processor. Each works on a frame of its own.
+        By default one per processor. Each thread enlarges a frame of its own.
     progress : callable, optional
-        Called with (frames done, frames in all or None) after each frame.
+        Called after each frame with (frames done, total or None).
     note : callable, optional
-        Called with a line about anything that is left out or odd.
+        Called with one line about anything that is left out or irregular.
     **options
         The fields of `minisr.upscaling.video.options.VideoOptions`.
 
     Returns
     -------
     int
-        How many frames the video has.
+        The number of frames of the video.
 
     Raises
     ------
     PictureError
-        The source is no such video, or the result cannot be written.
+        The source is not such a video, or the result cannot be written.
     SettingsError
-        An option cannot be satisfied.
+        An option is invalid or cannot be satisfied.
 
     Notes
     -----
-    Luma goes through the network as it is in the file, chroma through bicubic that knows where its
-    samples lie. Frames keep their times, to the tick where the container can.
+    Luma goes through the network as it is in the file. Chroma is enlarged by bicubic, with its
+    siting respected. Frames keep their times, to the tick where the container allows it.
 
-    Work goes into segments. Call again after an interruption, with the same arguments, and it
-    resumes after the last whole one.
+    The work is saved in segments. To resume after an interruption, call this function again with
+    the same arguments: it continues after the last complete segment.
     """
     options = VideoOptions(**options)
     threads = threads or default_threads()
     _check_free(target, options)
     plan = make_plan(source, target, enlarger, options, threads.count)
-    from minisr.upscaling.video.picture import FrameEnlarger  # compiles: only once all is checked
+    # Importing this compiles, which is slow: only once everything is checked.
+    from minisr.upscaling.video.frame import FrameEnlarger
 
     stamp = _stamp(plan, options, threads)
     return _run(plan, FrameEnlarger(plan), threads, stamp, progress, note or _silent)
@@ -74,38 +75,38 @@ def upscale_video(source, target, enlarger, *, threads=None, progress=None, note
 def preview_video(
     source, target, enlarger, seconds, *, threads=None, progress=None, note=None, **options
 ):
-    """Make a clip to compare: bicubic left of a wipe that moves, the network right of it.
+    """Make a clip for comparison: bicubic on the left of a moving line, the network on the right.
 
     Parameters
     ----------
     source, target, enlarger
         As for `upscale_video`.
     seconds : float
-        How long the clip is.
+        Length of the clip.
     threads, progress, note
         As for `upscale_video`.
     **options
-        As for `upscale_video`, but no ``duration``. ``start`` is by default such that the clip is
-        the middle of the video.
+        As for `upscale_video`, without ``duration``. By default ``start`` puts the clip in the
+        middle of the video.
 
     Returns
     -------
     int
-        How many frames the clip has.
+        The number of frames of the clip.
     """
     if not (math.isfinite(seconds) and seconds > 0):
-        raise SettingsError(f"preview must be more than 0 seconds, got {seconds}")
+        raise SettingsError(f"preview must be more than 0 seconds long, got {seconds}")
     options = VideoOptions(duration=seconds, **options)
     threads = threads or default_threads()
     _check_free(target, options)
     if options.start is None:
-        middle = ((facts_of(source).seconds or 0) - seconds) / 2
+        middle = ((probe_video(source).seconds or 0) - seconds) / 2
         options = replace(options, start=max(0.0, round(middle, 3)))
     plan = make_plan(source, target, enlarger, options, threads.count)
-    from minisr.upscaling.video.wipe import WipeMaker
+    from minisr.upscaling.video.wipe import WipeEnlarger
 
     stamp = f"wipe {_stamp(plan, options, threads)}"
-    return _run(plan, WipeMaker(plan), threads, stamp, progress, note or _silent)
+    return _run(plan, WipeEnlarger(plan), threads, stamp, progress, note or _silent)
 
 
 def _silent(line):
@@ -115,85 +116,87 @@ def _silent(line):
 def _stamp(plan, options, threads):
     if options.stamp is not None:
         return options.stamp
-    return stamp_of(plan.enlarger, plan.facts, threads)
+    return stamp_of(plan.enlarger, plan.info, threads)
 
 
 def _check_free(target, options):
     if Path(target).exists() and not options.overwrite:
-        raise SettingsError(f"{target} is there already; choose another name, or overwrite it")
+        raise SettingsError(f"{target} exists already: choose another name, or set overwrite")
 
 
-def _run(plan, make, threads, stamp, progress, note):
-    """Do what is planned, or the rest of it."""
+def _run(plan, enlarge_frame, threads, stamp, progress, note):
+    """Carry out a plan, or what an interrupted run has left of it."""
     with WorkFolder(plan.target, plan.manifest(stamp)) as work:
         for line in plan.notes() + _trial(work, plan):
             note(line)
         if work.discarded:
-            note("what was there of an earlier run was made otherwise: begun anew")
+            note("an unfinished run had another source, network or settings: starting over")
         elif work.frames:
-            note(f"going on after {work.frames} frames")
+            note(f"resuming after {work.frames} frames")
         if not work.ended:
-            with errors_named(plan.target, f"cannot be encoded by {plan.settings.codec}"):
+            with wrap_errors(plan.target, f"cannot be encoded by {plan.settings.codec}"):
                 try:
-                    _make_segments(work, plan, make, threads, progress, note)
+                    _make_segments(work, plan, enlarge_frame, threads, progress, note)
                 except KeyboardInterrupt:
                     note(_stopped(work, plan.segment))
                     raise
         if not work.frames:
             work.remove()
-            raise PictureError(f"{plan.source}: there are no frames in that part")
-        whole = work.path / f"whole{plan.target.suffix}"
-        join(whole, work.segments, plan)
-        lost = lost_titles(plan.source, whole)
+            raise PictureError(
+                f"{plan.source}: there are no frames in this part: choose another start or duration"
+            )
+        finished = work.path / f"whole{plan.target.suffix}"
+        join(finished, work.segments, plan)
+        lost = lost_metadata(plan.source, finished)
         if lost:
-            note(f"{plan.container} does not keep what the file says of itself: {', '.join(lost)}")
-        with open(whole, "rb+") as file:
+            note(f"metadata is left out: {plan.container} cannot store {', '.join(lost)}")
+        with open(finished, "rb+") as file:
             os.fsync(file.fileno())
-        os.replace(whole, plan.target)
+        os.replace(finished, plan.target)
         frames = work.frames
         work.remove()
     return frames
 
 
 def _stopped(work, segment):
-    """Return what there is to say to who has stopped the work."""
+    """Return the note for a user who has stopped the work."""
     if work.frames:
-        return f"stopped: {work.frames} frames are safe, and the same command goes on after them"
+        return f"stopped: {work.frames} frames are saved; run the same command again to resume"
     work.remove()
-    return f"stopped: nothing is kept of the first {segment} frames until all of them are done"
+    return f"stopped: nothing is saved until the first {segment} frames are finished"
 
 
 def _trial(work, plan):
-    """Write the beginning of the result, to see before hours of work whether that can be."""
+    """Write the result's header, to learn before hours of work whether it can be written."""
     try:
-        with output_of(work.path / "trial.part", plan.container, plan) as carrier:
-            carrier.output.start_encoding()
+        with open_output(work.path / "trial.part", plan.container, plan) as copier:
+            copier.output.start_encoding()
         (work.path / "trial.part").unlink(missing_ok=True)
-        return carrier.notes
+        return copier.notes
     except BaseException:
         if not work.frames:
             work.remove()
         raise
 
 
-def _make_segments(work, plan, make, threads, progress, note):
-    """Decode, enlarge and encode, each in threads of its own, into whole segments."""
+def _make_segments(work, plan, enlarge_frame, threads, progress, note):
+    """Decode, enlarge and encode into segments, each stage in threads of its own."""
     begin, end = plan.span
-    source = Source(plan.source, plan.facts, begin if begin > plan.facts.origin else None, end)
+    source = Source(plan.source, plan.info, begin if begin > plan.info.origin else None, end)
     after = work.segments[-1].times[-1] if work.segments else None
 
     def enlarge(item):
         frame, time, duration = item
-        return make(frame, time), time, duration
+        return enlarge_frame(frame, time), time, duration
 
-    decoded = ahead(source.frames(after), WAITING)
-    frames = ahead(in_order(enlarge, decoded, threads.count), WAITING)
+    decoded = prefetch(source.frames(after), QUEUE_DEPTH)
+    frames = prefetch(map_in_order(enlarge, decoded, threads.count), QUEUE_DEPTH)
     writer, done = None, work.frames
     try:
         for frame, time, duration in frames:
             if writer is None:
                 writer = SegmentWriter(
-                    work.segment_path(), plan.settings, plan.facts, plan.size, threads.count
+                    work.segment_path(), plan.settings, plan.info, plan.size, threads.count
                 )
             writer.write(frame, time, duration)
             done += 1

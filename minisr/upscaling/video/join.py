@@ -1,19 +1,20 @@
-"""Segments, and what is copied, become one file."""
+"""Join the segments and the copied streams into one file."""
 
 import contextlib
 
 from minisr.upscaling.video import matroska
-from minisr.upscaling.video.carry import OF_THE_FILE, Carrier
-from minisr.upscaling.video.library import errors_named, open_source, require_av
+from minisr.upscaling.video.pyav import open_source, require_av, wrap_errors
+from minisr.upscaling.video.stream_copy import FILE_TAGS, StreamCopier
 
-# Matroska needs no times of decoding. FFmpeg would move everything by those before zero.
+# Matroska stores no decoding times. Without this option FFmpeg would delay everything because some
+# of them are negative.
 MATROSKA_OPTIONS = {"avoid_negative_ts": "disabled", "write_crc32": "0"}
 OPTIONS = {"matroska": MATROSKA_OPTIONS, "webm": MATROSKA_OPTIONS}
 
 
 @contextlib.contextmanager
-def output_of(path, container, plan):
-    """Give a `Carrier` with all streams added, over an output that nothing is written to yet.
+def open_output(path, container, plan):
+    """Yield a `StreamCopier` with all streams added, for an output that is still empty.
 
     Parameters
     ----------
@@ -22,20 +23,20 @@ def output_of(path, container, plan):
     plan : minisr.upscaling.video.plan.Plan
     """
     av = require_av()
-    with open_source(plan.source) as source, errors_named(plan.target, "cannot be written"):
+    with open_source(plan.source) as source, wrap_errors(plan.target, "cannot be written"):
         output = av.open(
             str(path.absolute()), "w", format=container, container_options=OPTIONS.get(container)
         )
         try:
-            carrier = Carrier(output, source, plan.facts, plan.span)
-            carrier.add_all(plan.settings, plan.size, plan.threads)
-            yield carrier
+            copier = StreamCopier(output, source, plan.info, plan.span)
+            copier.add_all(plan.settings, plan.size, plan.threads)
+            yield copier
         finally:
             output.close()
 
 
 def join(path, segments, plan):
-    """Write the file.
+    """Write the finished file.
 
     Parameters
     ----------
@@ -43,31 +44,31 @@ def join(path, segments, plan):
     segments : list of minisr.upscaling.video.segments.Segment
     plan : minisr.upscaling.video.plan.Plan
     """
-    with output_of(path, plan.container, plan) as carrier:
-        carrier.output.start_encoding()
-        videos = _video_packets(segments, carrier, plan)
+    with open_output(path, plan.container, plan) as copier:
+        copier.output.start_encoding()
+        videos = _video_packets(segments, copier, plan)
         ours = next(videos, None)
-        for seconds, packet in carrier.packets():
-            while ours is not None and ours.dts * plan.facts.time_base <= seconds:
-                carrier.output.mux_one(ours)
+        for seconds, packet in copier.packets():
+            while ours is not None and ours.dts * plan.info.time_base <= seconds:
+                copier.output.mux_one(ours)
                 ours = next(videos, None)
-            carrier.output.mux_one(packet)
+            copier.output.mux_one(packet)
         while ours is not None:
-            carrier.output.mux_one(ours)
+            copier.output.mux_one(ours)
             ours = next(videos, None)
-    if carrier.needs_display_size:
+    if copier.needs_display_size:
         height, width = plan.size
-        matroska.set_display_size(path, round(width * plan.facts.aspect), height)
+        matroska.set_display_size(path, round(width * plan.info.aspect), height)
 
 
-def _video_packets(segments, carrier, plan):
+def _video_packets(segments, copier, plan):
     """Yield the video's packets with the source's times.
 
-    An encoder that shows a frame later than others that depend on it gives packets in the order of
-    decoding. Each needs a time of decoding, rising and not after that of showing: the times of
-    showing, in order, as many frames late as any packet wants.
+    Packets come in decoding order, in which a frame may precede others that are shown before it.
+    Each needs a decoding time that ascends and is no later than its presentation time: the sorted
+    presentation times serve, shifted by the largest delay of any packet.
     """
-    av, base = require_av(), plan.facts.time_base
+    av, base = require_av(), plan.info.time_base
     offset = round(plan.span[0] / base)
     times = [time - offset for segment in segments for time in segment.times]
     durations = [duration for segment in segments for duration in segment.durations]
@@ -77,7 +78,7 @@ def _video_packets(segments, carrier, plan):
     for segment in segments:
         for frame, data, key in segment.data():
             packet = av.Packet(data)
-            packet.stream, packet.time_base = carrier.video, base
+            packet.stream, packet.time_base = copier.video, base
             packet.pts = times[first + frame]
             packet.duration = durations[first + frame]
             early = place - delay
@@ -88,9 +89,9 @@ def _video_packets(segments, carrier, plan):
         first += len(segment.times)
 
 
-def lost_titles(source, target):
-    """Return the names of what a source says about itself and a target does not."""
+def lost_metadata(source, target):
+    """Return the names of the source's metadata that are missing from the target."""
     with open_source(source) as one, open_source(target) as other:
         kept = {key.lower() for key in other.metadata}
-        said = [key for key in one.metadata if not key.lower().startswith(OF_THE_FILE)]
-    return sorted(key for key in said if key.lower() not in kept)
+        given = [key for key in one.metadata if not key.lower().startswith(FILE_TAGS)]
+    return sorted(key for key in given if key.lower() not in kept)

@@ -1,14 +1,14 @@
-"""How a frame's numbers lie in memory, and what they mean."""
+"""Layouts of frames: their planes, and what code values mean."""
 
 from dataclasses import dataclass
 
 from minisr.errors import PictureError
 
-# Pixels of luma for one sample of chroma, across and down, and what FFmpeg calls that.
+# Luma pixels per chroma sample, horizontally and vertically, and FFmpeg's name for that.
 SUBSAMPLINGS = {(1, 1): "444", (2, 1): "422", (2, 2): "420", (1, 2): "440", (4, 1): "411"}
 SUBSAMPLINGS[4, 4] = "410"
-# Where chroma lies in its block of luma: fractions of the way across and down. None is in the
-# middle of the block down, and left of it, as in all video since MPEG-2.
+# Where a chroma sample lies in its block of luma: fractions of the way across and down. Video
+# since MPEG-2 has it at the left edge, halfway down, unless the file says otherwise.
 SITES = {
     "left": (0, 0.5),
     "center": (0.5, 0.5),
@@ -21,14 +21,14 @@ SITES = {
 
 @dataclass(frozen=True)
 class Layout:
-    """Luma, perhaps two planes of chroma, perhaps one of alpha.
+    """A luma plane, perhaps with two chroma planes and an alpha plane.
 
     Attributes
     ----------
     across, down : int
-        Pixels of luma for one sample of chroma; 0 where there is no chroma.
+        Luma pixels per chroma sample, horizontally and vertically; 0 without chroma.
     bits : int
-        Of a sample, the lowest of a word of 8 or 16 bits.
+        Per sample, in the low bits of a word of 8 or 16 bits.
     alpha : bool
     """
 
@@ -39,29 +39,29 @@ class Layout:
 
     @property
     def format(self):
-        """FFmpeg's name."""
+        """FFmpeg's name of the pixel format."""
         depth = "" if self.bits == 8 else f"{self.bits}le"
         if not self.across:
             return f"gray{depth}"
         return f"yuv{'a' * self.alpha}{SUBSAMPLINGS[self.across, self.down]}p{depth}"
 
     @property
-    def most(self):
-        """The largest code."""
+    def max_code(self):
+        """The largest code value."""
         return (1 << self.bits) - 1
 
     def chroma_size(self, height, width):
-        """Return height and width of a plane of chroma."""
+        """Return the height and width of a chroma plane."""
         return -(-height // self.down), -(-width // self.across)
 
     def site(self, name):
-        """Return where the first sample of chroma lies, in pixels of luma across and down."""
+        """Return the place of the first chroma sample, in luma pixels across and down."""
         x, y = SITES[name]
         return x * (self.across - 1), y * (self.down - 1)
 
 
 def layout_of(pixels):
-    """Return the layout into which frames of one of FFmpeg's formats are brought.
+    """Return the layout to which frames of an FFmpeg pixel format are converted.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def layout_of(pixels):
     Raises
     ------
     PictureError
-        If there is no layout.
+        If no layout fits the format.
     """
     alpha = any(component.is_alpha for component in pixels.components)
     bits = max(component.bits for component in pixels.components)
@@ -83,33 +83,36 @@ def layout_of(pixels):
     bits = min(bits, 16)
     if pixels.is_rgb or pixels.has_palette or pixels.is_bayer:
         return Layout(1, 1, bits, alpha)
-    if len(pixels.components) <= 2:  # FFmpeg has no planes of grey and alpha
+    if len(pixels.components) <= 2:  # FFmpeg has no planar format of grey and alpha
         return Layout(1, 1, bits, alpha) if alpha else Layout(0, 0, bits)
     across, down = 8 // pixels.chroma_width(8), 8 // pixels.chroma_height(8)
     if (across, down) not in SUBSAMPLINGS:
-        raise PictureError(f"expected video of YCbCr, grey or RGB, got {pixels.name}")
+        raise PictureError(
+            f"expected video of YCbCr, grey or RGB in a known subsampling, got {pixels.name}: "
+            "convert it first with ffmpeg -i IN -pix_fmt yuv444p -c:v ffv1 OUT.mkv"
+        )
     return Layout(across, down, bits, alpha)
 
 
 def code_scale(layout, full_range, network_range):
-    """Return what takes codes of luma to a network's intensities.
+    """Return the factor and shift that turn luma code values into a network's intensities.
 
     Parameters
     ----------
     layout : Layout
     full_range : bool
-        Whether white is the largest code, rather than 235 of 255 as video usually has it.
+        Whether white is the largest code value, and not 235 of 255 as in most video.
     network_range : {"studio", "full"}
         See `minisr.images.colour`.
 
     Returns
     -------
     (float, float)
-        Factor and shift: intensity = factor * code + shift.
+        intensity = factor * code + shift.
     """
-    # As codes of studio range grow by whole bits, 940 of 10 bits is 235 of 8.
+    # Studio range scales by powers of two: 940 in 10 bits is 235 in 8.
     black, white = (
-        (0, layout.most) if full_range else (16 << layout.bits - 8, 235 << layout.bits - 8)
+        (0, layout.max_code) if full_range else (16 << layout.bits - 8, 235 << layout.bits - 8)
     )
     low, high = (16 / 255, 235 / 255) if network_range == "studio" else (0.0, 1.0)
     factor = (high - low) / (white - black)

@@ -1,8 +1,8 @@
-"""A Matroska file's pixels that are not square, which PyAV does not tell FFmpeg's writer of.
+"""Write the display size of non-square pixels into a Matroska file, which PyAV cannot do.
 
-The writer is given a track's name with some room in it. Afterwards the room goes from the name to
-the picture's description, where width and height for display are added. The track stays as long
-as it was, so nothing else in the file moves.
+The track is written with spaces at the end of its name. Once the file is finished, those spaces
+are removed from the name, and a display width and height are added to the video settings instead.
+The track keeps its length, so nothing else in the file moves.
 """
 
 from minisr.errors import PictureError
@@ -10,22 +10,22 @@ from minisr.errors import PictureError
 SEGMENT, TRACKS, TRACK, NAME, VIDEO = 0x18538067, 0x1654AE6B, 0xAE, 0x536E, 0xE0
 CLUSTER, VOID = 0x1F43B675, 0xEC
 DISPLAY = DISPLAY_WIDTH, DISPLAY_HEIGHT, DISPLAY_UNIT = 0x54B0, 0x54BA, 0x54B2
-ROOM = " " * 32  # at the end of a name; two elements of 7 bytes, and sizes that grow
-HEAD = 1 << 20  # bytes of a file in which its tracks must lie
+PADDING = " " * 32  # room for two elements of 7 bytes, and for size fields that grow
+HEAD = 1 << 20  # bytes at the start of a file that must contain its tracks
 
 
-def roomy(name):
-    """Return a track's name with room in it."""
-    return f"{name}{ROOM}"
+def padded(name):
+    """Return a track's name with padding at its end."""
+    return f"{name}{PADDING}"
 
 
 def set_display_size(path, width, height):
-    """Write into the first track of pictures how large they are to be shown.
+    """Write the display size into the first video track.
 
     Parameters
     ----------
     path : pathlib.Path
-        Whole, its track's name being `roomy`, written without checksums.
+        A finished file, written without checksums, whose video track's name is `padded`.
     width, height : int
     """
     with open(path, "rb+") as file:
@@ -33,15 +33,15 @@ def set_display_size(path, width, height):
         for body, end in _tracks(head):
             parts = list(_elements(head, body, end))
             if VIDEO in (number for number, *_ in parts):
-                track = _shown(head, parts, width, height)
+                track = _with_display_size(head, parts, width, height)
                 file.seek(body)
-                file.write(_filled(track, end - body))
+                file.write(_void_filled(track, end - body))
                 return
-    raise PictureError(f"{path}: no track of pictures to describe")
+    raise PictureError(f"{path}: found no video track in the file's first {HEAD} bytes")
 
 
 def _elements(data, start, end):
-    """Yield ``(number, start, body, end)`` of the elements one after the other."""
+    """Yield ``(id, start, body, end)`` of each element in turn."""
     while start < end:
         length = 9 - data[start].bit_length()
         number = int.from_bytes(data[start : start + length])
@@ -55,7 +55,7 @@ def _elements(data, start, end):
 
 
 def _tracks(data):
-    """Yield ``(body, end)`` of the tracks of a file that begins with ``data``."""
+    """Yield ``(body, end)`` of each track in a file that begins with ``data``."""
     for number, _, body, end in _elements(data, 0, len(data)):
         if number == SEGMENT:
             for inner, _, first, last in _elements(data, body, min(end, len(data))):
@@ -67,13 +67,13 @@ def _tracks(data):
                     return
 
 
-def _shown(data, parts, width, height):
-    """Return a track's elements, the name without its room, the pictures with their size."""
+def _with_display_size(data, parts, width, height):
+    """Return a track's elements with its name's padding removed and a display size added."""
     out = b""
     for number, start, body, end in parts:
         whole, inside = data[start:end], data[body:end]
         if number == NAME:
-            inside = inside.removesuffix(ROOM.encode())
+            inside = inside.removesuffix(PADDING.encode())
             whole = _element(NAME, inside) if inside else b""
         elif number == VIDEO:
             others = (part for part in _elements(data, body, end) if part[0] not in DISPLAY)
@@ -89,13 +89,15 @@ def _element(number, body):
     return number.to_bytes(length) + (1 << 28 | len(body)).to_bytes(4) + body
 
 
-def _filled(elements, length):
-    """Return elements with as much of nothing after them as makes ``length`` bytes."""
+def _void_filled(elements, length):
+    """Return elements followed by a Void element that fills them up to ``length`` bytes."""
     rest = length - len(elements)
     if rest == 0:
         return elements
     if rest < 2:
-        raise PictureError("no room for the size for display")
+        raise PictureError(
+            "expected room for the display size in the Matroska track, got none: write .mp4 instead"
+        )
     if rest < 10:
         return elements + bytes([VOID, 0x80 | rest - 2]) + bytes(rest - 2)
     return elements + bytes([VOID]) + (1 << 28 | rest - 5).to_bytes(4) + bytes(rest - 5)

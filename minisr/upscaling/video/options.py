@@ -1,32 +1,32 @@
-"""What a caller may choose about a video."""
+"""Options for enlarging a video."""
 
 from dataclasses import dataclass
 
-SEGMENT = 240  # frames: the most that an interruption can lose
+SEGMENT = 240  # frames: an interruption loses at most so many
 
 
 @dataclass(frozen=True)
 class VideoOptions:
-    """How a video is encoded, which part of it, and what happens to a file that is in the way.
+    """How a video is encoded, which part of it, and whether an existing file is replaced.
 
     Attributes
     ----------
     codec : {"h264", "h265", "vp9", "av1", "ffv1"}, optional
-        By default h264, or h265 for more than 8 bits; in .webm vp9 or av1.
+        By default h264, or h265 for more than 8 bits; in .webm vp9, or av1 for more than 8 bits.
     crf : int, optional
         Quality: a smaller number means better quality and a larger file. The default suits the
         codec.
     preset : str or int, optional
-        Speed, by the encoder's own names.
+        Speed, by the encoder's own names or numbers.
     start, duration : float, optional
-        Seconds: enlarge only this part. Audio is cut between two packets.
+        In seconds: enlarge only this part. Audio is cut between two packets.
     overwrite : bool, optional
         Whether to replace a target that exists.
     stamp : str, optional
         Identifies the enlarger: interrupted work is resumed only with an equal stamp. By default
         a hash of what the enlarger makes of noise.
     segment : int, optional
-        Frames after which work is safe from interruption.
+        Frames per segment; a finished segment survives an interruption.
     """
 
     codec: str | None = None

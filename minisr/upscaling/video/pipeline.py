@@ -1,7 +1,7 @@
-"""Stages that run side by side, each an iterator that takes from the one before.
+"""A pipeline of stages that run in parallel, each an iterator over the one before it.
 
-Between two stages lies a short queue, so memory does not depend on how many items there are, and
-the slowest stage sets the pace of all.
+A short queue between stages bounds the memory, however many items there are, and lets the slowest
+stage set the pace.
 """
 
 import collections
@@ -9,26 +9,26 @@ import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-LOOK = 0.1  # seconds after which a waiting thread looks whether it is still wanted
+POLL = 0.1  # seconds between a blocked thread's checks for cancellation
 
 
-def ahead(items, most):
-    """Yield items that another thread takes from an iterator meanwhile.
+def prefetch(items, depth):
+    """Yield items while another thread fetches the next ones.
 
     Parameters
     ----------
     items : generator
-        Closed, in that thread, when we are done or nobody wants more. What it raises is raised
-        here.
-    most : int
-        How many items may wait.
+        Closed, in that thread, when it is exhausted or the consumer stops. Its exceptions are
+        raised here.
+    depth : int
+        Maximum number of fetched items that wait.
     """
-    waiting, unwanted, end = queue.Queue(most), threading.Event(), object()
+    waiting, cancelled, end = queue.Queue(depth), threading.Event(), object()
 
     def put(item):
-        while not unwanted.is_set():
+        while not cancelled.is_set():
             try:
-                return waiting.put(item, timeout=LOOK)
+                return waiting.put(item, timeout=POLL)
             except queue.Full:
                 continue
         return None
@@ -37,10 +37,10 @@ def ahead(items, most):
         try:
             for item in items:
                 put((item, None))
-                if unwanted.is_set():
+                if cancelled.is_set():
                     break
             put((end, None))
-        except BaseException as error:  # whatever it is belongs to whoever waits for the items
+        except BaseException as error:  # any exception is raised in the consumer
             put((end, error))
         finally:
             items.close()
@@ -56,18 +56,18 @@ def ahead(items, most):
                 return
             yield item
     finally:
-        unwanted.set()
+        cancelled.set()
         thread.join()
 
 
-def in_order(function, items, workers):
-    """Yield ``function(item)`` in the order of the items, several computed at the same time.
+def map_in_order(function, items, workers):
+    """Yield ``function(item)`` in the order of the items, computing several in parallel.
 
     Parameters
     ----------
     function : callable
     items : generator
-        Taken from only as fast as results are wanted: one item more than there are workers.
+        Consumed only as fast as results are: at most one item more than there are workers.
     workers : int
     """
     pending = collections.deque()

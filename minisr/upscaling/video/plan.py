@@ -1,4 +1,4 @@
-"""All that is decided before work begins."""
+"""Everything that is decided before work begins."""
 
 import hashlib
 import math
@@ -10,43 +10,43 @@ import numpy as np
 
 from minisr.errors import PictureError, SettingsError
 from minisr.upscaling.video import encoders
-from minisr.upscaling.video.facts import Facts, facts_of
 from minisr.upscaling.video.hdr import hdr_options
-from minisr.upscaling.video.library import require_av
+from minisr.upscaling.video.probe import VideoInfo, probe_video
+from minisr.upscaling.video.pyav import require_av
 from minisr.upscaling.video.segments import fingerprint
 
-# What frames may carry that is told elsewhere, or carried; what else there is, is lost.
-KNOWN_EXTRAS = {"DISPLAYMATRIX", "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"}
-CAPTIONS, CAPTIONERS = "A53_CC", ("h264", "h265")
-HARMLESS_EXTRAS = {"MOTION_VECTORS", "VIDEO_ENC_PARAMS", "SEI_UNREGISTERED", "GOP_TIMECODE"}
+# Side data that is kept, or safe to lose. Any other kind is lost, with a note.
+KEPT_SIDE_DATA = {"DISPLAYMATRIX", "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"}
+CAPTIONS, CAPTION_CODECS = "A53_CC", ("h264", "h265")
+HARMLESS_SIDE_DATA = {"MOTION_VECTORS", "VIDEO_ENC_PARAMS", "SEI_UNREGISTERED", "GOP_TIMECODE"}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A source, a target and how the one becomes the other.
+    """A source, a target and every decision about how one becomes the other.
 
     Attributes
     ----------
     source, target : pathlib.Path
     container : str
-        FFmpeg's name.
-    facts : Facts
+        FFmpeg's name of the target's format.
+    info : VideoInfo
     enlarger : minisr.upscaling.enlarger.Enlarger
-        As it is to be used: of a width and height that are as shown it makes those of the file.
+        With any requested width and height swapped if the video is rotated for display.
     settings : minisr.upscaling.video.encoders.Settings
     large, size : (int, int)
-        Height and width of what the enlarger makes, and of what the encoder takes of it.
+        Height and width of the enlarger's result, and of the part that is encoded.
     span : (Fraction, Fraction or None)
         Beginning and end, in seconds of the source's clock.
     threads : int
     segment : int
-        Frames after which work is safe from interruption.
+        Frames per segment.
     """
 
     source: Path
     target: Path
     container: str
-    facts: Facts
+    info: VideoInfo
     enlarger: object
     settings: encoders.Settings
     large: tuple
@@ -57,18 +57,18 @@ class Plan:
 
     @property
     def expected(self):
-        """About how many frames there are, or None."""
-        facts = self.facts
-        if self.span == (facts.origin, None):
-            return facts.frames
-        if facts.seconds is None and self.span[1] is None:
+        """The estimated number of frames, or None."""
+        info = self.info
+        if self.span == (info.origin, None):
+            return info.frames
+        if info.seconds is None and self.span[1] is None:
             return None
-        last = math.inf if facts.seconds is None else facts.origin + Fraction(facts.seconds)
+        last = math.inf if info.seconds is None else info.origin + Fraction(info.seconds)
         last = last if self.span[1] is None else min(last, self.span[1])
-        return max(0, math.ceil((last - self.span[0]) * facts.rate))
+        return max(0, math.ceil((last - self.span[0]) * info.rate))
 
     def manifest(self, stamp):
-        """Return what decides about every bit of the video, for JSON."""
+        """Return, for JSON, everything that determines the bits of the video."""
         return {
             "source": fingerprint(self.source),
             "stamp": stamp,
@@ -81,27 +81,29 @@ class Plan:
         }
 
     def notes(self):
-        """Return, in one line each, what the video loses."""
-        facts, codec = self.facts, self.settings.codec
-        ours, theirs = facts.layout, self.settings.layout
+        """Return one line about each thing that the video loses."""
+        info, codec = self.info, self.settings.codec
+        ours, theirs = info.layout, self.settings.layout
         notes = []
         if ours.format != theirs.format:
-            notes.append(f"{codec} takes {theirs.format}: {facts.format} is converted")
+            notes.append(f"{codec} cannot encode {info.format}: converted to {theirs.format}")
         if self.size != self.large:
-            notes.append(f"{codec} wants even sides: an odd last row or column is cut off")
-        if (facts.mastering or facts.light) and not hdr_options(codec, facts):
-            notes.append(f"mastering display and light levels are left out: {codec} has none")
-        if CAPTIONS in facts.extras and codec not in CAPTIONERS:
-            notes.append(f"captions inside the video are left out: {codec} has none")
-        lost = sorted({*facts.extras} - KNOWN_EXTRAS - HARMLESS_EXTRAS - {CAPTIONS})
+            notes.append(f"{codec} needs even sides: an odd last row or column is cut off")
+        if (info.mastering or info.light) and not hdr_options(codec, info):
+            notes.append(
+                f"mastering display and light levels are left out: {codec} cannot store them"
+            )
+        if CAPTIONS in info.side_data and codec not in CAPTION_CODECS:
+            notes.append(f"captions inside the video are left out: {codec} cannot store them")
+        lost = sorted({*info.side_data} - KEPT_SIDE_DATA - HARMLESS_SIDE_DATA - {CAPTIONS})
         if lost:
             names = ", ".join(lost).lower()
-            notes.append(f"frames carry what PyAV cannot write, left out: {names}")
+            notes.append(f"side data of frames is left out, which PyAV cannot write: {names}")
         return notes
 
 
 def make_plan(source, target, enlarger, options, threads):
-    """Check everything before any work, and say how it will be done.
+    """Check everything before any work begins, and plan the work.
 
     Parameters
     ----------
@@ -109,7 +111,6 @@ def make_plan(source, target, enlarger, options, threads):
     enlarger : minisr.upscaling.enlarger.Enlarger
     options : minisr.upscaling.video.options.VideoOptions
     threads : int
-        How many there are.
 
     Returns
     -------
@@ -123,46 +124,49 @@ def make_plan(source, target, enlarger, options, threads):
     source, target = Path(source), Path(target)
     container = encoders.container_of(target)
     if not target.parent.is_dir():
-        raise SettingsError(f"{target}: cannot be written: no folder {target.parent}")
+        raise SettingsError(f"{target}: cannot be written: make the folder {target.parent} first")
     if target.exists() and source.exists() and target.samefile(source):
-        raise SettingsError(f"the result of {source} would replace it; choose another name")
-    facts = facts_of(source)
-    settings = encoders.choose(options.codec, options.crf, options.preset, container, facts.layout)
-    if facts.turned and hasattr(enlarger, "turned"):
+        raise SettingsError(f"the result of {source} would replace it: choose another name")
+    info = probe_video(source)
+    settings = encoders.choose(options.codec, options.crf, options.preset, container, info.layout)
+    if info.turned and hasattr(enlarger, "turned"):
         enlarger = enlarger.turned()
-    large = enlarger.size_of(facts.height, facts.width)
+    large = enlarger.size_of(info.height, info.width)
     size = encoders.cropped(large, settings)
     if min(size) < 1:
         raise PictureError(
-            f"{source}: too small for {settings.codec}: {facts.width}x{facts.height}"
+            f"{source}: {info.width}x{info.height} is too small for {settings.codec}: "
+            "choose another codec"
         )
     return Plan(
-        *(source, target, container, facts, enlarger, settings, large, size),
-        span=_span(facts, options.start, options.duration),
+        *(source, target, container, info, enlarger, settings, large, size),
+        span=_span(info, options.start, options.duration),
         threads=threads,
         segment=options.segment,
     )
 
 
-def _span(facts, start, duration):
+def _span(info, start, duration):
     for name, value in (("start", start), ("duration", duration)):
         if value is not None and not (math.isfinite(value) and value >= 0):
-            raise SettingsError(f"{name} must be seconds, 0 or more, got {value}")
+            raise SettingsError(f"{name} must be a number of seconds, 0 or more, got {value}")
     if duration == 0:
         raise SettingsError("duration must be more than 0 seconds, got 0")
-    if start is not None and facts.seconds is not None and start >= facts.seconds:
-        raise SettingsError(f"start must be within the {facts.seconds:.2f} seconds, got {start}")
-    begin = facts.origin + _exactly(start or 0)
-    return begin, None if duration is None else begin + _exactly(duration)
+    if start is not None and info.seconds is not None and start >= info.seconds:
+        raise SettingsError(
+            f"start must be within the video's {info.seconds:.2f} seconds, got {start}"
+        )
+    begin = info.origin + _exact(start or 0)
+    return begin, None if duration is None else begin + _exact(duration)
 
 
-def _exactly(seconds):
-    """Return a fraction: 0.1 is a tenth, not the nearest number of binary digits."""
+def _exact(seconds):
+    """Return a fraction: 0.1 becomes one tenth, not the nearest binary number."""
     return Fraction(str(seconds)) if isinstance(seconds, float) else Fraction(seconds)
 
 
-def stamp_of(enlarger, facts, threads):
-    """Return a text that differs where an enlarger does: what it makes of noise."""
-    noise = np.random.default_rng(0).random((facts.height, facts.width), np.float32)
+def stamp_of(enlarger, info, threads):
+    """Return a text that identifies an enlarger: a hash of what it makes of noise."""
+    noise = np.random.default_rng(0).random((info.height, info.width), np.float32)
     large = enlarger.plane(noise, threads)
     return hashlib.sha256(np.rint(large * 255).clip(0, 255).astype(np.uint8)).hexdigest()

@@ -1,8 +1,9 @@
-"""Planes of video: codes to intensities and back, and bicubic that knows where chroma lies.
+"""Planes of video: bicubic resizing that respects chroma siting, and rounding to code values.
 
-MATLAB's cubic and its border, as in `minisr.images.resize`, but at any place: chroma of 4:2:0 does
-not lie in the middle of its four pixels, and who enlarges it as if it did shifts colour against
-luma. Columns first, on the few rows that there are, then whole rows, which vectorises.
+It uses MATLAB's cubic and border, as `minisr.images.resize` does, but with samples at any position.
+The chroma samples of 4:2:0 are not at the centres of their four pixels, and resizing them as if
+they were would shift colour against luma. Columns are resized first, while there are few rows, and
+then whole rows, which vectorises.
 """
 
 import numpy as np
@@ -12,19 +13,19 @@ from minisr.kernels.cpu.options import OPTIONS, compiled
 
 
 def axis_taps(in_length, out_length, luma_in, luma_out, step, site):
-    """Work out which samples make each enlarged sample along one axis, and with what weights.
+    """Return the source samples, and their weights, for each resized sample along one axis.
 
     Parameters
     ----------
     in_length, out_length : int
         Samples before and after.
     luma_in, luma_out : int
-        Pixels of luma before and after: their quotient is the scale.
+        Luma pixels before and after; their ratio is the scale.
     step : int
-        Pixels of luma between two samples: 1 for luma itself, 2 for chroma of 4:2:0.
+        Luma pixels between two samples: 1 for luma itself, 2 for chroma of 4:2:0.
     site : float
-        How far, in pixels of luma, the first sample lies from the first pixel: 0 where they are at
-        one place, ``(step - 1) / 2`` for the middle of a block.
+        Distance from the first pixel to the first sample, in luma pixels: 0 if they coincide,
+        ``(step - 1) / 2`` for the centre of a block.
 
     Returns
     -------
@@ -35,9 +36,9 @@ def axis_taps(in_length, out_length, luma_in, luma_out, step, site):
 
     Notes
     -----
-    Pixels are squares, and both pictures cover one area: pixel x of the large one lies at
-    u = (x + 1/2) / s - 1/2 of the small one. Sample k lies at pixel ``step * k + site``, before and
-    after.
+    Pixels are squares, and both pictures cover the same area: pixel x of the large one is at
+    u = (x + 1/2) / s - 1/2 of the small one. Sample k is at pixel ``step * k + site``, both before
+    and after.
     """
     scale = luma_out / luma_in
     pixel = step * np.arange(out_length) + site
@@ -47,18 +48,18 @@ def axis_taps(in_length, out_length, luma_in, luma_out, step, site):
 
 
 def resize(plane, rows, columns):
-    """Resize a plane of codes.
+    """Resize a plane of code values.
 
     Parameters
     ----------
     plane : ndarray, shape (H, W), uint8 or uint16
     rows, columns : (index, weight)
-        Of `axis_taps`, for the two axes.
+        From `axis_taps`, one for each axis.
 
     Returns
     -------
     ndarray, shape (height, width), float32
-        Codes, neither rounded nor clipped.
+        Code values, neither rounded nor clipped.
     """
     # Columns are rows of the transposed plane.
     wide = _resized(np.ascontiguousarray(plane.T, np.float32), *columns).T
@@ -77,7 +78,7 @@ def _resize_rows(plane, index, weight, out):
     for y in range(out.shape[0]):
         row = out[y]
         row[:] = np.float32(0)
-        for tap in range(0, taps - 1, 2):  # two at a time: a row is read and written half as often
+        for tap in range(0, taps - 1, 2):  # two at a time: half as many reads and writes of `row`
             one, other = plane[index[y, tap]], plane[index[y, tap + 1]]
             a, b = weight[y, tap], weight[y, tap + 1]
             for x in range(row.shape[0]):
@@ -88,38 +89,38 @@ def _resize_rows(plane, index, weight, out):
                 row[x] += a * one[x]
 
 
-def to_codes(values, factor, shift, most, out):
+def to_codes(values, factor, shift, max_code, out):
     """Write ``factor * values + shift``, rounded half up and clipped, into ``out``.
 
     Parameters
     ----------
     values : ndarray, shape (H, W) or more, float32
     factor, shift : float
-    most : int
-        The largest code; the least is 0.
+    max_code : int
+        The largest code value; the smallest is 0.
     out : ndarray, shape (H, W), uint8 or uint16
     """
-    factor, shift, most = np.float32(factor), np.float32(shift), np.float32(most)
+    factor, shift, max_code = np.float32(factor), np.float32(shift), np.float32(max_code)
     rows = _whole_rows(out)
-    _to_codes(_whole_rows(values), factor, shift, most, rows, *out.shape)
+    _to_codes(_whole_rows(values), factor, shift, max_code, rows, *out.shape)
     if not np.may_share_memory(rows, out):
         out[...] = rows
 
 
 @compiled(**OPTIONS)
-def _to_codes(values, factor, shift, most, out, rows, columns):
+def _to_codes(values, factor, shift, max_code, out, rows, columns):
     half, least = np.float32(0.5), np.float32(0)
     for y in range(rows):
         for x in range(columns):
             code = values[y, x] * factor + shift
-            out[y, x] = min(max(code, least), most) + half
+            out[y, x] = min(max(code, least), max_code) + half
 
 
 def _whole_rows(view):
-    """Return a part of a plane with all that lies between its rows, so that it has no gaps.
+    """Return part of a plane together with what lies between its rows, as a contiguous array.
 
-    Compiled loops use vectors where they know that it has none. What is beside the part is not
-    looked at, and the last row of it need not be there.
+    Compiled loops vectorise only over arrays that they know to be contiguous. Elements outside the
+    part must not be read, and those after its last row may not even exist.
     """
     row, item = view.strides
     if item != view.itemsize or row < item * view.shape[1] or row % item:

@@ -1,59 +1,59 @@
-"""Frames of a file, one after the other, with their times."""
+"""Read the frames of a file in order, with their times."""
 
 from fractions import Fraction
 
-from minisr.upscaling.video.library import damaged, errors_named, open_source, require_av
+from minisr.upscaling.video.pyav import decode_errors, open_source, require_av, wrap_errors
 
-# Seconds before the wanted frame to which a jump goes. Some formats jump by the times at which
-# packets are decoded, which are earlier, so the first jump may lead to a frame after it.
-RUN_UP = (1, 20)
+# Seconds before the wanted frame to seek to. Some formats seek by decoding times, which are earlier
+# than presentation times, so the first attempt may land after the frame.
+SEEK_MARGINS = (1, 20)
 
 
 class Source:
-    """A file's frames from a certain time on.
+    """The frames of a file between two times.
 
     Parameters
     ----------
     path : path-like
-    facts : minisr.upscaling.video.facts.Facts
+    info : minisr.upscaling.video.probe.VideoInfo
     begin, end : Fraction or None
-        Seconds, of the file's own clock.
+        In seconds, on the file's own clock.
 
     Attributes
     ----------
     notes : list of str
-        What was odd, in one line each, as far as has been read.
+        One line about each irregularity in what has been read so far.
     """
 
-    def __init__(self, path, facts, begin=None, end=None):
+    def __init__(self, path, info, begin=None, end=None):
         self.path = path
-        self.facts = facts
-        base = facts.time_base
+        self.info = info
+        base = info.time_base
         self.begin = None if begin is None else -(-begin // base)  # in ticks, rounded up
         self.end = None if end is None else -(-end // base)
         self.notes = []
 
     def frames(self, after=None):
-        """Yield ``(frame, time, duration)``, times in ticks and rising.
+        """Yield ``(frame, time, duration)``, in ticks, with ascending times.
 
         Parameters
         ----------
         after : int, optional
-            The time of the last frame that is not wanted again.
+            Skip the frames up to this time.
         """
         wanted = after if after is not None else self.begin
-        if wanted is not None and not self.facts.counted:
-            for seconds in RUN_UP:
-                target = int(wanted - seconds / self.facts.time_base)
+        if wanted is not None and not self.info.untimed:
+            for seconds in SEEK_MARGINS:
+                target = int(wanted - seconds / self.info.time_base)
                 found = yield from self._from(wanted, after, target)
                 if found:
                     return
         yield from self._from(wanted, after, None)
 
     def _from(self, wanted, after, target):
-        """Yield frames; return False, before the first, if a jump did not lead to before them."""
-        with open_source(self.path) as container, errors_named(self.path, "cannot be decoded"):
-            stream = container.streams[self.facts.index]
+        """Seek and yield frames; return False, having yielded none, if the seek landed too late."""
+        with open_source(self.path) as container, wrap_errors(self.path, "cannot be decoded"):
+            stream = container.streams[self.info.index]
             if target is not None:
                 try:
                     container.seek(target, stream=stream)
@@ -74,39 +74,41 @@ class Source:
             return not first
 
     def _timed(self, container, stream):
-        """Yield all frames with rising times, whatever the file says."""
-        facts, last = self.facts, None
-        tick = max(1, round(1 / (facts.rate * facts.time_base)))
+        """Yield all frames, with times made ascending where the file's are not."""
+        info, last = self.info, None
+        tick = max(1, round(1 / (info.rate * info.time_base)))
         for count, frame in enumerate(self._decoded(container, stream)):
             time = frame.pts
-            if facts.counted:
-                time = round(Fraction(count) / (facts.rate * facts.time_base))
+            if info.untimed:
+                time = round(Fraction(count) / (info.rate * info.time_base))
             elif time is None:
                 time = last + tick if last is not None else 0
-                self._note("frames without a time: each follows the one before")
+                self._note("some frames have no time: each is placed after the one before it")
             if last is not None and time <= last:
                 time = last + 1
-                self._note("frames with equal or falling times: moved by a tick")
+                self._note("some frames have equal or descending times: moved by a tick")
             last = time
             yield frame, time, frame.duration or tick
 
     def _decoded(self, container, stream):
-        facts = self.facts
+        info = self.info
         stream.thread_type = "AUTO"
         for packet in container.demux(stream):
             if not packet.size and packet.pts is not None:
-                continue  # Theora's way to say that the last frame stays
+                continue  # Theora's way of repeating the last frame
             try:
                 frames = packet.decode()
-            except damaged():
-                self._note("damaged parts: what cannot be decoded is left out")
+            except decode_errors():
+                self._note("the file is damaged: frames that cannot be decoded are left out")
                 continue
             for frame in frames:
                 if frame.interlaced_frame:
-                    self._note("some frames are interlaced: taken as if they were not")
-                if (frame.width, frame.height) != (facts.width, facts.height):
-                    self._note(f"frames of another size: resized to {facts.width}x{facts.height}")
-                    frame = frame.reformat(facts.width, facts.height)
+                    self._note("some frames are interlaced: treated as progressive")
+                if (frame.width, frame.height) != (info.width, info.height):
+                    self._note(
+                        f"some frames have another size: resized to {info.width}x{info.height}"
+                    )
+                    frame = frame.reformat(info.width, info.height)
                 yield frame
 
     def _note(self, text):

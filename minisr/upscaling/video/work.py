@@ -1,4 +1,4 @@
-"""The hidden folder beside a target in which a video is made."""
+"""The hidden folder beside a target that holds unfinished work."""
 
 import contextlib
 import json
@@ -12,28 +12,31 @@ MANIFEST, ENDED = "manifest.json", "ended"
 
 
 class WorkFolder:
-    """Segments of a video to be, and of what and how they are made.
+    """The finished segments of a video, and a manifest of how they are made.
 
-    Use it in a ``with`` block, during which nobody else may work there.
+    Use it in a ``with`` block, which locks the folder against other runs.
 
     Parameters
     ----------
     target : pathlib.Path
         The folder is ``.NAME.minisr`` beside it.
     manifest : dict
-        What decides about every bit of the segments; those made otherwise are thrown away.
+        Everything that determines the bits of the segments. Segments made with another manifest
+        are deleted.
 
     Attributes
     ----------
     segments : list of minisr.upscaling.video.segments.Segment
-        Those that are whole, from the first on without a gap.
+        The complete ones, from the first on, without a gap.
     discarded : bool
-        Whether there was something that was made otherwise.
+        Whether segments of another manifest were deleted.
     """
 
     def __init__(self, target, manifest):
         self.path = target.with_name(f".{target.name}.minisr")
-        self.manifest = json.loads(json.dumps(manifest))  # as it will be read: lists, not tuples
+        self.manifest = json.loads(
+            json.dumps(manifest)
+        )  # as it will be read back: lists, not tuples
         self.segments, self.discarded, self._lock = [], False, None
 
     def __enter__(self):
@@ -41,10 +44,12 @@ class WorkFolder:
             self.path.mkdir(exist_ok=True)
             self._lock = _locked(self.path / "lock")
         except BlockingIOError as error:
-            raise SettingsError(f"{self.path}: another run is at work there") from error
+            raise SettingsError(
+                f"{self.path}: another run is using this folder; wait until it has finished"
+            ) from error
         except OSError as error:
             reason = error.strerror or error
-            raise SettingsError(f"{self.path}: cannot be worked in: {reason}") from error
+            raise SettingsError(f"{self.path}: cannot use this folder: {reason}") from error
         if self._read() != self.manifest:
             self.discarded = self._read() is not None
             for file in self.path.iterdir():
@@ -70,7 +75,7 @@ class WorkFolder:
             return None
 
     def segment_path(self):
-        """Return where the next segment goes."""
+        """Return the path of the next segment."""
         return self.path / f"{len(self.segments):06d}.segment"
 
     @property
@@ -82,24 +87,24 @@ class WorkFolder:
             return False
 
     def end(self):
-        """Note that the last segment is the video's last."""
+        """Record that the last segment is the video's last."""
         (self.path / ENDED).write_text(f"{len(self.segments)}")
 
     @property
     def frames(self):
-        """How many frames are done."""
+        """The number of finished frames."""
         return sum(len(segment.times) for segment in self.segments)
 
     def remove(self):
-        """Remove the folder, when all is done."""
-        (self.path / MANIFEST).unlink()  # first: nobody may go on with half of what there was
+        """Remove the folder."""
+        (self.path / MANIFEST).unlink()  # first, so that no run resumes from a half-deleted folder
         self._lock.close()
         shutil.rmtree(self.path, ignore_errors=True)
 
 
 def _locked(path):
-    """Open a file that one process at a time may open, where the system knows how to see to it."""
-    file = open(path, "w")  # noqa: SIM115, as long as the folder is worked in
+    """Open a file and lock it against other processes, on systems that have ``fcntl``."""
+    file = open(path, "w")  # noqa: SIM115, open as long as the folder is in use
     with contextlib.suppress(ImportError):
         import fcntl
 

@@ -1,4 +1,4 @@
-"""What a video is: its pictures' size, timing and colour, found out before work begins."""
+"""Probe a video: frame size, timing and colour, read before any work begins."""
 
 import re
 from dataclasses import dataclass
@@ -8,57 +8,59 @@ import numpy as np
 
 from minisr.errors import PictureError
 from minisr.upscaling.video.layout import SITES, Layout, layout_of
-from minisr.upscaling.video.library import damaged, errors_named, open_source, require_av
+from minisr.upscaling.video.pyav import decode_errors, open_source, require_av, wrap_errors
 
-LOOKED_AT = 6  # frames of which none may be interlaced
-RATES = (1, 240)  # frames a second that encoders accept; the true times are kept beside them
-JPEG_RANGE = 2  # FFmpeg's number for white being the largest code
-ALPHA_TAGS = ("alpha_mode", "ALPHA_MODE")  # of VP8 and VP9, beside the pictures themselves
+PROBED_FRAMES = 6  # none of which may be interlaced
+RATES = (1, 240)  # frames per second that encoders accept; the true times are kept separately
+JPEG_RANGE = 2  # FFmpeg's number for full range, where white is the largest code value
+ALPHA_TAGS = ("alpha_mode", "ALPHA_MODE")  # VP8 and VP9 store alpha outside the frames
 
 
 @dataclass(frozen=True)
-class Facts:
-    """A video's first frames, and what its file says.
+class VideoInfo:
+    """What a file's headers and first frames say about its video.
 
     Attributes
     ----------
     index : int
-        Of the stream in its file.
+        Of the video stream in its file.
     width, height : int
-        In pixels, as coded: not yet turned upright.
+        In pixels, as coded: before rotation for display.
     format : str
-        FFmpeg's name of how frames are decoded.
+        FFmpeg's name for the format of decoded frames.
     layout : Layout
     full_range : bool
     range_known : bool
-        Whether the file says so.
+        Whether the file specifies the range.
     site : str
-        Where chroma lies; a key of `minisr.upscaling.video.layout.SITES`.
+        Where chroma is sited; a key of `minisr.upscaling.video.layout.SITES`.
     site_known : bool
-        Whether the file says so.
+        Whether the file specifies the site.
     time_base : Fraction
-        Seconds a tick.
+        Seconds per tick.
     rate : Fraction
-        Frames a second, on average.
+        Frames per second, on average.
     seconds : float or None
     frames : int or None
-        As the file says, or about.
+        As the file says, or an estimate.
     origin : Fraction
-        Seconds at which the file begins: 0 but for broadcast streams, whose clocks start anywhere.
-    counted : bool
-        Whether frames have no times and are counted instead.
+        Seconds on the file's clock at which it begins: 0 except for broadcast streams, whose
+        clocks start anywhere.
+    untimed : bool
+        Whether frames carry no times, so that times follow from counting.
     aspect : Fraction or None
-        A pixel's width by its height.
+        A pixel's width divided by its height.
     colour : (int, int, int)
-        Primaries, transfer, matrix: FFmpeg's numbers.
+        Primaries, transfer and matrix: FFmpeg's numbers.
     matrix : tuple of int or None
-        How to turn the picture for display.
+        The display matrix, which rotates the picture for display.
     mastering : tuple or None
-        Ten Fractions: x and y of red, green, blue and white, least and largest luminance.
+        Mastering display, ten Fractions: x and y of red, green, blue and white, minimum and
+        maximum luminance.
     light : (int, int) or None
-        Largest content and frame-average light level.
-    extras : tuple of str
-        What else frames carry: names of FFmpeg's side data.
+        Maximum content light level and maximum frame-average light level.
+    side_data : tuple of str
+        FFmpeg's names of all side data that frames carry.
     """
 
     index: int
@@ -75,30 +77,30 @@ class Facts:
     seconds: float | None
     frames: int | None
     origin: Fraction
-    counted: bool
+    untimed: bool
     aspect: Fraction | None
     colour: tuple
     matrix: tuple | None
     mastering: tuple | None
     light: tuple | None
-    extras: tuple
+    side_data: tuple
 
     @property
     def turned(self):
-        """Whether the picture is shown on its side: what are rows in the file go up or down."""
+        """Whether the video is displayed after a quarter turn, so that rows become columns."""
         return self.matrix is not None and abs(self.matrix[0]) < abs(self.matrix[1])
 
 
 def main_video(container):
-    """Return the stream of moving pictures, or None."""
+    """Return the first video stream that is not a cover, or None."""
     av = require_av()
     streams = [s for s in container.streams.video if s.codec_context is not None]
     moving = [s for s in streams if not s.disposition & av.stream.Disposition.attached_pic]
     return moving[0] if moving else None
 
 
-def facts_of(path):
-    """Read a file's first frames.
+def probe_video(path):
+    """Read a file's headers and first frames.
 
     Parameters
     ----------
@@ -106,40 +108,40 @@ def facts_of(path):
 
     Returns
     -------
-    Facts
+    VideoInfo
 
     Raises
     ------
     PictureError
-        No video, interlaced, or transparent in a way that cannot be decoded.
+        The file is not a video, is interlaced, or has transparency that PyAV cannot decode.
     """
-    with open_source(path) as container, errors_named(path, "cannot be read as video"):
+    with open_source(path) as container, wrap_errors(path, "cannot be read as video"):
         if container.format.name == "image2" or container.format.name.endswith("_pipe"):
             raise PictureError(
-                f"{path}: expected a video, got a picture; give it a picture's suffix"
+                f"{path}: expected a video, got a picture: give the file a picture's suffix"
             )
         stream = main_video(container)
         if stream is None:
-            raise PictureError(f"{path}: expected a video, got a file without moving pictures")
-        site = _site_of(container, stream.index)
+            raise PictureError(f"{path}: expected a video, got a file without a video track")
+        site = _chroma_site(container, stream.index)
         frames = _first_frames(container, stream)
         if not frames:
-            raise PictureError(f"{path}: no frame can be decoded")
+            raise PictureError(f"{path}: no frame of the video can be decoded")
         if any(frame.interlaced_frame for frame in frames):
             raise PictureError(
-                f"{path}: expected progressive video, got interlaced fields; first: "
-                "ffmpeg -i IN -vf bwdif -c:a copy OUT.mkv"
+                f"{path}: expected progressive video, got interlaced fields: deinterlace it "
+                "first with ffmpeg -i IN -vf bwdif -c:a copy OUT.mkv"
             )
         if any(stream.metadata.get(tag) == "1" for tag in ALPHA_TAGS):
             raise PictureError(
-                f"{path}: its transparency is decoded by few, and not here; first: "
+                f"{path}: cannot decode this kind of transparency: convert it first with "
                 "ffmpeg -c:v libvpx-vp9 -i IN -c:v ffv1 OUT.mkv"
             )
         try:
             layout = layout_of(frames[0].format)
         except PictureError as error:
             raise PictureError(f"{path}: {error}") from error
-        return _facts(container, stream, frames, layout, site)
+        return _info(container, stream, frames, layout, site)
 
 
 def _first_frames(container, stream):
@@ -147,30 +149,30 @@ def _first_frames(container, stream):
     for packet in container.demux(stream):
         try:
             frames += packet.decode()
-        except damaged():
-            continue  # the first packets of a broadcast often lack what they depend on
-        if len(frames) >= LOOKED_AT:
+        except decode_errors():
+            continue  # the first packets of a broadcast often depend on earlier ones
+        if len(frames) >= PROBED_FRAMES:
             break
     return frames
 
 
-def _facts(container, stream, frames, layout, site):
+def _info(container, stream, frames, layout, site):
     av, frame = require_av(), frames[0]
     kinds = av.sidedata.sidedata.Type
-    extras = {data.type: data for one in frames for data in one.side_data}
+    side_data = {data.type: data for one in frames for data in one.side_data}
     old = frame.format.name.startswith("yuvj") or stream.codec_context.name in (
         "mjpeg",
         "mpeg1video",
     )
-    grey = layout.across == 0 and not frame.color_range  # FFmpeg takes grey for full, if unsaid
+    grey = layout.across == 0 and not frame.color_range  # FFmpeg assumes full range
     full = frame.color_range == JPEG_RANGE or frame.format.name.startswith("yuvj") or grey
     colour = (frame.color_primaries, frame.color_trc, frame.colorspace)
     if frame.format.is_rgb or frame.format.has_palette:
-        full, colour = False, (1, 13, 1)  # it becomes BT.709's YCbCr of what is mostly sRGB
+        full, colour = False, (1, 13, 1)  # most RGB is sRGB; it becomes BT.709's YCbCr
     aspect = stream.sample_aspect_ratio
     rate = stream.average_rate or stream.guessed_rate or Fraction(25)
     seconds = _seconds(container, stream)
-    return Facts(
+    return VideoInfo(
         index=stream.index,
         width=frame.width,
         height=frame.height,
@@ -185,13 +187,13 @@ def _facts(container, stream, frames, layout, site):
         seconds=seconds,
         frames=stream.frames or (round(seconds * rate) if seconds else None),
         origin=_origin(container),
-        counted=frame.pts is None,
+        untimed=frame.pts is None,
         aspect=aspect if aspect and aspect > 0 else None,
         colour=tuple(int(number) for number in colour),
-        matrix=_numbers(extras.get(kinds.DISPLAYMATRIX)),
-        mastering=_mastering(_numbers(extras.get(kinds.MASTERING_DISPLAY_METADATA))),
-        light=_light(_numbers(extras.get(kinds.CONTENT_LIGHT_LEVEL))),
-        extras=tuple(sorted(kind.name for kind in extras)),
+        matrix=_numbers(side_data.get(kinds.DISPLAYMATRIX)),
+        mastering=_mastering(_numbers(side_data.get(kinds.MASTERING_DISPLAY_METADATA))),
+        light=_light(_numbers(side_data.get(kinds.CONTENT_LIGHT_LEVEL))),
+        side_data=tuple(sorted(kind.name for kind in side_data)),
     )
 
 
@@ -202,17 +204,17 @@ def _seconds(container, stream):
 
 
 def _origin(container):
-    """Return where a broadcast's clock begins; other files' times are kept as they are."""
-    if "mpeg" not in container.format.name:  # mpegts and mpeg: those whose clocks start anywhere
+    """Return where a broadcast's clock begins; 0 for other files, whose times are kept."""
+    if "mpeg" not in container.format.name:  # mpegts and mpeg: their clocks start anywhere
         return Fraction(0)
     starts = [s.start_time * s.time_base for s in container.streams if s.start_time is not None]
     return min(starts, default=Fraction(0))
 
 
-def _site_of(container, index):
-    """Return where chroma lies, or None.
+def _chroma_site(container, index):
+    """Return where chroma is sited, or None.
 
-    PyAV does not say. FFmpeg's description of a file does, where its log is talkative.
+    PyAV does not expose it. FFmpeg's text description of a file includes it at a verbose log level.
     """
     logging = require_av().logging
     before = logging.get_level()
@@ -235,7 +237,7 @@ def _numbers(data):
 
 
 def _mastering(numbers):
-    """Return what AVMasteringDisplayMetadata holds: ten fractions, and whether they are given."""
+    """Return the ten fractions of AVMasteringDisplayMetadata, or None where its flags are unset."""
     if numbers is None or not (numbers[20] and numbers[21]):
         return None
     pairs = zip(numbers[0:20:2], numbers[1:20:2], strict=True)
