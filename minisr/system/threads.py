@@ -3,6 +3,7 @@
 import functools
 import os
 import platform
+import weakref
 from concurrent.futures import ThreadPoolExecutor, wait
 
 from minisr.errors import SettingsError
@@ -26,6 +27,9 @@ def processor():
     return names[0] if names else platform.processor() or platform.machine()
 
 
+_POOLS = weakref.WeakSet()  # all that are in use, for whoever forks
+
+
 class Threads:
     """A pool of threads for kernels, which release Python's global interpreter lock.
 
@@ -46,7 +50,13 @@ class Threads:
         self.count = available() if count is None else count
         if self.count < 1:
             raise SettingsError(f"threads must be at least 1, got {count}")
-        self._pool = ThreadPoolExecutor(self.count, "minisr") if self.count > 1 else None
+        self._pool = None
+        if self.count > 1:
+            self._start()
+            _POOLS.add(self)
+
+    def _start(self):
+        self._pool = ThreadPoolExecutor(self.count, "minisr")
 
     def map(self, function, *items):
         """Return ``[function(item), ...]`` in the order of the items."""
@@ -87,6 +97,20 @@ class Threads:
     def __exit__(self, *_):
         if self._pool is not None:
             self._pool.shutdown()
+            _POOLS.discard(self)
+
+
+def _restart_pools():
+    """Give every pool new threads: a forked process has the pools of its parent without theirs.
+
+    It would wait for ever for threads that do not exist.
+    """
+    for pool in _POOLS:
+        pool._start()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_restart_pools)
 
 
 @functools.cache
