@@ -1,1 +1,1 @@
-"""evaluation."""
+"""Measure how good networks are: metrics, protocols, tables and reports."""

@@ -1,4 +1,4 @@
-"""How much of a checkerboard a picture has: the pattern that enlarging in cells may leave."""
+"""Measure checkerboard artefacts: the repeating pattern that upscaling layers may leave."""
 
 import numpy as np
 
@@ -6,48 +6,51 @@ from minisr.errors import SettingsError, ShapeError
 
 
 def checkerboard(picture, upscale_factor):
-    """Return the share of a picture's fine detail that a pixel's place in its R x R cell explains.
+    """Return the share of a picture's fine detail explained by position in its R x R cell.
 
-    A network that enlarges R-fold makes the R x R pixels of a cell with weights of their own, and
-    nothing forces those to agree. Where they do not, one and the same pattern lies over all cells,
-    most visible where there should be none: on flat areas.
+    A network that enlarges R-fold computes the R x R pixels of a cell with different weights, and
+    nothing forces these to agree. Where they do not, the same pattern repeats in every cell. It is
+    most visible where there should be no detail at all: in flat areas.
 
     Parameters
     ----------
     picture : ndarray, shape (H, W), any range
-        An enlarged picture, with its first cell in the upper left corner. Borders, where a
-        network sees padding, are better cut off, by whole cells.
+        An enlarged picture whose first cell is in the upper left corner. It is best to crop the
+        borders, where a network sees padding, by whole cells.
     upscale_factor : int
         R, at least 2.
 
     Returns
     -------
     float
-        From 0 to 1: 0 where the pixels of a cell do not differ on average, or there is no detail;
-        1 where all detail is one pattern, repeated from cell to cell. By chance a picture without
-        any pattern has about 1 / (number of cells), a smooth one less.
+        From 0 to 1: 0 if the pixels of a cell do not differ on average, or if there is no detail;
+        1 if all detail is one pattern that repeats from cell to cell. A picture without any pattern
+        scores about 1 / (number of cells) by chance, a smooth one less.
 
     Raises
     ------
     SettingsError
         If ``upscale_factor`` is below 2.
     ShapeError
-        If the picture has not two axes, or is less than two cells larger than the filter.
+        If the picture does not have two axes, or is too small: it must be two cells larger than the
+        filter.
 
     Notes
     -----
-    The detail d is the picture less its mean over a triangular window of 2R - 1 pixels a side. That
-    window takes nothing from the pattern, because its response at the frequencies k / R is exactly
-    zero, and it removes all that is flat or a ramp. With m(i, j) the mean of d over the pixels at
-    place (i, j) of all cells, the result is the variance of m over the variance of d: the eta
-    squared of a one-way analysis of variance. Equivalently, it is the energy of d at the multiples
-    of 1 / R, each a single line of the spectrum, over all its energy.
+    The detail d is the picture minus its mean over a triangular window of 2R - 1 pixels a side. The
+    response of that window at the frequencies k / R is exactly zero, so subtracting the mean
+    removes nothing from the pattern; it does remove everything that is constant or a linear ramp.
+    With m(i, j) the mean of d over the pixels at position (i, j) of all cells, the result is the
+    variance of m divided by the variance of d: the eta squared of a one-way analysis of variance.
+    Equivalently, it is the energy of d at the multiples of 1 / R, each a single line of the
+    spectrum, divided by its total energy.
 
-    Chosen over two others. Neighbouring frequencies would have to be told apart from the lines by
-    a width, which is arbitrary, and a natural picture's spectrum falls so steeply that the result
-    would depend on it. Means over small windows would also see patterns whose sign changes from
-    place to place; but so does the staircase of repeated pixels, which is another fault. Averaged
-    over the picture, a staircase that rises here and falls there is no pattern.
+    Two alternatives were rejected. Comparing the lines with neighbouring frequencies would need
+    some width to separate the two, which is arbitrary, and the spectrum of a natural picture falls
+    so steeply that the result would depend on it. Means over small windows would also detect
+    patterns whose sign changes from place to place; but so does the staircase of repeated pixels,
+    which is a different artefact. Averaged over the picture, a staircase that rises in one place
+    and falls in another is no pattern.
 
     References
     ----------
@@ -69,14 +72,14 @@ def checkerboard(picture, upscale_factor):
     cells = detail[: rows * R, : columns * R].reshape(rows, R, columns, R)
     cells = cells - cells.mean()
     total = np.mean(cells**2)
-    # Detail that is no more than the rounding of float32 is none.
+    # Detail no larger than the rounding of float32 does not count.
     if total <= (np.finfo(np.float32).eps * np.abs(picture).max()) ** 2:
         return 0.0
     return float(np.mean(cells.mean(axis=(0, 2)) ** 2) / total)
 
 
 def _smooth(picture, R):
-    """Return the triangular means of 2R - 1 rows, for all rows but the outermost R - 1."""
+    """Return triangular means over 2R - 1 rows, for all but the outermost R - 1 rows."""
     weights = np.convolve(np.ones(R), np.ones(R)) / R**2
     height = len(picture) - 2 * R + 2
     return sum(weight * picture[tap : tap + height] for tap, weight in enumerate(weights))

@@ -1,30 +1,30 @@
-"""One picture that shows several, side by side, with a line under each."""
+"""Write several pictures side by side as one picture, with a label under each."""
 
 import numpy as np
 
 from minisr.images import to_8_bits, write_picture
 
 MARGIN = 12
-WHITE = 48  # an error map is white from here on, in levels of 255
+WHITE = 48  # the error, in levels of 255, from which an error map is white
 
 
 def heat(strength):
-    """Return colours from black through red and yellow to white.
+    """Map numbers to colours from black through red and yellow to white.
 
     Parameters
     ----------
     strength : ndarray, any shape, float
-        0 is black; 1 and more is white.
+        0 is black; 1 and above is white.
 
     Returns
     -------
-    ndarray, one axis of 3 more, uint8
+    ndarray, shape (*strength.shape, 3), uint8
     """
     return to_8_bits(np.stack([3 * strength, 3 * strength - 1, 3 * strength - 2], axis=-1))
 
 
 def error_map(picture, original):
-    """Show where two pictures differ.
+    """Return a map of where two pictures differ.
 
     Parameters
     ----------
@@ -33,19 +33,19 @@ def error_map(picture, original):
     Returns
     -------
     ndarray, shape (H, W, 3), uint8
-        Black where they are equal, through red and yellow to white at 48 levels of 255.
+        Black where they are equal, then red and yellow, to white from 48 levels of 255 on.
     """
     return heat(np.abs(picture.astype(np.float64) - original).mean(axis=2) / WHITE)
 
 
 def write_comparison(path, panels, columns=2):
-    """Write labelled pictures of one size as one picture.
+    """Write labelled pictures of the same size as one picture.
 
     Parameters
     ----------
     path : path-like
     panels : list of (str, ndarray)
-        A label of one line and a picture, shape (H, W, 3), uint8.
+        A one-line label and a picture, shape (H, W, 3), uint8.
     columns : int, optional
     """
     from PIL import Image, ImageDraw, ImageFont

@@ -1,4 +1,4 @@
-"""How good a network is: bicubic and networks side by side on pictures, by a named protocol."""
+"""Score bicubic and networks on pictures, by a named protocol."""
 
 import time
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from minisr.upscaling.enlarger import Enlarger
 
 @dataclass(frozen=True)
 class Score:
-    """One method on one picture.
+    """The score of one method on one picture.
 
     Attributes
     ----------
     psnr : float, in dB
     ssim : float
     seconds : float
-        That the enlargement took; shrinking and measuring are not counted.
+        Time to enlarge the picture, without shrinking and measuring.
     """
 
     psnr: float
@@ -36,17 +36,17 @@ def predict_luma(model, low, threads=None, luma_range=None):
     ----------
     model : Network or minisr.upscaling.enlarger.Enlarger
     low : ndarray, shape (C, h, w), uint8, or float in [0, 1]
-        As many channels as the network has.
+        With as many channels as the network has.
     threads : minisr.system.threads.Threads, optional
         By default one per processor.
     luma_range : {"studio", "full"}, optional
-        Of ``low``, if that is luma: a network trained on the other range gets it in that one. By
-        default, as with the values of a grey picture, it is taken as it is.
+        Range of ``low``, if that is luma: it is converted for a network trained on the other
+        range. By default it is used as it is, like the values of a grey picture.
 
     Returns
     -------
     ndarray, shape (h * scale, w * scale)
-        float32 in about [0, 1] from a network of luma, uint8 from one of RGB.
+        float32 around [0, 1] from a luma network, uint8 from an RGB network.
     """
     enlarger = as_trained(model)
     low = low.astype(np.float32) / np.float32(255 if low.dtype == np.uint8 else 1)
@@ -54,20 +54,20 @@ def predict_luma(model, low, threads=None, luma_range=None):
         return luma(to_8_bits(enlarger.planes(low, threads)).transpose(1, 2, 0))
     if luma_range in (None, enlarger.luma_range):
         return enlarger.plane(low[0], threads)
-    there, back = studio_to_full, full_to_studio
+    to_trained, from_trained = studio_to_full, full_to_studio
     if luma_range == "full":
-        there, back = back, there
-    return back(enlarger.plane(there(low[0]), threads))
+        to_trained, from_trained = from_trained, to_trained
+    return from_trained(enlarger.plane(to_trained(low[0]), threads))
 
 
 def as_trained(model, engine="compiled"):
-    """Return what runs a network just as it was trained, which is what figures are about.
+    """Return an Enlarger that runs a network as it was trained, since that is what is measured.
 
     Parameters
     ----------
     model : Network or minisr.upscaling.enlarger.Enlarger
-        An Enlarger is returned as it is. Make one of a network that is measured on many pictures,
-        so that it is compiled once.
+        An Enlarger is returned unchanged. To measure a network on many pictures, make an Enlarger
+        first, so that the network is compiled only once.
     engine : str, optional
         See `minisr.engine`.
 
@@ -84,12 +84,12 @@ def score_pair(model, pair, protocol, threads=None):
     Parameters
     ----------
     model : Network, minisr.upscaling.enlarger.Enlarger or None
-        See `as_trained`; None is bicubic.
+        See `as_trained`; None means bicubic.
     pair : minisr.datasets.pairs.Pair
     protocol : minisr.evaluation.protocols.Protocol
-        One that is given luma.
+        One whose methods are given luma.
     threads : minisr.system.threads.Threads, optional
-        By default one a processor.
+        By default one per processor.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def score_pair(model, pair, protocol, threads=None):
     high = _luma_of(pair.high)
     scale = high.shape[0] // pair.low.shape[1]
     try:
-        if model is None:  # the protocol shrinks the luma, not the colours
+        if model is None:  # such a protocol shrinks luma, not colours
             prediction = protocol.bicubic(imresize(high, pair.low.shape[1:]), scale)
         else:
             prediction = predict_luma(model, pair.low, threads)
@@ -117,15 +117,15 @@ def score_methods(pixels, scale, models, protocol, threads=None, low=None):
     Parameters
     ----------
     pixels : ndarray
-        As `minisr.images.read_picture` gives it.
+        As `minisr.images.read_picture` returns it.
     scale : int
     models : dict of str to Network, minisr.upscaling.enlarger.Enlarger or None
-        By name, see `as_trained`; None is bicubic.
+        By name, see `as_trained`; None means bicubic.
     protocol : minisr.evaluation.protocols.Protocol
     threads : minisr.system.threads.Threads, optional
-        By default one a processor.
+        By default one per processor.
     low : ndarray, optional
-        A low-resolution picture that somebody else has made; by default the protocol makes it.
+        A low-resolution picture from elsewhere; by default the protocol makes one.
 
     Returns
     -------
@@ -138,8 +138,8 @@ def score_methods(pixels, scale, models, protocol, threads=None, low=None):
     """
     given, high = protocol.prepare(pixels, scale, low)
     is_grey = pixels.ndim == 2 or pixels.shape[2] == 2
-    # The values of a grey picture are what they are; luma of colours has the range it was made in.
-    made_in = None if is_grey and protocol.grey_is_luma else protocol.luma_range
+    # A grey picture's values are used as they are; the luma of colours is in the protocol's range.
+    luma_range = None if is_grey and protocol.grey_is_luma else protocol.luma_range
     scores = {}
     for name, model in models.items():
         enlarger = None if model is None else as_trained(model)
@@ -151,7 +151,7 @@ def score_methods(pixels, scale, models, protocol, threads=None, low=None):
         elif shrunk.ndim == 3:
             prediction = enlarger.pixels(shrunk, threads)
         else:
-            prediction = predict_luma(enlarger, given[None], threads, made_in)
+            prediction = predict_luma(enlarger, given[None], threads, luma_range)
         seconds = time.perf_counter() - began
         if in_colour:
             prediction = protocol.luma_of(prediction)
@@ -185,20 +185,21 @@ def evaluate_picture(path, scale, models, protocol, threads=None):
 
 
 def pictures_of(pixels, scale, models, threads=None, low=None):
-    """Enlarge the shrunk picture by each method, in colour, to be looked at.
+    """Shrink a picture and enlarge it by each method, in colour, for display.
 
     Parameters
     ----------
     pixels, scale, threads, low
         See `score_methods`.
     models : dict of str to Network, minisr.upscaling.enlarger.Enlarger or None
-        By name; None is bicubic. A network is made exact on flat pictures, as `minisr upscale`
-        does, see `minisr.upscaling.plan.Step`.
+        By name; None means bicubic. A network's bias on constant images is corrected, as in
+        `minisr upscale`; see `minisr.upscaling.plan`.
 
     Returns
     -------
     original : ndarray, shape (H, W) or (H, W, 3), uint8
-        Cropped to a multiple of the scale, or to what ``low`` shows. Grey only if both are.
+        Cropped to a multiple of the scale, or to what ``low`` shows. Grey only if both pictures
+        are.
     versions : dict of str to ndarray, shape and dtype of ``original``
     """
     pixels = to_8_bits(pixels)
@@ -222,13 +223,13 @@ def pictures_of(pixels, scale, models, threads=None, low=None):
 
 
 def mean(scores, protocol=None):
-    """Return the mean of the figures of several pictures, which is what papers print.
+    """Return the mean score over several pictures, which is what papers print.
 
     Parameters
     ----------
     scores : list of Score
     protocol : minisr.evaluation.protocols.Protocol, optional
-        Who may have a way of its own of taking the mean PSNR.
+        Defines how the mean PSNR is taken; by default it is the mean of the values.
     """
     decibels = [score.psnr for score in scores]
     return Score(

@@ -1,30 +1,30 @@
-"""Low-resolution pictures that somebody else has made: which belongs to which original."""
+"""Match given low-resolution pictures with their originals."""
 
 from minisr.errors import PictureError
 from minisr.images.formats import READ_SUFFIXES
 
 
 def match_low_pictures(files, folder, scale):
-    """Find each original's low-resolution picture by its name.
+    """Find the low-resolution picture of each original by its name.
 
     Parameters
     ----------
     files : list of pathlib.Path
         The originals.
     folder : pathlib.Path
-        Of the low-resolution pictures, or with a folder ``LRbicxS`` of them, as sets for
-        super-resolution have.
+        The folder of the low-resolution pictures, or one with a subfolder ``LRbicxS`` of them, as
+        super-resolution sets have.
     scale : int
 
     Returns
     -------
     dict of pathlib.Path to (pathlib.Path or PictureError)
-        By original; the error says which names were looked for in vain.
+        By original; an error, where none was found, lists the names that were tried.
 
     Raises
     ------
     PictureError
-        There is no such folder.
+        ``folder`` is not a folder.
     """
     if not folder.is_dir():
         raise PictureError(f"--low {folder}: expected a folder of low-resolution pictures")
@@ -44,8 +44,8 @@ def match_low_pictures(files, folder, scale):
 
 
 def low_names(stem, scale):
-    """Return what the low-resolution picture of an original may be called, without the suffix.
+    """Return the possible names of an original's low-resolution picture, without the suffix.
 
-    As in Set5/img_001.png, DIV2K's 0801x3.png, and img_001_SRF_3_LR.png beside ..._HR.png.
+    Examples: Set5/img_001.png, DIV2K's 0801x3.png, and img_001_SRF_3_LR.png beside ..._HR.png.
     """
     return stem, f"{stem}x{scale}", stem.removesuffix("_HR") + "_LR"

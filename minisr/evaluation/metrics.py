@@ -1,4 +1,4 @@
-"""PSNR and SSIM of two arrays; what exactly is compared is said in `minisr.evaluation.protocols`."""
+"""PSNR and SSIM of two arrays; `minisr.evaluation.protocols` defines what is compared."""
 
 import math
 
@@ -16,26 +16,26 @@ def psnr(a, b, data_range=None):
 
     Parameters
     ----------
-    a, b : ndarray, any one shape, any one dtype of whole or floating numbers
-        Every value counts alike; colour is not weighted.
+    a, b : ndarray, any shape, integer or floating dtype, both the same
+        Every value has the same weight; colours are not weighted.
     data_range : float, optional
-        From black to white. By default 255 for uint8, 65535 for uint16, 1 for floats.
+        Distance from black to white. By default 255 for uint8, 65535 for uint16, 1 for floats.
 
     Returns
     -------
     float
-        In dB; infinity for equal pictures.
+        In dB; infinity for identical pictures.
 
     Raises
     ------
     ShapeError
-        The shapes or dtypes differ, or there is nothing to compare.
+        The shapes or dtypes differ, the dtype is not numeric, or the arrays are empty.
     SettingsError
-        ``data_range`` is not above 0, or is missing for a dtype that implies none.
+        ``data_range`` is not above 0, or is missing for a dtype that has no default.
 
     Notes
     -----
-    10 log10(data_range^2 / MSE), the mean squared error in float64.
+    10 log10(data_range^2 / MSE), with the mean squared error in float64.
     """
     a, b, data_range = _check_pair(a, b, data_range, "psnr")
     mean_squared_error = np.mean(np.square(np.subtract(a, b, dtype=np.float64)))
@@ -49,7 +49,7 @@ def ssim(a, b, data_range=None):
 
     Parameters
     ----------
-    a, b : ndarray, shape (H, W) or (H, W, C), any one dtype of whole or floating numbers
+    a, b : ndarray, shape (H, W) or (H, W, C), integer or floating dtype, both the same
         At least 11 pixels high and wide.
     data_range : float, optional
         As in :func:`psnr`.
@@ -57,21 +57,22 @@ def ssim(a, b, data_range=None):
     Returns
     -------
     float
-        1 for equal pictures, at least -1; the mean over the channels.
+        From -1 to 1, which means identical; the mean over channels.
 
     Raises
     ------
     ShapeError
-        The shapes or dtypes differ, are no picture's, or are smaller than the window.
+        The shapes or dtypes differ or are not those of pictures, or the pictures are smaller than
+        the window.
     SettingsError
         As in :func:`psnr`.
 
     Notes
     -----
-    SSIM = (2 ma mb + C1) (2 cab + C2) / ((ma^2 + mb^2 + C1) (va + vb + C2)) at every pixel where
-    the window lies inside the picture, then the mean; m, v and c are the means, variances and
-    covariance under an 11 x 11 Gaussian of sigma 1.5, C1 = (0.01 data_range)^2 and
-    C2 = (0.03 data_range)^2, all in float64.
+    SSIM = (2 ma mb + C1) (2 cab + C2) / ((ma^2 + mb^2 + C1) (va + vb + C2)), averaged over all
+    pixels whose window lies inside the picture. Here m, v and c are the means, variances and
+    covariance weighted by an 11 x 11 Gaussian of sigma 1.5, C1 = (0.01 data_range)^2 and
+    C2 = (0.03 data_range)^2. All of it is in float64.
 
     References
     ----------
@@ -93,7 +94,7 @@ def ssim(a, b, data_range=None):
 
 
 def _ssim(a, b, data_range):
-    """Return the SSIM of two pictures of one channel."""
+    """Return the SSIM of two single-channel pictures."""
     a, b = a.astype(np.float64), b.astype(np.float64)
     mean_a, mean_b = _window_mean(a), _window_mean(b)
     variance_a = _window_mean(a * a) - mean_a * mean_a
@@ -112,7 +113,7 @@ def _window_mean(x):
     radius = SSIM_WINDOW // 2
     weight = np.exp(-0.5 * (np.arange(-radius, radius + 1) / SSIM_SIGMA) ** 2)
     weight /= weight.sum()
-    for axis in (0, 1):  # the window is a product of two one-dimensional ones
+    for axis in (0, 1):  # the window is separable
         x = correlate1d(x, weight, axis=axis)
     return x[radius:-radius, radius:-radius]
 
@@ -126,7 +127,10 @@ def _check_pair(a, b, data_range, name):
             f"got {a.shape} {a.dtype} and {b.shape} {b.dtype}"
         )
     if a.size == 0 or a.dtype.kind not in "uif":
-        raise ShapeError(f"{name} expects whole or floating numbers, got {a.shape} {a.dtype}")
+        raise ShapeError(
+            f"{name} expects arrays of integers or floats that are not empty, "
+            f"got {a.shape} {a.dtype}"
+        )
     if data_range is None:
         data_range = {"u1": 255, "u2": 65535}.get(a.dtype.str[1:])
         if a.dtype.kind == "f":

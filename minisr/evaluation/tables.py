@@ -1,4 +1,4 @@
-"""Figures as people and programs read them: a table, CSV, JSON."""
+"""Write measured figures as a table, as CSV and as JSON."""
 
 import csv
 import json
@@ -13,32 +13,32 @@ COLUMNS = ("protocol", "scale", "picture", "method", "psnr", "ssim", "seconds")
 
 
 def short_names(names):
-    """Return names as they are shown: those of files without their folders.
+    """Return names for display: file names without their folders.
 
-    Where that does not tell them apart, as with A/model and B/model, whole paths do.
+    If that makes two of them equal, as with A/model and B/model, return whole paths.
     """
     short = [Path(name).name for name in names]
     return short if len({*short}) == len(short) else [str(name) for name in names]
 
 
-def _in_a_line(name):
-    """Return a name without what would break a line, or cannot be printed."""
+def _printable(name):
+    """Return a name with line breaks and unprintable characters escaped."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
 class Figures:
-    """What was measured on a set of pictures.
+    """The figures of several methods on a set of pictures.
 
     Parameters
     ----------
     scale : int
     methods : list of str
-        In the order in which they are shown.
+        In display order.
     protocols : list of minisr.evaluation.protocols.Protocol
     pictures : dict of path to dict of str to dict of str to minisr.evaluation.evaluate.Score
-        For each file, by the name of the protocol, by that of the method.
+        By file, then by name of the protocol, then by name of the method.
     differences : dict of str to float, optional
-        What each choice of a protocol is worth, in dB.
+        How much each choice of a protocol changes PSNR, in dB.
     """
 
     def __init__(self, scale, methods, protocols, pictures, differences=None):
@@ -56,33 +56,36 @@ class Figures:
         }
 
     def text(self):
-        """Return a table for a person: a row a picture or, with several protocols, a row each."""
+        """Return a table with a row per picture or, with several protocols, a row per protocol."""
         if len(self.protocols) == 1:
             (protocol,) = self.protocols
-            names = map(_in_a_line, short_names(self.pictures))
+            names = map(_printable, short_names(self.pictures))
             scores = [scores[protocol.name] for scores in self.pictures.values()]
             rows = [*zip(names, scores, strict=True), ("mean", self.means[protocol.name])]
-            lines = [*self._table(rows), f"x{self.scale}; protocol {self._described(protocol)}"]
+            lines = [
+                *self._table(rows),
+                f"x{self.scale}; protocol {self._description_of(protocol)}",
+            ]
             return "\n".join(lines)
         lines = [*self._table([(p.name, self.means[p.name]) for p in self.protocols])]
-        lines.append(f"x{self.scale}; each line is the mean of {len(self.pictures)} pictures")
+        lines.append(f"x{self.scale}; each row is the mean of {len(self.pictures)} pictures")
         lines += ["", "What they measure:"]
-        lines += [f"  {self._described(protocol)}" for protocol in self.protocols]
+        lines += [f"  {self._description_of(protocol)}" for protocol in self.protocols]
         if self.differences:
             lines += [
                 "",
-                "Why they differ: one choice of matlab changed at a time, bicubic, in dB:",
+                "Why they differ: matlab with one choice changed at a time, bicubic, in dB:",
             ]
             lines += [f"  {value:+6.2f}  {text}" for text, value in self.differences.items()]
         return "\n".join(lines)
 
-    def _described(self, protocol):
+    def _description_of(self, protocol):
         return f"{protocol.name}: {protocol.description}"
 
     def _table(self, rows):
         heading = "PSNR dB / SSIM / s"
         first = max(len(heading), *(len(name) for name, _ in rows)) + 2
-        labels = [_in_a_line(name) for name in short_names(self.methods)]
+        labels = [_printable(name) for name in short_names(self.methods)]
         widths = [max(23, len(label)) + 2 for label in labels]
         cells = zip(labels, widths, strict=True)
         yield f"{heading:<{first}}" + "".join(f"{label:>{width}}" for label, width in cells)
@@ -92,7 +95,7 @@ class Figures:
             yield f"{name:<{first}}" + "".join(f"{figure:>{width}}" for figure, width in cells)
 
     def write_json(self, path):
-        """Write all figures; the PSNR of equal pictures is infinite, for which JSON has null.
+        """Write all figures as JSON; an infinite PSNR (identical pictures) is written as null.
 
         Parameters
         ----------
@@ -100,9 +103,9 @@ class Figures:
         """
         parts = {
             protocol.name: {
-                "mean": _plain(self.means[protocol.name]),
+                "mean": _as_json(self.means[protocol.name]),
                 "pictures": {
-                    str(file): _plain(scores[protocol.name])
+                    str(file): _as_json(scores[protocol.name])
                     for file, scores in self.pictures.items()
                 },
             }
@@ -120,10 +123,10 @@ class Figures:
             temporary.write_text(text + "\n", encoding="utf-8")
 
     def write_csv(self, path):
-        """Write a row for each protocol, picture and method; the means have no picture.
+        """Write a row for each protocol, picture and method; rows of means have no picture.
 
-        The PSNR of equal pictures is written as inf, and bytes of a name that are no UTF-8 as
-        backslashes.
+        An infinite PSNR (identical pictures) is written as inf. Bytes of names that are not UTF-8
+        are written as backslash escapes.
 
         Parameters
         ----------
@@ -145,11 +148,11 @@ class Figures:
 
 
 def _or_null(decibels):
-    """Return a finite number as it is: JSON has neither infinity nor what is left of two."""
+    """Return a finite number unchanged, and None for infinity and NaN, which JSON lacks."""
     return decibels if math.isfinite(decibels) else None
 
 
-def _plain(scores):
+def _as_json(scores):
     return {
         name: {
             "psnr": _or_null(score.psnr),

@@ -185,7 +185,7 @@ def test_low_resolution_pictures_that_are_there_already(folder, weights, tmp_pat
     assert "yjn870" not in json.loads(report.read_text())["protocols"]
     capsys.readouterr()
     assert run(*words, "--protocol", "yjn870", "--low", made) == 2
-    assert "makes its low-resolution pictures in a way of its own" in capsys.readouterr().err
+    assert "makes its low-resolution pictures in its own way" in capsys.readouterr().err
     assert run(*words, "--low", tmp_path / "no") == 2
     assert "expected a folder of low-resolution pictures" in capsys.readouterr().err
     (made / "1x2.png").unlink()

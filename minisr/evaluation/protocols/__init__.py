@@ -1,6 +1,6 @@
-"""Named protocols: what exactly is measured when somebody prints a PSNR.
+"""Named protocols: what exactly a printed PSNR measures.
 
-`protocol` says what a protocol's choices are and carries them out; `named` lists those in use.
+`protocol` defines and carries out a protocol's choices; `named` lists the protocols in use.
 """
 
 from minisr.evaluation.protocols.named import DIFFERENCES, PROTOCOLS

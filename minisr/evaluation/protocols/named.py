@@ -1,4 +1,4 @@
-"""The protocols of the field by name, and what each of their choices is worth."""
+"""The field's protocols by name, and the choices whose effect on PSNR is measured."""
 
 from minisr.evaluation.protocols.protocol import Protocol
 
@@ -8,12 +8,12 @@ PROTOCOLS = {
         Protocol(
             "matlab",
             "luma (studio range, 8 bits), low resolution by MATLAB's imresize, "
-            "scale pixels shaved off each side",
+            "a border as wide as the scale shaved off",
         ),
         Protocol(
             "basicsr",
-            "pictures are cropped to a multiple of 12, shrunk and enlarged in colour and rounded, "
-            "but their luma is not; grey counts as colour",
+            "pictures are cropped to a multiple of 12, shrunk and enlarged in colour, and rounded; "
+            "their luma is not rounded; grey counts as colour",
             given="picture",
             fit="crop to 12",
             shrink="matlab double",
@@ -22,8 +22,8 @@ PROTOCOLS = {
         ),
         Protocol(
             "edsr",
-            "as basicsr, but cropped to a multiple of the scale, shrunk in 8 bits; luma's factors "
-            "over 256 are the same to 1e-6 (its benchmark sets)",
+            "as basicsr, but cropped to a multiple of the scale and shrunk in 8 bits; the factors of "
+            "its luma are over 256, which agrees to 1e-6 (EDSR's benchmark sets)",
             given="picture",
             luma="studio, over 256",
             rounded=False,
@@ -31,8 +31,8 @@ PROTOCOLS = {
         ),
         Protocol(
             "edsr-div2k",
-            "as edsr, but all three colours, and 6 pixels more than the scale shaved off each side "
-            "(its figures on DIV2K)",
+            "as edsr, but all three colours, and a border 6 pixels wider shaved off "
+            "(EDSR's figures on DIV2K)",
             given="picture",
             luma=None,
             grey_is_luma=False,
@@ -41,7 +41,7 @@ PROTOCOLS = {
         Protocol(
             "yjn870",
             "luma with 64.738 for red, Pillow's bicubic, originals resized instead of cropped, "
-            "nothing rounded, nothing shaved",
+            "nothing rounded or shaved",
             given="luma of low",
             fit="resize",
             shrink="pillow bicubic",
@@ -54,8 +54,8 @@ PROTOCOLS = {
         ),
         Protocol(
             "torch-example",
-            "full-range luma, 256 x 256 from the centre, shrunk bilinearly by Pillow, neither "
-            "clipped nor rounded nor shaved, PSNR of the mean squared error of all pictures",
+            "full-range luma, the central 256 x 256 pixels, shrunk by Pillow's bilinear, nothing "
+            "clipped, rounded or shaved, PSNR of the mean squared error of all pictures",
             fit="centre",
             shrink="pillow bilinear",
             enlarge="pillow bicubic",
@@ -67,7 +67,7 @@ PROTOCOLS = {
         Protocol(
             "opencv",
             "all three colours in full range, shrunk by OpenCV's bilinear without antialiasing, "
-            "nothing shaved, SSIM over the border (dnn_superres's benchmark)",
+            "nothing shaved, SSIM across the border (dnn_superres's benchmark)",
             given="picture",
             shrink="opencv linear",
             enlarge="opencv bicubic",
@@ -91,7 +91,7 @@ PROTOCOLS = {
     )
 }
 
-# One choice of `matlab` changed at a time: what each is worth, whoever makes it.
+# Protocol `matlab` with one choice changed at a time, to measure what each is worth.
 DIFFERENCES = {
     "full-range luma for studio range (-1.32 but for rounding and grey pictures)": {"luma": "full"},
     "64.738 for 65.738 in luma's factor of red (+0.04 but for grey pictures)": {

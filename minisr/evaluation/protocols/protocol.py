@@ -1,8 +1,8 @@
-"""Named protocols: what exactly is measured when somebody prints a PSNR.
+"""Named protocols: what exactly a printed PSNR measures.
 
-The same network gains or loses more than a dB by the choice of luma, border, rounding and
-resizer, so a figure without its protocol means nothing. A protocol here is a list of such choices,
-nothing else: two of them differ by the choices that differ.
+The choice of luma, border, rounding and resizer changes the PSNR of the same network by more than
+a dB, so a figure without its protocol means nothing. A protocol here is nothing but a list of such
+choices: two protocols differ only in the choices that differ.
 """
 
 import math
@@ -17,15 +17,15 @@ from minisr.evaluation.protocols.resizers import RESIZERS
 from minisr.images import luma, to_8_bits
 from minisr.images.colour import without_alpha
 
-CENTRE = 256  # pixels a side that pytorch/examples cuts out of every picture
+CENTRE = 256  # pixels a side that pytorch/examples crops from every picture
 
-# Luma on the scale of 8-bit values: the factors of R, G and B from 0 to 255, and the offset.
+# Luma in 8-bit levels: the factors of R, G and B, which are from 0 to 255, and the offset.
 STUDIO = (65.481 / 255, 128.553 / 255, 24.966 / 255), 16  # MATLAB's rgb2ycbcr
 LUMAS = {
     "studio": STUDIO,
-    # yjn870/ESPCN-pytorch and those who took it over; 65.738 / 256 would be 65.481 / 255.
+    # yjn870/ESPCN-pytorch and code that copied it; 65.738 / 256 would be 65.481 / 255.
     "studio, 64.738": ((64.738 / 256, 129.057 / 256, 25.064 / 256), 16),
-    # EDSR-PyTorch weights differences of RGB, so that the offset drops out. Equal to 1e-6.
+    # EDSR-PyTorch weights differences of RGB, so the offset cancels. Equal to "studio" to 1e-6.
     "studio, over 256": ((65.738 / 256, 129.057 / 256, 25.064 / 256), 16),
     "full": ((0.299, 0.587, 0.114), 0),  # JPEG, Pillow's YCbCr and OpenCV's YCrCb
 }
@@ -33,41 +33,42 @@ LUMAS = {
 
 @dataclass(frozen=True)
 class Protocol:
-    """A way to measure: what the method is given, and how its answer is compared.
+    """A way to measure: what a method is given, and how its answer is compared.
 
     Attributes
     ----------
     name : str
         As printed beside every figure.
     description : str
-        One line for a person.
+        One line for a reader.
     given : {"luma", "luma of low", "picture"}
         What is enlarged. "luma": the luma of the original, shrunk. "luma of low": the luma of the
-        original shrunk in colour. "picture": the original shrunk in colour; the answer is a picture
-        of 8 bits, whose luma is compared.
+        original shrunk in colour. "picture": the original shrunk in colour; the answer is an 8-bit
+        picture, whose luma is compared.
     fit : {"crop", "crop to 12", "resize", "centre"}
-        How the original becomes a multiple of the scale: cropped at the right and bottom (to a
-        multiple of 12 as well, as BasicSR's GTmod12 folders are), resized by Pillow's bicubic, or
-        cut to 256 x 256 around its centre (black where it is smaller).
+        How the size of the original becomes a multiple of the scale: cropped at the right and
+        bottom (and to a multiple of 12, as in BasicSR's GTmod12 folders), resized by Pillow's
+        bicubic, or cropped to 256 x 256 around its centre (black where it is smaller).
     shrink, enlarge : str
-        Keys of `minisr.evaluation.protocols.resizers.RESIZERS`: who makes the low-resolution picture, and who
-        is the bicubic that networks are compared with.
+        Keys of `minisr.evaluation.protocols.resizers.RESIZERS`: the resizer that makes the
+        low-resolution picture, and the bicubic that networks are compared with.
     luma : str or None
         A key of ``LUMAS``; None compares all three colours.
     rounded : bool
         Whether luma is rounded to 8 bits (half up).
     answer : {"rounded", "clipped", "raw"}
-        What is done to an enlarged luma before it is compared; what is rounded is clipped, too.
-        A picture is always rounded.
+        How an enlarged luma is treated before it is compared; rounding includes clipping. An
+        enlarged picture is always rounded.
     grey_is_luma : bool
-        Whether a grey picture's values are its luma, as published figures have it. Otherwise it
-        is taken for a colour picture of three equal channels.
+        Whether a grey picture's values are its luma, as in published figures. Otherwise it is
+        treated as a colour picture with three equal channels.
     shave : int or None
-        How many pixels more than ``scale`` are left out at every side; None leaves none out.
+        How many pixels, in addition to ``scale``, are left out on each side; None leaves out none.
     mirrored : bool
-        Whether SSIM also looks at windows that reach over the border, into a mirror image.
+        Whether SSIM includes windows that cross the border, into a mirror image of the picture.
     mean : {"psnr", "mse"}
-        What is averaged over pictures: the PSNR, or the mean squared error, whose PSNR is taken.
+        What is averaged over pictures: the PSNR, or the mean squared error, from which one PSNR is
+        then computed.
     """
 
     name: str
@@ -86,40 +87,41 @@ class Protocol:
 
     @property
     def crops(self):
-        """Whether originals are cropped, so that a low-resolution picture may be given."""
+        """Whether originals are cropped, as they must be for given low-resolution pictures."""
         return self.fit.startswith("crop")
 
     @property
     def luma_range(self):
-        """In which range luma is: "studio", "full", or None where colours are compared."""
+        """The range of luma: "studio", "full", or None if colours are compared."""
         return self.luma and self.luma.split(",")[0]
 
     def prepare(self, pixels, scale, low=None):
-        """Return what a method is to enlarge, and what a perfect one would return.
+        """Return what a method must enlarge, and what a perfect one would return.
 
         Parameters
         ----------
         pixels : ndarray, shape (H, W) or (H, W, C), uint8, uint16, float32 or float64
-            As `minisr.images.read_picture` gives it. More than 8 bits are first rounded to 8,
-            because protocols are about 8-bit pictures. An alpha channel is ignored if all opaque.
+            As `minisr.images.read_picture` returns it. More than 8 bits are first rounded to 8,
+            because protocols are defined on 8-bit pictures. An opaque alpha channel is ignored.
         scale : int
             At least 1.
         low : ndarray, the same kinds, optional
-            A low-resolution picture that somebody else has made, to be used instead of ours.
+            A low-resolution picture from elsewhere, used instead of shrinking the original.
 
         Returns
         -------
         low : ndarray, shape (h, w) or, for "picture", (h, w, 3)
-            uint8, or float64 in [0, 1] for luma that is not rounded.
+            uint8, or float64 in [0, 1] for unrounded luma.
         high : ndarray, shape (h * scale, w * scale) or (h * scale, w * scale, 3), the same dtype
 
         Raises
         ------
         PictureError
-            Transparency, no picture's shape or dtype, too few pixels to be scored, or a ``low``
-            that does not fit.
+            The picture has transparent pixels, a shape or dtype that is not a picture's, or too
+            few pixels to be scored, or ``low`` does not fit it.
         SettingsError
-            A scale that is not a whole number from 1 on; a ``low`` where originals are not cropped.
+            The scale is not a whole number from 1 on, or ``low`` is given to a protocol that does
+            not crop originals.
         """
         picture = self._fitted(pixels, scale)
         if low is not None:
@@ -133,9 +135,9 @@ class Protocol:
         return low, picture
 
     def colours(self, pixels, scale, low=None):
-        """Return the low-resolution picture in colour, for a network that takes three channels.
+        """Return the low-resolution picture in colour, for a network with three channels.
 
-        Parameters are those of `prepare`.
+        The parameters are those of `prepare`.
 
         Returns
         -------
@@ -147,20 +149,21 @@ class Protocol:
         return self._shrunk(_three_channels(picture), scale)
 
     def bicubic(self, low, scale):
-        """Enlarge by this protocol's bicubic: the baseline that every network must beat.
+        """Enlarge by this protocol's bicubic: the baseline for every network.
 
         Parameters
         ----------
         low : ndarray
-            As `prepare` gives it.
+            As `prepare` returns it.
         scale : int
 
         Returns
         -------
         ndarray, shape of ``high``
-            float64 around [0, 1], overshoots included, where MATLAB's enlarges: it is clipped and
-            rounded once, as a network's answer is; in uint8 it would be rounded between the two
-            passes as well, which costs 0.01 dB on Set5 at x2. Otherwise the dtype of ``low``.
+            float64 around [0, 1], overshoots included, if MATLAB's resizer enlarges. `score` then
+            clips and rounds it once, like a network's answer. In uint8 it would also be rounded
+            between the two passes, which costs 0.01 dB on Set5 at x2. Otherwise the dtype of
+            ``low``.
         """
         check_scale(scale)
         low = np.asarray(low)
@@ -168,7 +171,7 @@ class Protocol:
         if low.dtype != wanted:
             raise PictureError(
                 f"bicubic expects the {np.dtype(wanted)} low of protocol {self.name}, "
-                f"got {low.dtype}"
+                f"got {low.dtype}: use what its `prepare` returns"
             )
         if low.dtype == np.uint8 and self.enlarge == "matlab":
             low = low / 255
@@ -181,7 +184,7 @@ class Protocol:
         ----------
         prediction : ndarray, shape of ``high``, uint8, or float32 or float64 in [0, 1]
         high : ndarray
-            As `prepare` gives it.
+            As `prepare` returns it.
         scale : int
 
         Returns
@@ -192,11 +195,11 @@ class Protocol:
         Raises
         ------
         ShapeError
-            Shapes that differ, a ``high`` that is not of `prepare`, or too few pixels for SSIM.
+            The shapes differ, ``high`` is not from `prepare`, or there are too few pixels for SSIM.
         PictureError
-            NaN or infinity in the prediction, or another dtype.
+            The prediction contains NaN or infinity, or has another dtype.
         SettingsError
-            A scale that is not a whole number from 1 on.
+            The scale is not a whole number from 1 on.
         """
         check_scale(scale)
         prediction, high = np.asarray(prediction), np.asarray(high)
@@ -204,7 +207,9 @@ class Protocol:
         if self.given == "picture" or self.answer == "rounded":
             prediction = to_8_bits(prediction)
         if not np.isfinite(prediction).all():
-            raise PictureError("expected floats in [0, 1], got NaN or infinity among them")
+            raise PictureError(
+                "expected a prediction of floats in [0, 1], got NaN or infinity: check the network"
+            )
         if self.answer == "clipped":
             prediction = prediction.clip(0, 255 if prediction.dtype == np.uint8 else 1)
         if self.shave is not None:
@@ -221,16 +226,18 @@ class Protocol:
         return decibels, ssim(a, b, 255)
 
     def mean_psnr(self, values):
-        """Return the mean over pictures as this protocol takes it, in dB.
+        """Return the mean over pictures, as this protocol defines it, in dB.
 
         Parameters
         ----------
         values : list of float
-            PSNR of each picture, in dB.
+            The PSNR of each picture, in dB.
         """
         if self.mean == "psnr":
             return float(np.mean(values))
-        errors = np.mean([10 ** (-value / 10) for value in values])  # of the squared range
+        errors = np.mean(
+            [10 ** (-value / 10) for value in values]
+        )  # as a fraction of the squared range
         return float(-10 * np.log10(errors)) if errors else math.inf
 
     def luma_of(self, picture):
@@ -243,15 +250,15 @@ class Protocol:
         Returns
         -------
         ndarray, shape (H, W)
-            uint8, or float64 in [0, 1] if luma is not rounded. The picture itself if colours
-            are compared, or if it is grey and grey is luma.
+            uint8, or float64 in [0, 1] if luma is not rounded. The picture itself if colours are
+            compared, or if it is grey and grey counts as luma.
         """
         if self.luma is None:
             return picture
         if picture.ndim == 2:
             return picture if self.rounded else picture / 255
         if self.rounded and self.luma == "studio":
-            return luma(picture)  # in whole numbers, so that no tie can tip
+            return luma(picture)  # in integers, so that ties are exact
         if self.rounded and self.luma == "full":
             from PIL import Image
 
@@ -262,7 +269,7 @@ class Protocol:
         return to_8_bits(levels / 255) if self.rounded else levels / 255
 
     def _fitted(self, pixels, scale):
-        """Return the original as 8 bits, its size a multiple of the scale."""
+        """Return the original in 8 bits, with a size that is a multiple of the scale."""
         check_scale(scale)
         pixels = np.asarray(pixels)
         unit = math.lcm(scale, 12) if self.fit == "crop to 12" else scale
@@ -276,7 +283,7 @@ class Protocol:
         return picture[:height, :width]
 
     def _check_room(self, pixels, scale, unit):
-        """Raise PictureError unless, after cropping and shaving, one window of SSIM is left."""
+        """Raise PictureError unless one SSIM window is left after cropping and shaving."""
         shaved = 0 if self.shave is None else 2 * (scale + self.shave)
         minimum = 1 if self.fit == "centre" else unit * math.ceil((SSIM_WINDOW + shaved) / unit)
         if pixels.ndim < 2 or min(pixels.shape[:2]) < minimum:
@@ -286,29 +293,29 @@ class Protocol:
             )
 
     def _plain(self, pixels):
-        """Return a picture of 8 bits without alpha; grey with one channel only if that is luma."""
+        """Return an 8-bit picture without alpha; grey gets three channels unless it is luma."""
         picture = _opaque(to_8_bits(pixels))
         if picture.ndim == 2 and self.grey_is_luma:
             return picture
         return _three_channels(picture)
 
     def _given_low(self, low, pixels, scale):
-        """Return somebody's low-resolution picture, and the part of the original that it shows."""
+        """Return the given low-resolution picture, and the part of the original that it shows."""
         if not self.crops:
             raise SettingsError(
-                f"protocol {self.name} makes its low-resolution pictures in a way of its own; "
-                "measure pictures that are given by another one, such as matlab"
+                f"protocol {self.name} makes its low-resolution pictures in its own way: "
+                "to measure given ones, use another protocol, such as matlab"
             )
         low, picture = self._plain(np.asarray(low)), self._plain(np.asarray(pixels))
         units = scale, math.lcm(scale, 12)
         sizes = [tuple((n - n % unit) // scale for n in picture.shape[:2]) for unit in units]
-        if low.shape[:2] not in sizes:  # the second one is of BasicSR's GTmod12 folders
+        if low.shape[:2] not in sizes:  # the second size is that of BasicSR's GTmod12 folders
             height, width = sizes[0]
             raise PictureError(
                 f"its low-resolution picture is {low.shape[1]} x {low.shape[0]} pixels, "
                 f"expected {width} x {height} at x{scale}"
             )
-        # A grey low counts as the luma of its colour picture, as grey pictures do everywhere.
+        # A grey low counts as the luma of its colour picture, like all grey pictures.
         if low.ndim > picture.ndim:
             picture = _three_channels(picture)
         picture = picture[: low.shape[0] * scale, : low.shape[1] * scale]
@@ -320,35 +327,35 @@ class Protocol:
         return RESIZERS[self.shrink](picture, size)
 
     def _check_pair(self, prediction, high):
-        """Raise ShapeError unless the two can be compared."""
+        """Raise ShapeError unless prediction and original can be compared."""
         colours = self.given == "picture" and high.ndim == 3
         wanted = np.uint8 if self.rounded or colours else np.float64
         if prediction.shape != high.shape or high.ndim != 2 + colours or high.dtype != wanted:
             raise ShapeError(
-                f"expected a prediction of the shape of the {np.dtype(wanted)} original that it is "
-                f"compared with, got {prediction.shape} and {high.shape} {high.dtype}"
+                f"expected a prediction of the shape of the {np.dtype(wanted)} original, "
+                f"got {prediction.shape} and {high.shape} {high.dtype}"
             )
 
 
 def check_scale(scale):
-    """Raise SettingsError for a scale that is not a whole number from 1 on."""
+    """Raise SettingsError unless a scale is a whole number from 1 on."""
     if not isinstance(scale, numbers.Integral) or scale < 1:
         raise SettingsError(f"expected a scale that is a whole number from 1 on, got {scale!r}")
 
 
 def _opaque(pixels):
-    """Return pixels without an alpha channel that says nothing; raise PictureError if it does."""
+    """Return pixels without their alpha channel; raise PictureError if any is transparent."""
     plain = without_alpha(pixels)
     if plain.shape != pixels.shape and (pixels[..., -1] != 255).any():
         raise PictureError(
             "a picture with transparent pixels has no luma to measure: "
-            "put it on a background and save it without alpha first"
+            "put it on a background and save it without alpha"
         )
     return plain
 
 
 def _levels(values):
-    """Return values on the scale of 8 bits, as float64."""
+    """Return values in 8-bit levels, as float64."""
     levels = values.astype(np.float64)
     return levels if values.dtype == np.uint8 else 255 * levels
 
@@ -358,7 +365,7 @@ def _three_channels(picture):
 
 
 def _centre(picture, side):
-    """Cut a square around the centre as torchvision's CenterCrop does, black beyond the border."""
+    """Crop a square around the centre, with black outside, like torchvision's CenterCrop."""
     height, width = picture.shape[:2]
     more = [max(0, side - n) for n in (height, width)]
     around = [(n // 2, (n + 1) // 2) for n in more] + [(0, 0)] * (picture.ndim - 2)

@@ -1,7 +1,7 @@
-"""How others resize: the exact pixels of Pillow and of OpenCV, for figures made with them.
+"""Other libraries' resizers: the exact pixels of Pillow and OpenCV, for figures made with them.
 
-MATLAB's, which minisr itself uses, is in `minisr.images.resize`. Pillow is asked itself; OpenCV,
-which minisr does not depend on, is worked out here for whole-number scales.
+MATLAB's resizer, which minisr itself uses, is in `minisr.images.resize`. Pillow is called directly.
+OpenCV, on which minisr does not depend, is reimplemented here for whole-number scales.
 """
 
 import numpy as np
@@ -10,14 +10,14 @@ from minisr.errors import PictureError
 from minisr.images.depth import to_8_bits
 from minisr.images.resize import cubic, imresize
 
-OPENCV_BITS = 11  # OpenCV keeps the weights of 8-bit pictures as whole 1/2048
-OPENCV_A = -0.75  # of its cubic; MATLAB's and Pillow's is -0.5
+OPENCV_BITS = 11  # OpenCV rounds the weights for 8-bit pictures to 1/2048
+OPENCV_A = -0.75  # parameter of its cubic; MATLAB's and Pillow's is -0.5
 
 
 def matlab_double(picture, size):
-    """Resize as MATLAB's ``imresize(im2double(picture), size)``, rounded once, at the end.
+    """Resize like MATLAB's ``imresize(im2double(picture), size)``, rounding once, at the end.
 
-    Given 8 bits, MATLAB rounds after each of the two passes, which is what `imresize` does.
+    Given 8 bits, MATLAB rounds after each of the two passes, and so does `imresize`.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def matlab_double(picture, size):
 
 
 def pillow_bicubic(picture, size):
-    """Resize as ``Image.resize(size, Image.BICUBIC)``: antialiased when it shrinks.
+    """Resize like ``Image.resize(size, Image.BICUBIC)``, which antialiases when shrinking.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def pillow_bicubic(picture, size):
 
 
 def pillow_bilinear(picture, size):
-    """Resize as ``Image.resize(size, Image.BILINEAR)``, torchvision's default; antialiased.
+    """Resize like ``Image.resize(size, Image.BILINEAR)``, torchvision's default; antialiased.
 
-    Parameters and result are those of `pillow_bicubic`.
+    The parameters and the result are those of `pillow_bicubic`.
     """
     return _by_pillow(picture, size, "BILINEAR")
 
@@ -67,10 +67,10 @@ def _by_pillow(picture, size, name):
 
 
 def opencv_linear(picture, size):
-    """Shrink as ``cv2.resize`` does by default: bilinear between neighbours, with no antialiasing.
+    """Shrink like ``cv2.resize`` by default: bilinear between neighbours, without antialiasing.
 
-    At an odd scale that is the pixel in the middle of each cell, at an even one the mean of the
-    four around its middle; the rest of the picture is thrown away, and what was fine becomes false.
+    At an odd scale this takes the centre pixel of each cell, at an even one the mean of the four
+    around its centre. All other pixels are ignored, so fine detail aliases.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def opencv_linear(picture, size):
     Returns
     -------
     ndarray of that height and width, uint8
-        Rounded half up, as OpenCV's whole-number arithmetic does.
+        Rounded half up, as in OpenCV's integer arithmetic.
 
     References
     ----------
@@ -96,7 +96,7 @@ def opencv_linear(picture, size):
 
 
 def opencv_bicubic(picture, size):
-    """Resize as ``cv2.resize(..., interpolation=cv2.INTER_CUBIC)``: sharper, and never antialiased.
+    """Resize like ``cv2.resize(..., interpolation=cv2.INTER_CUBIC)``, which never antialiases.
 
     Parameters
     ----------
@@ -107,12 +107,12 @@ def opencv_bicubic(picture, size):
     Returns
     -------
     ndarray of that height and width, uint8
-        OpenCV's vector code sums in another way: at x3 one pixel in fifty differs by one level.
+        OpenCV's vector code sums in another order: at x3 one pixel in fifty differs by one level.
 
     Notes
     -----
-    Keys' cubic with a = -0.75 on the four neighbours, weights rounded to 1/2048, the edge pixel
-    repeated, one rounding at the end.
+    Keys' cubic with a = -0.75 over four neighbours, with weights rounded to 1/2048, the edge pixel
+    repeated, and one rounding at the end. With a = -0.75 it is sharper than MATLAB's and Pillow's.
 
     References
     ----------
@@ -127,7 +127,7 @@ def opencv_bicubic(picture, size):
 
 
 def _opencv_taps(length, new_length):
-    """Return the four neighbours of every new pixel, and their weights in 1/2048."""
+    """Return the four neighbours of each new pixel, and their weights in units of 1/2048."""
     place = (np.arange(new_length) + 0.5) * (length / new_length) - 0.5
     first = np.floor(place)
     x = (place - first).astype(np.float32)
@@ -146,12 +146,12 @@ def _weighted(x, index, weight, axis):
 
 
 def _whole_scale(picture, size):
-    """Return how many times larger the picture is, or raise PictureError if not whole times."""
+    """Return the whole number by which the picture is larger, or raise PictureError."""
     scale = picture.shape[0] // size[0]
     if scale < 1 or (size[0] * scale, size[1] * scale) != picture.shape[:2]:
         raise PictureError(
             f"expected a picture that is a whole number of times {size[0]} x {size[1]}, "
-            f"got {picture.shape[0]} x {picture.shape[1]}"
+            f"got {picture.shape[0]} x {picture.shape[1]}: crop it first"
         )
     return scale
 

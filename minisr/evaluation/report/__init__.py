@@ -1,9 +1,9 @@
-"""One HTML file that shows an evaluation: figures, pictures to wipe between, filters, curves.
+"""Write an evaluation as one HTML file: figures, pictures to compare, filters and curves.
 
-Presentation alone: whoever calls it has measured already. `contents.py` says what goes in,
-`encode.py` makes files of pictures, `charts.py` and `filters.py` draw; `tables.py`, `pictures.py`
-and `networks.py` are the parts of the page, and `page.py` puts them together with `page.html`,
-`style.css` and `script.js`.
+This package only presents: the caller has done the measuring. `contents.py` defines the input,
+`encode.py` encodes pictures, `charts.py` and `filters.py` draw; `tables.py`, `pictures.py` and
+`networks.py` make the parts of the page, and `page.py` combines them with `page.html`, `style.css`
+and `script.js`.
 """
 
 from minisr.evaluation.report.contents import Curve, Method, Section, make_section

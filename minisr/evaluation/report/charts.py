@@ -1,7 +1,7 @@
-"""Plots as inline SVG that keeps its letters' size whatever the page's width.
+"""Draw plots as inline SVG, with text of the same size whatever the width of the page.
 
-Places along x are in percent and those along y in pixels, so the browser stretches the plot and not
-the text. Only lines of many points need a box of their own that is stretched (`_polyline`).
+Positions along x are in percent and those along y in pixels, so the browser stretches the plot but
+not the text. Only polylines need a stretched box of their own (`_polyline`).
 """
 
 import math
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from minisr.evaluation.report.text import escape, gain_text, name_in_page
 
 HEIGHT = 260  # pixels
-MOST_NAMES = 20  # pictures; more names than this would overlap on a narrow screen
+MAX_NAMES = 20  # pictures; more names would overlap on a narrow screen
 MARKS = (
     "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0",  # circle
     "M-4.5-4.5h9v9h-9z",  # square
@@ -21,7 +21,7 @@ MARKS = (
 
 @dataclass(frozen=True)
 class Axis:
-    """A range of numbers, and where to write some of them.
+    """The range of an axis, and its ticks.
 
     Attributes
     ----------
@@ -34,12 +34,12 @@ class Axis:
     ticks: list
 
     def place(self, value):
-        """Return how far along a value is: 0 at ``low``, 1 at ``high``."""
+        """Return the position of a value: 0 at ``low``, 1 at ``high``."""
         return (value - self.low) / (self.high - self.low)
 
 
 def round_axis(low, high, count=5):
-    """Return an axis from a round number to a round number, with about ``count`` steps."""
+    """Return an axis between two round numbers, with about ``count`` steps."""
     if not high > low:
         low, high = low - 0.5, low + 0.5
     rough = (high - low) / count
@@ -54,20 +54,20 @@ def round_axis(low, high, count=5):
 
 
 def log_axis(low, high):
-    """Return an axis of base-10 logarithms of what lies between two positive numbers."""
+    """Return an axis of base-10 logarithms that covers two positive numbers."""
     low, high = math.floor(math.log10(low)), math.ceil(math.log10(high))
     high = max(high, low + 1)
     return Axis(low, high, [(n, _power_of_ten(n)) for n in range(low, high + 1)])
 
 
 def gain_plot(pictures, gains):
-    """Plot what each network gains on each picture.
+    """Plot the gain of each network on each picture.
 
     Parameters
     ----------
     pictures : list of str
     gains : dict of str to list of float or None
-        By network, in dB, one a picture; what is no finite number is left out.
+        By network, in dB, one per picture; only finite numbers are drawn.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def gain_plot(pictures, gains):
     if not drawn:
         return ""
     y = round_axis(min(0, *drawn), max(0, *drawn))
-    named = len(pictures) <= MOST_NAMES
+    named = len(pictures) <= MAX_NAMES
     if named:
         x_ticks = [((i + 0.5) / len(pictures), name) for i, name in enumerate(pictures)]
     else:
@@ -99,7 +99,7 @@ def gain_plot(pictures, gains):
                     )
                 title = f"{pictures[i]}: {network} {gain_text(gain)} dB"
                 mark = _mark(k, across, height, title)
-                # Not for the tab key: a table below has the same links in words.
+                # Not reachable by the tab key: a table below has the same links as text.
                 inside.append(f'<a href="#picture-{i + 1}" tabindex="-1">{mark}</a>')
     text = f"Gain by picture, from {gain_text(min(drawn))} to {gain_text(max(drawn))} dB."
     legend = "".join(
@@ -122,7 +122,7 @@ def curve_plots(curve):
     Returns
     -------
     list of (str, str)
-        What it shows, and HTML; what has no numbers is left out.
+        The title and HTML of each plot; a plot without numbers is left out.
     """
     plots = []
     psnr = [(s, v) for s, v in zip(curve.steps, curve.psnr, strict=True) if _finite(v)]
@@ -130,7 +130,7 @@ def curve_plots(curve):
     bicubic = curve.bicubic_psnr if _finite(curve.bicubic_psnr) else None
     if psnr:
         values = [v for _, v in psnr] + ([] if bicubic is None else [bicubic])
-        # The first points of an untrained network would flatten the rest.
+        # The first points of an untrained network would flatten the rest of the curve.
         lowest = min(values) if bicubic is None else max(min(values), bicubic - 2)
         y = round_axis(lowest, max(values))
         plots.append(("PSNR on held-out pictures", _curve(psnr, y, "dB", bicubic)))
@@ -157,7 +157,7 @@ def _curve(points, y, unit, bicubic=None):
 
 
 def _frame(x_ticks, y, inside, text, x_label, y_label, named=False):
-    """Return a plot: axes, their numbers and labels, and what is drawn inside."""
+    """Return a plot: axes with their ticks and labels, and the given content."""
     parts = []
     for value, label in y.ticks:
         height = (1 - y.place(value)) * HEIGHT
@@ -190,7 +190,7 @@ def _mark(k, across, height, title=""):
 
 
 def _polyline(points):
-    """Return a line through points of [0, 1] x [0, 1], y upwards."""
+    """Return a line through points in [0, 1] x [0, 1], with y pointing up."""
     text = " ".join(f"{1000 * x:.1f},{1000 * (1 - y):.1f}" for x, y in points)
     return (
         f'<svg width="100%" height="{HEIGHT}" viewBox="0 0 1000 1000" preserveAspectRatio="none" '

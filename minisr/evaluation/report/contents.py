@@ -1,4 +1,4 @@
-"""What a report shows, as the caller hands it over."""
+"""The contents of a report, as its caller provides them."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from minisr.evaluation.report.encode import Encoded, encode, error_colours
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """How a network was trained.
+    """The training curve of a network.
 
     Attributes
     ----------
     steps : list of int
     psnr : list of float or None
-        On held-out pictures, in dB, one a step of ``steps``.
+        On held-out pictures, in dB, one for each of ``steps``.
     loss : list of float or None
     bicubic_psnr : float, optional
         On the same held-out pictures.
@@ -30,7 +30,7 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Method:
-    """One way to enlarge: bicubic, or a network.
+    """A method of enlarging: bicubic, or a network.
 
     Attributes
     ----------
@@ -38,9 +38,9 @@ class Method:
     description : str, optional
         Shown beside the name.
     psnr, ssim : float, optional
-        Means over the pictures, PSNR in dB; None where there is no original.
+        Means over the pictures, PSNR in dB; None without originals.
     seconds : float, optional
-        As the caller measured them.
+        As measured by the caller.
     first_layer : ndarray, shape (F, C, K, K), float, optional
     last_layer : ndarray, shape (C * R * R, F, K, K), float, optional
         Before the pixel shuffle by R = ``upscale_factor``.
@@ -61,7 +61,7 @@ class Method:
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """One picture in all its versions, encoded; made by :func:`make_section`.
+    """All versions of one picture, encoded; made by :func:`make_section`.
 
     Attributes
     ----------
@@ -69,9 +69,9 @@ class Section:
     height, width : int
         In pixels.
     figures : dict of str to (float, float) or None
-        PSNR in dB and SSIM by the name of the method.
+        PSNR in dB and SSIM, by name of the method.
     pictures : tuple of Encoded
-        The versions, the original if there is one, and then the error maps of the versions.
+        The versions, then the original if there is one, then the error maps of the versions.
     """
 
     name: str
@@ -88,30 +88,30 @@ def make_section(name, versions, original=None, figures=None, profile=None):
     ----------
     name : str
     versions : dict of str to ndarray, shape (H, W) or (H, W, C), C from 2 to 4, uint8
-        By the name of the method, in the methods' order; all of one shape.
+        By name of the method, in the order of the methods; all of one shape.
     original : ndarray, optional
-        Of the versions' shape. Without it there are no error maps.
+        Of the same shape. Without it there are no error maps.
     figures : dict of str to (float, float) or None, optional
-        PSNR in dB and SSIM by the name of the method.
+        PSNR in dB and SSIM, by name of the method.
     profile : bytes, optional
-        ICC, of grey or of RGB as the arrays are, by which a browser shows their colours.
+        ICC profile for displaying the colours, of grey or RGB like the arrays.
 
     Returns
     -------
     Section
-        It keeps the encoded files, not the arrays: a folder's pictures never lie in memory
-        together. Several threads may make sections at once.
+        It keeps the encoded files and not the arrays, so the pictures of a folder are never all in
+        memory. Several threads may make sections at once.
 
     Raises
     ------
     ShapeError
-        The arrays are not of one shape.
+        The arrays have different shapes.
     PictureError
-        There is no version, or an array is no picture of 8 bits.
+        There is no version, or an array is not an 8-bit picture.
     """
     versions = {str(label): np.asarray(pixels) for label, pixels in versions.items()}
     if not versions:
-        raise PictureError(f"{name}: a section of a report needs at least one version of it")
+        raise PictureError(f"{name}: a section of a report needs at least one version, got none")
     original = None if original is None else np.asarray(original)
     arrays = [*versions.values()] if original is None else [*versions.values(), original]
     for pixels in arrays:

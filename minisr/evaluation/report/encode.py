@@ -1,8 +1,8 @@
-"""Pictures as files in memory, and as URLs that carry them.
+"""Encode pictures as files in memory and as data URLs.
 
-On Set14 at x3 (original, bicubic, ESPCN: 9.6 megapixels), WebP without loss takes 8.4 MB where PNG
-takes 12.1 MB. Its method 2 at the least effort (quality 0) does that in a third of the time of the
-default, which saves another 3 %.
+On Set14 at x3 (original, bicubic, ESPCN: 9.6 megapixels), lossless WebP takes 8.4 MB and PNG
+12.1 MB. WebP's method 2 at the lowest effort (quality 0) takes a third of the time of the default,
+which would save another 3 %.
 """
 
 import base64
@@ -13,19 +13,19 @@ import numpy as np
 
 from minisr.evaluation.comparison import WHITE, heat
 
-WEBP_LARGEST_SIDE = 16383  # pixels; of the format itself
-ERROR_COLOURS = 16  # as many as WebP packs two a byte, and more than the eye tells apart
+WEBP_MAX_SIDE = 16383  # pixels; a limit of the format
+ERROR_COLOURS = 16  # the most that WebP packs two per byte; the eye can tell fewer apart
 ERROR_PALETTE = heat(np.arange(ERROR_COLOURS) / (ERROR_COLOURS - 1))
 
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """A picture as the bytes of a file.
+    """A picture encoded as the bytes of a file.
 
     Attributes
     ----------
     label : str
-        What it is called in the page.
+        Its name on the page.
     kind : str
         "version", "original" or "error".
     mime : str
@@ -42,7 +42,7 @@ class Encoded:
 
 
 def encode(pixels, label="", kind="version", profile=None):
-    """Encode a picture without loss.
+    """Encode a picture losslessly.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def encode(pixels, label="", kind="version", profile=None):
     label, kind : str, optional
         See :class:`Encoded`.
     profile : bytes, optional
-        ICC, of grey for grey pixels, else of RGB, by which a browser shows the colours. None is
+        ICC profile for displaying the colours, of grey for grey pixels, else of RGB. None means
         sRGB.
 
     Returns
@@ -63,7 +63,7 @@ def encode(pixels, label="", kind="version", profile=None):
     transparent = image.mode in ("LA", "RGBA")
     options = {"icc_profile": profile} if profile else {}
     grey_by_profile = profile and image.mode in ("L", "LA")  # WebP would make it RGB
-    if max(image.size) > WEBP_LARGEST_SIDE or grey_by_profile:
+    if max(image.size) > WEBP_MAX_SIDE or grey_by_profile:
         return Encoded(label, kind, "image/png", _save(image, "PNG", **options), transparent)
     options |= {"lossless": True, "method": 2, "quality": 0, "exact": True}
     data = _save(image, "WEBP", **options)
@@ -71,13 +71,13 @@ def encode(pixels, label="", kind="version", profile=None):
 
 
 def encode_lossy(encoded, quality):
-    """Encode a picture again, smaller and not exact.
+    """Encode a picture again, smaller but lossy.
 
     Parameters
     ----------
     encoded : Encoded
     quality : int
-        Of JPEG with full-resolution colour; of WebP where there is transparency.
+        Of JPEG without chroma subsampling; of WebP if there is transparency.
 
     Returns
     -------
@@ -89,8 +89,8 @@ def encode_lossy(encoded, quality):
         profile = image.info.get("icc_profile")
         options = {"quality": quality} | ({"icc_profile": profile} if profile else {})
         if encoded.transparent:
-            if max(image.size) > WEBP_LARGEST_SIDE or (profile and image.mode == "LA"):
-                return encoded  # nothing smaller holds it
+            if max(image.size) > WEBP_MAX_SIDE or (profile and image.mode == "LA"):
+                return encoded  # no smaller format can hold it
             data = _save(image, "WEBP", method=2, **options)
             return replace(encoded, mime="image/webp", data=data)
         image = image.convert("L" if image.mode == "L" else "RGB")
@@ -99,7 +99,7 @@ def encode_lossy(encoded, quality):
 
 
 def error_colours(picture, original):
-    """Return the error map of a picture in few colours, so that it is small without loss.
+    """Return the error map of a picture in few colours, so that it compresses well losslessly.
 
     Parameters
     ----------
@@ -108,8 +108,8 @@ def error_colours(picture, original):
     Returns
     -------
     ndarray, shape (H, W, 3), uint8
-        The colours of `minisr.evaluation.comparison.error_map`, rounded to the nearest of 16. Transparent
-        pictures differ as much as they do over black and over white, on average.
+        The colours of `minisr.evaluation.comparison.error_map`, rounded to the nearest of 16. The
+        error of transparent pictures is the average of their errors over black and over white.
     """
     black = np.abs(_over(picture, 0) - _over(original, 0)).mean(axis=2)
     white = np.abs(_over(picture, 255) - _over(original, 255)).mean(axis=2)
@@ -118,12 +118,12 @@ def error_colours(picture, original):
 
 
 def data_url(encoded):
-    """Return the URL that carries a picture."""
+    """Return the data URL of a picture."""
     return f"data:{encoded.mime};base64,{base64.b64encode(encoded.data).decode('ascii')}"
 
 
 def _over(picture, background):
-    """Return the colours of a picture as seen before a grey background, shape (H, W, 1 or 3)."""
+    """Composite a picture over a grey background; return shape (H, W, 1 or 3)."""
     planes = picture.reshape(*picture.shape[:2], -1).astype(np.float32)
     if planes.shape[2] not in (2, 4):
         return planes

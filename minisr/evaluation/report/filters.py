@@ -1,13 +1,13 @@
-"""The weights of a network's first and last layer as small pictures."""
+"""Show the weights of a network's first and last layer as small pictures."""
 
 import numpy as np
 
-PIXELS_PER_TAP = 8  # enlarged here, so that a browser that shrinks them keeps taps of one size
-LINE = 2  # pixels between kernels that stand side by side
+PIXELS_PER_TAP = 8  # so that taps stay equally large when a browser shrinks the pictures
+LINE = 2  # pixels between adjacent kernels
 
 
 def first_layer_tiles(weight):
-    """Return the filters as pictures, the most varied first, as the paper's figure has them.
+    """Return the filters as pictures, in descending variance, as in the paper's figure.
 
     Parameters
     ----------
@@ -16,12 +16,12 @@ def first_layer_tiles(weight):
     Returns
     -------
     tiles : list of ndarray, shape (H, W) or (H, W, 3), uint8
-        Grey is 0, white ``largest`` and more, black its negative and less. Three input channels
-        are red, green and blue; of any other number, each is a picture.
+        Grey is 0, white is ``largest`` and above, black its negative and below. Three input
+        channels are shown as red, green and blue, any other number as a picture per channel.
     variances : ndarray, shape (F,), float64
         In the same order.
     largest : float
-        The absolute value that is white: 99 of 100 taps are no larger.
+        The absolute value shown as white: the 99th percentile over all taps.
     """
     weight = np.asarray(weight, np.float64)
     variances = weight.var(axis=(1, 2, 3))
@@ -34,21 +34,21 @@ def first_layer_tiles(weight):
 
 
 def last_layer_tiles(weight, upscale_factor):
-    """Return, for each feature, its R * R kernels side by side, and the one kernel they make.
+    """Return, for each feature, its R * R kernels side by side, and those kernels interleaved.
 
     Parameters
     ----------
     weight : ndarray, shape (C * R * R, F, K, K), float
-        Of the convolution before a pixel shuffle by R.
+        Weight of the convolution before a pixel shuffle by R.
     upscale_factor : int
         R.
 
     Returns
     -------
     pairs : list of (ndarray, ndarray), uint8
-        In the order of the features; shades as in :func:`first_layer_tiles`.
+        In the order of the features, with the same shades as in :func:`first_layer_tiles`.
     largest : float
-        The absolute value that is white.
+        The absolute value shown as white.
     """
     weight = np.asarray(weight, np.float64)
     R, (_, F, K, _) = upscale_factor, weight.shape
@@ -59,13 +59,13 @@ def last_layer_tiles(weight, upscale_factor):
     for f in range(F):
         grid = kernels[:, :, :, f].transpose(0, 1, 3, 2, 4).reshape(-1, R * K, R * K)
         for side_by_side, one in zip(_in_colour(grid), _in_colour(whole[:, f]), strict=True):
-            apart = _apart(_enlarge(_shade(side_by_side, largest)), R)
-            pairs.append((apart, _enlarge(_shade(one, largest))))
+            separated = _with_lines(_enlarge(_shade(side_by_side, largest)), R)
+            pairs.append((separated, _enlarge(_shade(one, largest))))
     return pairs, largest
 
 
 def transposed_kernel(weight, upscale_factor):
-    """Return the kernel of the transposed convolution that equals a convolution and a shuffle.
+    """Return the kernel of the transposed convolution equal to a convolution and a pixel shuffle.
 
     Parameters
     ----------
@@ -76,14 +76,14 @@ def transposed_kernel(weight, upscale_factor):
     Returns
     -------
     ndarray, shape (C, F, R * K, R * K)
-        What one unit of feature f adds around its own R x R pixels of channel c.
+        What one unit of feature f adds around its R x R pixels of channel c.
 
     Notes
     -----
-    The convolution gives channel (c, i, j) at y the tap u of the feature at y + u - K // 2, and the
-    shuffle puts it at row R y + i. Seen from the feature, its tap u therefore lands K // 2 - u low
-    pixels further on: later taps land earlier, so the taps are turned around before they are
-    interleaved.
+    Channel (c, i, j) of the convolution at row y applies tap u to the feature at row
+    y + u - K // 2, and the shuffle moves that channel to row R y + i. Seen from the feature, tap u
+    therefore lands K // 2 - u low-resolution pixels further down: later taps land higher up. So the
+    taps are flipped before they are interleaved.
     """
     R, (_, F, K, _) = upscale_factor, weight.shape
     kernels = weight.reshape(-1, R, R, F, K, K)[..., ::-1, ::-1]  # (C, i, j, F, u, v)
@@ -91,14 +91,14 @@ def transposed_kernel(weight, upscale_factor):
 
 
 def _in_colour(planes):
-    """Return (C, H, W) as one picture of three channels, or as a picture a channel."""
+    """Return (C, H, W) as one colour picture if C is 3, else as a picture per channel."""
     return [planes.transpose(1, 2, 0)] if len(planes) == 3 else list(planes)
 
 
 def _largest(weight):
-    """Return the end of the scale; one tap far from the others must not turn them all grey."""
+    """Return the end of the scale; a quantile, so that one outlier does not make the rest grey."""
     size = np.abs(weight)
-    return float(np.quantile(size, 0.99) or size.max() or 1)  # all zero: any scale shows it
+    return float(np.quantile(size, 0.99) or size.max() or 1)  # if all are zero, any scale will do
 
 
 def _shade(taps, largest):
@@ -109,8 +109,8 @@ def _enlarge(picture):
     return picture.repeat(PIXELS_PER_TAP, axis=0).repeat(PIXELS_PER_TAP, axis=1)
 
 
-def _apart(picture, count):
-    """Draw dark lines between ``count`` x ``count`` parts of an enlarged picture."""
+def _with_lines(picture, count):
+    """Insert dark lines between the ``count`` x ``count`` parts of an enlarged picture."""
     size = picture.shape[0] // count
     cuts = [k * size for k in range(1, count) for _ in range(LINE)]
     for axis in (0, 1):

@@ -1,15 +1,15 @@
-"""The inside of a network: its first and last layer's weights, and how it was trained."""
+"""Show the inside of a network: weights of its first and last layer, and training curves."""
 
 from minisr.evaluation.report.charts import curve_plots
 from minisr.evaluation.report.encode import data_url, encode
 from minisr.evaluation.report.filters import first_layer_tiles, last_layer_tiles
 from minisr.evaluation.report.text import escape, name_in_page
 
-NEARLY_FLAT = 0.01  # of the largest variance
+NEARLY_CONSTANT = 0.01  # of the largest variance
 
 
 def network_part(method):
-    """Return a method's filters and curves; empty where it has none."""
+    """Return a method's filters and curves; empty if it has none."""
     parts = []
     if method.first_layer is not None:
         parts.append(_first_layer(method.first_layer))
@@ -35,13 +35,13 @@ def network_part(method):
 def _first_layer(weight):
     tiles, variances, largest = first_layer_tiles(weight)
     F, C, K, _ = weight.shape
-    flat = int((variances < NEARLY_FLAT * variances[0]).sum())
-    colour = " in the colours that they answer to" if C == 3 else ""
+    constant = int((variances < NEARLY_CONSTANT * variances[0]).sum())
+    colour = " in the colours that they respond to" if C == 3 else ""
     return (
         f'<h3>First layer</h3><div class="tiles">{"".join(map(_image, tiles))}</div>'
-        f'<p class="seen">Its {F} filters of {K} × {K}{colour}, as the weights are; the most varied'
-        f" come first. {_shades(largest)} {flat or 'None'} of them {'has' if flat < 2 else 'have'}"
-        " less than a hundredth of the first one's variance.</p>"
+        f'<p class="seen">The weights of its {F} filters of {K} × {K}{colour}, in descending'
+        f" variance. {_shades(largest)} {constant or 'None'} of them"
+        f" {'has' if constant < 2 else 'have'} less than a hundredth of the first one's variance.</p>"
     )
 
 
@@ -51,19 +51,19 @@ def _last_layer(weight, upscale_factor):
     images = "".join(f"<div>{_image(before)}{_image(after)}</div>" for before, after in pairs)
     return (
         f'<h3>Last layer</h3><div class="pairs">{images}</div>'
-        f'<p class="seen">A pair for each of {F} features. Left, the weights before the shuffle:'
-        f" {R} × {R} kernels of {K} × {K}; the one in row i and column j makes the pixel in row i"
-        f" and column j of every {R} × {R}. Right, the same weights after it, their taps turned"
-        f" around and interleaved to {R * K} × {R * K}: the kernel of the one transposed"
-        " convolution that equals convolution and shuffle, which is what one unit of the feature"
-        f" adds to the large picture. {_shades(largest)}</p>"
+        f'<p class="seen">A pair for each of {F} features. Left: the weights before the shuffle,'
+        f" {R} × {R} kernels of {K} × {K}. The kernel in row i and column j computes the pixel in"
+        f" row i and column j of each {R} × {R} cell. Right: the same weights with their taps"
+        f" flipped and interleaved to {R * K} × {R * K}. This is the kernel of the transposed"
+        " convolution equal to the convolution and the shuffle: what one unit of the feature adds"
+        f" to the large picture. {_shades(largest)}</p>"
     )
 
 
 def _shades(largest):
     return (
-        f"Grey is 0, white {largest:.3g} and more, black −{largest:.3g} and less; one scale for"
-        " the layer."
+        f"Grey is 0, white is {largest:.3g} and above, black −{largest:.3g} and below, on one scale"
+        " for the whole layer."
     )
 
 

@@ -1,4 +1,4 @@
-"""The page: its parts put together, and made small enough, as the one file that is written."""
+"""Combine the parts of the page, make it small enough, and write it."""
 
 import base64
 import bisect
@@ -14,35 +14,35 @@ from minisr.evaluation.report.text import escape
 from minisr.system.atomic import atomic_path
 from minisr.version import __version__
 
-# What is tried in turn until the page is small enough: JPEG's quality, and whether the error maps,
-# which stay exact and soon outweigh the rest, are still there.
+# Tried in turn until the page is small enough: the quality of JPEG, and whether to keep the error
+# maps, which stay exact and soon outweigh the rest.
 STEPS = ((None, True), (98, True), (95, True), (90, True), (80, True), (80, False), (60, False))
-LONG = 40  # letters; a longer fact has a line of its own
+LONG = 40  # characters; longer facts get a line of their own
 
 
 def write_report(
     path, *, title, methods, sections, command=None, about=(), notes=(), limit=20_000_000
 ):
-    """Write an evaluation as one HTML file that needs nothing else.
+    """Write an evaluation as one self-contained HTML file.
 
     Parameters
     ----------
     path : path-like
-        Replaced at once when all is written.
+        Replaced atomically.
     title : str
     methods : list of Method
-        The first is what the others are compared with.
+        The first is the baseline for the others.
     sections : list of Section
-        The pictures, of :func:`minisr.evaluation.report.make_section`.
+        The pictures, from :func:`minisr.evaluation.report.make_section`.
     command : str, optional
-        The shell line that makes this report.
+        The command line that makes this report.
     about : iterable of (str, str), optional
         Facts as label and text: scale, protocol, versions.
     notes : iterable of str, optional
-        What the reader must know besides, such as pictures that were skipped.
+        Anything else the reader must know, such as which pictures were skipped.
     limit : int, optional
-        Bytes that the file may have. Above it, pictures are encoded with loss, more and more; then
-        error maps are left out; then the last pictures. The page says which.
+        Maximum size of the file, in bytes. To stay below it, pictures are encoded with ever more
+        loss, then error maps are left out, then the last pictures. The page says so.
 
     Raises
     ------
@@ -51,8 +51,8 @@ def write_report(
 
     Notes
     -----
-    The same contents make the same bytes. Figures and error maps are of the exact pictures,
-    whatever the pictures on the page have lost.
+    The same contents give the same bytes. Figures and error maps are always those of the exact
+    pictures, even if the pictures on the page are lossy.
     """
     methods, sections, about, notes = list(methods), list(sections), list(about), list(notes)
     parts = _parts(title, methods, sections, command, about)
@@ -68,25 +68,25 @@ def write_report(
 
 
 def _fitting(page, sections, limit):
-    """Return the page that loses least of those with at most ``limit`` bytes.
+    """Return the page of at most ``limit`` bytes that loses the least.
 
-    ``page(shown, notes)`` makes one of the pictures of each section.
+    ``page(shown, notes)`` makes a page that shows the given pictures of each section.
     """
     for quality, with_maps in STEPS:
         shown = [_at_quality(section.pictures, quality, with_maps) for section in sections]
         losses = _losses(quality, with_maps, limit)
-        if _carried(shown) <= limit and len(content := page(shown, losses)) <= limit:
+        if _encoded_size(shown) <= limit and len(content := page(shown, losses)) <= limit:
             return content
     smallest, notes = shown, losses
 
     def first(kept):
-        note = f"Pictures are shown of the first {kept} of {len(sections)} alone."
+        note = f"Only the first {kept} of {len(sections)} pictures are shown."
         return page(smallest[:kept] + [()] * (len(sections) - kept), [*notes, note])
 
     def is_too_large(kept):
-        return _carried(smallest[:kept]) > limit or len(first(kept)) > limit
+        return _encoded_size(smallest[:kept]) > limit or len(first(kept)) > limit
 
-    # Of none, where not even the first fits: nothing on this page is smaller than that.
+    # If not even the first one fits, show none: this page cannot get any smaller.
     return first(bisect.bisect_left(range(1, len(sections)), True, key=is_too_large))
 
 
@@ -98,25 +98,25 @@ def _at_quality(pictures, quality, with_maps):
     ]
 
 
-def _carried(shown):
-    """Return how many bytes the pictures take in the page: base64 makes four of three."""
+def _encoded_size(shown):
+    """Return the pictures' size on the page in bytes: base64 turns three bytes into four."""
     return sum(len(picture.data) for pictures in shown for picture in pictures) * 4 // 3
 
 
 def _losses(quality, with_maps, limit):
-    """Say what was done to keep the page below its limit."""
+    """Return notes on what was lost to keep the page below its limit."""
     if quality is None:
         return []
     lines = [
-        f"Pictures on this page are not exact: they are JPEG of quality {quality} (WebP where there"
-        f" is transparency), so that the file stays below {limit / 1e6:g} MB. The figures"
-        f"{' and error maps' if with_maps else ''} are of the exact pictures."
+        f"Pictures on this page are not exact: they are JPEG of quality {quality} (WebP if there is"
+        f" transparency), to keep the file below {limit / 1e6:g} MB. The figures"
+        f"{' and error maps' if with_maps else ''} are those of the exact pictures."
     ]
     return lines if with_maps else [*lines, "Error maps are left out for the same reason."]
 
 
 def _parts(title, methods, sections, command, about):
-    """Return what does not depend on how the pictures are encoded."""
+    """Return the parts that do not depend on how the pictures are encoded."""
     style, script = (_file(name) for name in ("style.css", "script.js"))
     return {
         "title": escape(title),
@@ -136,9 +136,9 @@ def _file(name):
 
 
 def _policy(style, script):
-    """Allow this style, this script and pictures inside the page, and nothing else at all.
+    """Return a policy that allows this style, this script, embedded pictures and nothing else.
 
-    The script is named by its hash: even markup that slipped through could run nothing.
+    The script is identified by its hash, so even injected markup could not run anything.
     """
 
     def source(text):
@@ -166,7 +166,7 @@ def _command(command):
     if command is None:
         return ""
     return (
-        '<section id="command"><h2>Make this report again</h2><div class="command">'
+        '<section id="command"><h2>Reproduce this report</h2><div class="command">'
         f'<pre tabindex="0"><code>{escape(command)}</code></pre>'
         '<button type="button" class="copy" hidden>Copy</button></div>'
         '<p class="said" role="status"></p></section>'

@@ -1,4 +1,4 @@
-"""The pictures: what the script makes a viewer of, and what is there without it."""
+"""The pictures, which the script turns into viewers; without scripts they are shown plainly."""
 
 from minisr.evaluation.comparison import WHITE
 from minisr.evaluation.report.encode import ERROR_COLOURS, ERROR_PALETTE, data_url
@@ -7,17 +7,17 @@ from minisr.evaluation.report.text import escape, name_in_page, psnr_text
 
 
 def pictures_part(methods, sections, shown):
-    """Return the part of the pictures; ``shown`` has the encoded ones of each section."""
+    """Return the section of pictures; ``shown`` has the encoded pictures of each section."""
     articles = "".join(
         _picture(methods, number, section, pictures)
         for number, (section, pictures) in enumerate(zip(sections, shown, strict=True), 1)
     )
     maps = any(picture.kind == "error" for pictures in shown for picture in pictures)
     how = (
-        '<p class="how">Drag the handle to wipe. Zoom by the buttons or by pinching, then drag the'
-        ' picture. From 2× on, every pixel is a square.<span class="keys"> With keys: arrows move'
-        " the handle, or the picture, whichever has the focus; <kbd>+</kbd> <kbd>−</kbd>"
-        " <kbd>0</kbd> zoom, as do <kbd>Ctrl</kbd> and the wheel.</span></p>"
+        '<p class="how">Drag the handle to wipe. Zoom with the buttons or by pinching, then drag'
+        ' the picture. From 2× on, every pixel is shown as a square.<span class="keys"> Keyboard:'
+        " the arrow keys move the handle or the picture, whichever has the focus; <kbd>+</kbd>"
+        " <kbd>−</kbd> <kbd>0</kbd> zoom, as does <kbd>Ctrl</kbd> with the wheel.</span></p>"
     )
     return (
         f'<section id="pictures"><h2>Pictures</h2>{how if articles else ""}'
@@ -26,7 +26,7 @@ def pictures_part(methods, sections, shown):
 
 
 def _legend():
-    """Return the one scale of all error maps."""
+    """Return the scale that all error maps share."""
     bars = "".join(
         f'<rect x="{100 * k / ERROR_COLOURS:.3f}%" width="{100 / ERROR_COLOURS + 0.2:.3f}%"'
         f' height="14" fill="rgb({red},{green},{blue})"/>'
@@ -34,17 +34,17 @@ def _legend():
     )
     return (
         '<div class="scale"><p>Error maps: mean absolute difference from the original over the'
-        f" channels, in levels of 255, in {ERROR_COLOURS} steps; one scale for all.</p>"
+        f" channels, in levels of 255, in {ERROR_COLOURS} steps, on one scale for all.</p>"
         f'<svg width="100%" height="14" role="img" aria-label="Black is 0, white is {WHITE} and'
-        f' more">{bars}</svg><p class="ends"><span>0</span><span>{WHITE // 3}</span>'
-        f"<span>{2 * WHITE // 3}</span><span>{WHITE} and more</span></p></div>"
+        f' above">{bars}</svg><p class="ends"><span>0</span><span>{WHITE // 3}</span>'
+        f"<span>{2 * WHITE // 3}</span><span>{WHITE} and above</span></p></div>"
     )
 
 
 def _picture(methods, number, section, pictures):
     figures = figures_table(methods, section)
-    said = {m.name: section.figures.get(m.name) for m in methods}
-    files = "".join(_file_of(picture, said.get(picture.label)) for picture in pictures)
+    named = {m.name: section.figures.get(m.name) for m in methods}
+    files = "".join(_file_of(picture, named.get(picture.label)) for picture in pictures)
     beside = figures or any(picture.kind == "error" for picture in pictures)
     return (
         f'<article class="picture{"" if beside else " alone"}" id="picture-{number}"'
@@ -57,16 +57,16 @@ def _picture(methods, number, section, pictures):
 
 
 def _file_of(picture, figures):
-    """Return a picture that is on the page once, whether scripts run or not.
+    """Return a picture that is on the page only once, whether scripts run or not.
 
-    Where they run, a browser takes what is in <noscript> for text: nothing is decoded until the
-    script asks for it. Where they do not, it is a picture with a line below.
+    With scripts, a browser treats the content of <noscript> as text: nothing is decoded until the
+    script asks for it. Without them, it is a picture with a caption.
     """
-    said = f"{'error of ' if picture.kind == 'error' else ''}{picture.label}"
+    name = f"{'error of ' if picture.kind == 'error' else ''}{picture.label}"
     figure = f"{psnr_text(figures[0])} dB" if figures and picture.kind == "version" else ""
     return (
-        f'<noscript data-name="{escape(said)}" data-kind="{picture.kind}" data-figure="{figure}"'
+        f'<noscript data-name="{escape(name)}" data-kind="{picture.kind}" data-figure="{figure}"'
         f' data-type="{picture.mime}"{" data-transparent" if picture.transparent else ""}>'
-        f'<figure><img src="{data_url(picture)}" alt="{escape(said)}">'
-        f"<figcaption>{escape(said)}</figcaption></figure></noscript>"
+        f'<figure><img src="{data_url(picture)}" alt="{escape(name)}">'
+        f"<figcaption>{escape(name)}</figcaption></figure></noscript>"
     )

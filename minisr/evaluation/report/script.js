@@ -1,13 +1,13 @@
 
 "use strict";
 
-// Everything that a name may be comes here as text and leaves as text: no markup is made.
+// Names may contain anything. They are read as text and written as text, never as markup.
 
-const SHARPEST = 32; // the largest zoom, in screen pixels a picture's pixel
+const MAX_ZOOM = 32; // screen pixels per picture pixel
 const template = document.getElementById("viewer");
 const viewers = [];
 
-/** One picture that waits in a <noscript>, where it is text until somebody looks at it. */
+/** A picture stored in a <noscript>, where it stays text until it is first shown. */
 class Stored {
   constructor(noscript) {
     this.noscript = noscript;
@@ -17,7 +17,7 @@ class Stored {
     this.transparent = "transparent" in noscript.dataset;
   }
 
-  /** A blob's URL rather than the long text of a data: URL, which would be kept twice. */
+  /** The URL of a blob: with the long text of a data: URL, the picture would be kept twice. */
   get url() {
     if (!this.blobUrl) {
       const text = this.noscript.textContent;
@@ -32,14 +32,14 @@ class Stored {
   }
 }
 
-/** A stage with two pictures, a wipe between them, and one place and zoom for both. */
+/** A stage with two pictures, a wipe between them, and one position and zoom for both. */
 class Viewer {
   constructor(article) {
     this.article = article;
     this.width = Number(article.dataset.width);
     this.height = Number(article.dataset.height);
     this.pictures = [...article.querySelectorAll("noscript")].map((n) => new Stored(n));
-    // x and y: what lies in the middle, from 0 to 1. zoom: 0 is fit, else pixels a pixel.
+    // x and y: the point at the centre, from 0 to 1. zoom: 0 is fit, else a magnification.
     this.view = { x: 0.5, y: 0.5, zoom: 0, wipe: 50 };
     this.pointers = new Map();
 
@@ -55,7 +55,7 @@ class Viewer {
     }));
     const name = article.querySelector("h3 bdi").textContent;
     this.stage.setAttribute(
-      "aria-label", `${name}: arrow keys move the picture, plus and minus zoom`);
+      "aria-label", `${name}: the arrow keys move the picture, plus and minus zoom`);
     article.style.setProperty("--ratio", `${this.width} / ${this.height}`);
     this.fillSelects();
     this.makeMaps();
@@ -80,7 +80,7 @@ class Viewer {
       const image = document.createElement("img");
       const name = document.createElement("span");
       button.type = "button";
-      button.title = "Show it on the right; press again to go back";
+      button.title = "Show on the right; press again to go back";
       image.alt = "";
       name.textContent = picture.name;
       button.append(image, name);
@@ -90,7 +90,7 @@ class Viewer {
     });
   }
 
-  /** Put an error map on the right, or what was there before it. */
+  /** Show an error map on the right, or restore what was there before it. */
   toggleMap(picture) {
     const { select } = this.sides[1];
     const index = this.pictures.indexOf(picture);
@@ -129,19 +129,19 @@ class Viewer {
     }
   }
 
-  /** Decode what is chosen; called when the picture comes near the window, not before. */
+  /** Decode the chosen pictures; called only once they come near the viewport. */
   load() {
     if (!this.loaded) for (const { picture, image } of this.maps) image.src = picture.url;
     this.loaded = true;
     this.draw();
   }
 
-  /** The size of a picture's pixel at 1:1: whole pixels of the screen, so that all are alike. */
+  /** The CSS size of a picture pixel at 1:1: whole screen pixels, so that all look alike. */
   get unit() {
     return Math.max(1, Math.round(devicePixelRatio)) / devicePixelRatio;
   }
 
-  /** How large a picture's pixel is on the page. */
+  /** The CSS size of a picture pixel at the current zoom. */
   get scale() {
     return this.view.zoom ? this.view.zoom * this.unit : this.fit;
   }
@@ -156,7 +156,7 @@ class Viewer {
     return this.width * this.scale > clientWidth + 1 || this.height * this.scale > clientHeight + 1;
   }
 
-  /** After the reader did something: draw it here, and wherever else it can be seen. */
+  /** After user input: redraw this viewer, and the others if they share its view. */
   changed() {
     this.draw();
     if (!this.together.checked) return;
@@ -172,7 +172,7 @@ class Viewer {
       const index = this.pictures.findIndex((picture) => picture.name === names[side]);
       if (index >= 0) select.selectedIndex = index;
     });
-    if (this.near) this.draw(); // a hundred others wait until they are
+    if (this.near) this.draw(); // viewers far away wait until they are near
   }
 
   draw() {
@@ -185,7 +185,7 @@ class Viewer {
     stage.style.setProperty("--h", `${this.height * scale}px`);
     stage.style.setProperty("--wipe", `${view.wipe}%`);
     stage.classList.toggle("movable", this.movable);
-    // At fit, pixels are no whole ones of the screen: smooth, unless too large for it to matter.
+    // At fit, pixels are not whole screen pixels: smooth them, unless they are large enough anyway.
     stage.classList.toggle("sharp", view.zoom > 0 || scale >= 4 * this.unit);
     for (const button of this.zooms) {
       button.setAttribute("aria-pressed", Number(button.dataset.zoom) === view.zoom);
@@ -205,7 +205,7 @@ class Viewer {
     }
   }
 
-  /** Zoom so that the point (x, y) of the stage, by default its middle, stays where it is. */
+  /** Zoom around the point (x, y) of the stage, by default its centre. */
   zoomTo(zoom, x = this.stage.clientWidth / 2, y = this.stage.clientHeight / 2) {
     const { clientWidth, clientHeight } = this.stage;
     const before = this.scale;
@@ -218,12 +218,12 @@ class Viewer {
     this.changed();
   }
 
-  /** Zoom by a factor; on the way down it stops at fit. */
+  /** Zoom by a factor; zooming out stops at fit. */
   zoomBy(factor, x, y) {
     const { scale, fit, unit } = this;
     const next = Math.max(scale * factor, Math.min(fit, unit));
     const stops = factor < 1 && scale >= fit && next <= fit * 1.001;
-    this.zoomTo(stops ? 0 : Math.min(next / unit, SHARPEST), x, y);
+    this.zoomTo(stops ? 0 : Math.min(next / unit, MAX_ZOOM), x, y);
   }
 
   pan(dx, dy) {
@@ -233,7 +233,7 @@ class Viewer {
     this.changed();
   }
 
-  /** Keep the middle where a picture that fills the stage can have it. */
+  /** Limit the centre so that the picture still fills the stage. */
   settle() {
     const { stage, view, scale } = this;
     view.x = middle(stage.clientWidth / (this.width * scale), view.x);
@@ -256,7 +256,7 @@ class Viewer {
     event.preventDefault();
   }
 
-  /** Only with Ctrl, which a pinch on a touchpad also counts as: the page must stay scrollable. */
+  /** Only with Ctrl, which touchpads also send for a pinch: the wheel alone scrolls the page. */
   wheel(event) {
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
@@ -267,7 +267,7 @@ class Viewer {
     if (event.target === this.wipe || event.button) return;
     this.stage.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, this.inStage(event));
-    // A finger may be about to scroll the page: it wipes when it moves.
+    // A finger may be about to scroll the page: it wipes only when it moves.
     if (event.pointerType !== "touch" && !this.movable) this.wipeTo(event);
   }
 
@@ -301,20 +301,20 @@ class Viewer {
   }
 }
 
-/** Where a picture of some length starts, so that its point `centre` is in the stage's middle. */
+/** The start of a picture of this length that puts its point `centre` at the stage's centre. */
 function place(room, length, centre) {
   const start = length <= room
     ? (room - length) / 2
     : Math.min(0, Math.max(room - length, room / 2 - centre * length));
-  return Math.round(start * devicePixelRatio) / devicePixelRatio; // on the screen's own grid
+  return Math.round(start * devicePixelRatio) / devicePixelRatio; // on whole screen pixels
 }
 
-/** The nearest middle that a picture can have of which the stage shows a share. */
+/** The allowed centre nearest to `centre`, if the stage shows this share of the picture. */
 function middle(share, centre) {
   return share >= 1 ? 0.5 : Math.min(1 - share / 2, Math.max(share / 2, centre));
 }
 
-/** The clipboard where it may be written; else the text is selected, ready to be copied. */
+/** Copy to the clipboard if allowed; else select the text, ready to be copied. */
 async function copy(code, said) {
   try {
     await navigator.clipboard.writeText(code.textContent);

@@ -1,4 +1,4 @@
-"""The tables of figures, and the plot that goes with them."""
+"""The tables of figures, and the plot of the gains."""
 
 from minisr.evaluation.report.charts import gain_plot
 from minisr.evaluation.report.text import (
@@ -13,7 +13,7 @@ from minisr.evaluation.report.text import (
 
 
 def summary_part(methods):
-    """Return the table of the methods: the columns that any of them has a figure for."""
+    """Return the table of the methods, with the columns for which any of them has a figure."""
     first = methods[0].psnr if methods else None
     columns = [
         ("PSNR, dB", [m.psnr for m in methods], psnr_text, max),
@@ -39,7 +39,7 @@ def summary_part(methods):
 
 
 def gains_part(methods, sections):
-    """Return the plot of the gains and the table of all figures; empty where there are none."""
+    """Return the plot of the gains and the table of all figures; empty if there are none."""
     if not any(figures for section in sections for figures in section.figures.values()):
         return ""
     pictures = [section.name for section in sections]
@@ -58,7 +58,7 @@ def gains_part(methods, sections):
     head = ["Picture"]
     for k, method in enumerate(methods):
         head += [name_in_page(method.name)] + (["Gain"] if k else [])
-    table = _table(head, rows, "PSNR in dB, below it SSIM; gain in dB")
+    table = _table(head, rows, "PSNR in dB, with SSIM below it; gain in dB")
     return (
         f'<section id="gains">{plot}<details><summary>Figures of every picture</summary>'
         f"{table}</details></section>"
@@ -66,7 +66,7 @@ def gains_part(methods, sections):
 
 
 def figures_table(methods, section):
-    """Return the table of one picture's figures; empty where there are none."""
+    """Return the table of one picture's figures; empty if there are none."""
     if not any(section.figures.values()):
         return ""
     rows, columns = [], 4 if len(methods) > 1 else 3

@@ -1,4 +1,4 @@
-"""Text that is safe in HTML, and numbers as the tables print them."""
+"""Escape text for HTML, and format numbers for the tables."""
 
 import html
 import math
@@ -7,22 +7,22 @@ NOTHING = "–"
 
 
 def escape(text):
-    """Return a text that is harmless in HTML, within double quotes too.
+    """Return a text that is safe in HTML, also within double quotes.
 
-    Names come from files, which may be called anything: with markup in them, with quotes, and with
-    bytes that are no UTF-8, which Python carries as lone surrogates.
+    Names come from files, and those may contain anything: markup, quotes, and bytes that are not
+    UTF-8, which Python represents as lone surrogates.
     """
     readable = str(text).encode("utf-8", "backslashreplace").decode("utf-8")
     return html.escape(readable, quote=True)
 
 
 def name_in_page(text):
-    """Return a name as HTML: whatever direction its letters run in, the rest keeps its own."""
+    """Return a name as HTML, isolated so that its text direction does not affect the rest."""
     return f"<bdi>{escape(text)}</bdi>"
 
 
 def psnr_text(value):
-    """Return a PSNR in dB as text; equal pictures have infinity."""
+    """Return a PSNR in dB as text; it is infinite for identical pictures."""
     return _figure(value, ".2f")
 
 
@@ -37,7 +37,7 @@ def gain_text(value):
 
 
 def seconds_text(value):
-    """Return seconds as text, three digits of them."""
+    """Return seconds as text, with three significant digits."""
     return _figure(value, ".3g" if value is None or value < 100 else ".0f")
 
 
