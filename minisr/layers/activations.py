@@ -11,6 +11,7 @@ class Tanh(Layer):
 
     def forward(self, x):
         """Any shape; the cache is the result, since tanh' = 1 - tanh^2."""
+        self.check_floats(x)
         out = self.kernels.empty(x.shape, x.dtype)
         self.kernels.tanh_forward(x, out)
         return out, out
@@ -31,6 +32,7 @@ class ReLU(Layer):
 
     def forward(self, x):
         """Any shape; the cache is the result, which is positive just where ``x`` is."""
+        self.check_floats(x)
         out = self.kernels.empty(x.shape, x.dtype)
         self.kernels.relu_forward(x, out)
         return out, out
@@ -51,6 +53,7 @@ class Sigmoid(Layer):
 
     def forward(self, x):
         """Any shape; the cache is the result, since sigmoid' = sigmoid (1 - sigmoid)."""
+        self.check_floats(x)
         out = self.kernels.empty(x.shape, x.dtype)
         self.kernels.sigmoid_forward(x, out)
         return out, out

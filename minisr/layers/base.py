@@ -7,6 +7,8 @@ layer checks shapes, allocates, and calls one kernel; the arithmetic is in ``min
 Arrays are (N, C, H, W). ``backward`` adds to every parameter's ``grad`` and returns a new ``dx``.
 """
 
+import numpy as np
+
 from minisr.errors import CheckpointError, ShapeError
 
 
@@ -52,6 +54,12 @@ class Layer:
     def __call__(self, x):
         """Return ``out`` alone."""
         return self.forward(x)[0]
+
+    def check_floats(self, x):
+        """Raise ShapeError unless ``x`` is an array of float32 or float64."""
+        if getattr(x, "dtype", None) not in (np.float32, np.float64):
+            got = getattr(x, "dtype", type(x).__name__)
+            raise ShapeError(f"{self!s} expects an array of float32 or float64, got {got}")
 
     def check_gradient(self, dout, shape, dtype):
         """Raise ShapeError unless ``dout`` has the shape and dtype that ``forward`` returned."""

@@ -28,6 +28,7 @@ class Bicubic(Layer):
 
     def forward(self, x):
         """Needs no cache but shape and dtype: the layer is linear."""
+        self.check_floats(x)
         if x.ndim != 4 or min(x.shape) < 1:
             raise ShapeError(f"{self} expects x of shape (N, C, H, W), got {x.shape}")
         N, C, H, W = x.shape

@@ -47,6 +47,7 @@ class Conv2d(Layer):
 
     def check(self, x):
         """Raise ShapeError unless ``x`` is what this layer takes."""
+        self.check_floats(x)
         _, C, K, _ = self.weight.value.shape
         if x.ndim != 4 or x.shape[1] != C or x.dtype != self.weight.value.dtype:
             raise ShapeError(

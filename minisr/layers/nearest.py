@@ -15,6 +15,7 @@ class NearestUpsample(Layer):
 
     def forward(self, x):
         """Needs no cache but shape and dtype: the gradient is a sum over the copies."""
+        self.check_floats(x)
         if x.ndim != 4 or min(x.shape) < 1:
             raise ShapeError(f"{self} expects x of shape (N, C, H, W), got {x.shape}")
         R = self.upscale_factor

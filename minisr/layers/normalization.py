@@ -61,8 +61,13 @@ class BatchNorm2d(Layer):
     def forward(self, x):
         """(N, C, H, W) to the same shape; the cache is ``x`` and the statistics used."""
         channels = self.weight.value.size
-        if x.ndim != 4 or x.shape[1] != channels:
-            raise ShapeError(f"{self} expects x of shape (N, {channels}, H, W), got {x.shape}")
+        self.check_floats(x)
+        dtype = self.weight.value.dtype
+        if x.ndim != 4 or x.shape[1] != channels or x.dtype != dtype:
+            raise ShapeError(
+                f"{self} expects x of shape (N, {channels}, H, W) and dtype {dtype}, "
+                f"got {x.shape} and {x.dtype}"
+            )
         mean, variance = self.running_mean, self.running_var
         if self.training:
             mean, variance = self._statistics(x)

@@ -23,6 +23,7 @@ class Offset(Layer):
 
     def forward(self, x):
         """Any shape; needs no cache but shape and dtype."""
+        self.check_floats(x)
         out = self.kernels.empty(x.shape, x.dtype)
         np.add(x, self.value, out=out)
         return out, (out.shape, out.dtype)

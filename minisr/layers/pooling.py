@@ -45,6 +45,7 @@ class MaxPool2d(Layer):
 
     def forward(self, x):
         """Return the maxima; the cache is a `Pooled`, whose indices `MaxUnpool2d` takes."""
+        self.check_floats(x)
         K = self.kernel_size
         if x.ndim != 4 or min(x.shape) < 1 or min(x.shape[2:]) < K:
             raise ShapeError(
@@ -112,6 +113,7 @@ class MaxUnpool2d(Layer):
         ShapeError
             If the shapes differ, or an index lies outside the output.
         """
+        self.check_floats(x)
         fits = x.shape == indices.shape and indices.dtype == np.int64
         if x.ndim != 4 or min(x.shape) < 1 or not fits:
             raise ShapeError(

@@ -30,6 +30,7 @@ class PReLU(Layer):
 
     def forward(self, x):
         """(N, C, H, W) to the same; the cache is ``x``: the result does not tell its sign."""
+        self.check_floats(x)
         slope = self.weight.value
         if x.ndim != 4 or x.shape[1] != slope.size or x.dtype != slope.dtype:
             raise ShapeError(

@@ -13,6 +13,7 @@ class PixelShuffle(Layer):
 
     def forward(self, x):
         """Needs no cache but shape and dtype: the gradient only moves numbers back."""
+        self.check_floats(x)
         R = self.upscale_factor
         if x.ndim != 4 or x.shape[1] % (R * R):
             raise ShapeError(f"{self} expects x of shape (N, C*{R * R}, H, W), got {x.shape}")

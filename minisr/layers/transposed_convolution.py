@@ -64,6 +64,7 @@ class ConvTranspose2d(Layer):
 
     def forward(self, x):
         """(N, C, H, W) -> (N, F, H", W"); the cache is ``x``."""
+        self.check_floats(x)
         weight, bias = self.weight.value, self.bias.value
         C = weight.shape[0]
         if x.ndim != 4 or x.shape[1] != C or x.dtype != weight.dtype:
