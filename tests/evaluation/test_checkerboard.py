@@ -1,4 +1,4 @@
-"""The measure of checkerboards on pictures that have one and on pictures that have none."""
+"""The measure of checkerboards, on pictures with and without one."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def pattern(rng, R, shape):
 
 
 @pytest.mark.parametrize("R", FACTORS)
-def test_a_picture_that_is_nothing_else_has_one(R, rng):
+def test_a_pure_pattern_scores_one(R, rng):
     assert checkerboard(pattern(rng, R, (30, 41)), R) == pytest.approx(1, abs=1e-12)
     ramp = np.add.outer(np.linspace(0, 9, 30), np.linspace(3, -5, 41))
     assert checkerboard(pattern(rng, R, (30, 41)) + ramp, R) == pytest.approx(1, abs=1e-12)
@@ -30,7 +30,7 @@ def test_a_picture_that_is_nothing_else_has_one(R, rng):
 
 @pytest.mark.parametrize("R", FACTORS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_flat_pictures_and_ramps_have_none(R, dtype, rng):
+def test_constant_pictures_and_ramps_score_zero(R, dtype, rng):
     assert checkerboard(np.full((20, 30), 0.7, dtype), R) == 0
     assert checkerboard(np.zeros((20, 30), dtype), R) == 0
     ramp = np.add.outer(np.linspace(0, 1, 40), np.linspace(0.5, 0.1, 50))
@@ -38,7 +38,7 @@ def test_flat_pictures_and_ramps_have_none(R, dtype, rng):
 
 
 @pytest.mark.parametrize("R", FACTORS)
-def test_pictures_as_nature_has_them_are_near_zero_and_a_weak_pattern_shows(R, rng):
+def test_natural_pictures_are_near_zero_and_a_weak_pattern_shows(R, rng):
     picture = natural(rng)
     clean = checkerboard(picture, R)
     assert clean < 3 * R**2 / picture.size  # about what chance gives
@@ -56,16 +56,16 @@ def test_photographs_are_near_zero(R):
 
 
 @pytest.mark.parametrize(("name", "R"), models.pretrained_names())
-def test_the_networks_that_come_along_leave_hardly_any(name, R, rng):
-    """Heads that start unevenly have a share of 0.3 of all detail, and more: see below."""
+def test_the_bundled_networks_leave_hardly_any(name, R, rng):
+    """Heads with uneven initial weights reach 0.3 and more: see `test_untrained_upscalers`."""
     low = natural(rng, 90, 120).astype(np.float32)
     large = upscale(low, scale=R, model=name)
-    beside = 14 * R  # the border is another matter
+    beside = 14 * R  # the border is not what is measured here
     assert checkerboard(large[beside:-beside, beside:-beside], R) < 1e-3
 
 
 def test_it_is_the_energy_of_the_lines_at_multiples_of_one_over_r(rng):
-    """Compute it a second way, by the spectrum."""
+    """Compute it in a second way, from the spectrum."""
     R, picture = 3, rng.standard_normal((3 * 8 + 4, 3 * 10 + 4))
     window = np.convolve(np.ones(R), np.ones(R)) / R**2
     detail = np.array(picture[2:-2, 2:-2])
@@ -76,7 +76,7 @@ def test_it_is_the_energy_of_the_lines_at_multiples_of_one_over_r(rng):
     assert_allclose(checkerboard(picture, R), energy[::8, ::10].sum() / energy.sum(), rtol=1e-10)
 
 
-def test_neither_scale_nor_brightness_nor_unfinished_cells_matter(rng):
+def test_contrast_brightness_and_incomplete_cells_do_not_matter(rng):
     picture = natural(rng, 61, 62) + 0.01 * pattern(rng, 3, (61, 62))
     value = checkerboard(picture, 3)
     assert_allclose(checkerboard(100 * picture + 7, 3), value, rtol=1e-8)
@@ -85,7 +85,7 @@ def test_neither_scale_nor_brightness_nor_unfinished_cells_matter(rng):
 
 
 def head_of(kind, rng, R=3):
-    """Make an untrained upscaler of eight channels."""
+    """Make an untrained upscaler with eight input channels."""
     cpu = kernels.load("cpu")
     if kind.startswith("sub-pixel"):
         conv, shuffle = Conv2d(8, R * R, 3, cpu, np.float32), PixelShuffle(R, cpu)
@@ -96,7 +96,7 @@ def head_of(kind, rng, R=3):
     K = int(kind.split()[1])
     padding = -(-(K - R) // 2)
     layer = ConvTranspose2d(8, 1, K, R, cpu, np.float32, padding, 2 * padding - (K - R))
-    if "positive" in kind:  # every tap the same: what differs is how many of them meet
+    if "positive" in kind:  # all taps are equal: only their number per pixel differs
         layer.weight.value[...] = 1 / K
     else:
         initialization.uniform(layer, rng)
@@ -110,12 +110,12 @@ def head_of(kind, rng, R=3):
         ("sub-pixel, ICNR", 0, 0.01),
         ("transposed 9", 0.3, 1),
         ("transposed 10", 0.3, 1),
-        ("transposed 9 positive", 0, 0.01),  # each pixel is met by 3 x 3 taps
-        ("transposed 10 positive", 0.3, 1),  # some by 4 x 4
+        ("transposed 9 positive", 0, 0.01),  # every pixel gets 3 x 3 taps
+        ("transposed 10 positive", 0.3, 1),  # some get 4 x 4
     ],
 )
 def test_untrained_upscalers(kind, least, most):
-    """Features are positive, as after ReLU: what a flat area gives has the pattern of the taps."""
+    """Features are positive, as after ReLU, so flat areas show the pattern of the taps."""
     values = []
     for seed in range(5):
         rng = np.random.default_rng(seed)
@@ -133,6 +133,6 @@ def test_untrained_upscalers(kind, least, most):
         (np.zeros((20, 20, 3)), 3, ShapeError, r"shape \(H, W\) .* got \(20, 20, 3\)"),
     ],
 )
-def test_what_cannot_be_measured_is_refused(picture, R, error, message):
+def test_bad_arguments_are_refused(picture, R, error, message):
     with pytest.raises(error, match=message):
         checkerboard(picture, R)

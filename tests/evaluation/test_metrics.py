@@ -1,4 +1,4 @@
-"""PSNR and SSIM by hand and against scikit-image."""
+"""PSNR and SSIM, against values worked out by hand and scikit-image."""
 
 import math
 
@@ -30,7 +30,7 @@ def test_psnr_by_hand():
 def test_psnr_of_extremes():
     black, white = np.zeros((2, 2), np.uint8), np.full((2, 2), 255, np.uint8)
     assert psnr(black, white) == 0
-    assert psnr(white, white) == math.inf  # and no warning of a division by zero
+    assert psnr(white, white) == math.inf  # and without a warning about division by zero
     assert math.isnan(psnr(np.array([math.nan]), np.array([1.0])))
 
 
@@ -60,11 +60,11 @@ def test_both_agree_with_scikit_image(shape, rng):
 
 
 def test_ssim_by_hand():
-    # Flat pictures have no variance: only (2 ab + C1) / (a^2 + b^2 + C1) is left.
+    # Constant pictures have no variance: only (2 ab + C1) / (a^2 + b^2 + C1) is left.
     a, b = np.full((11, 13), 100, np.uint8), np.full((11, 13), 150, np.uint8)
     c1 = 2.55**2
     assert ssim(a, b) == pytest.approx((30000 + c1) / (32500 + c1), rel=1e-10)
-    # A stripe pattern and its negative: the covariance is minus the variance.
+    # Stripes and their negative: the covariance is minus the variance.
     stripes = np.zeros((11, 11))
     stripes[:, ::2] = 1
     weight = np.exp(-(np.arange(-5, 6) ** 2) / 4.5)
@@ -89,7 +89,7 @@ def test_ssim_is_the_mean_of_the_channels(rng):
 
 
 @pytest.mark.parametrize("measure", [psnr, ssim])
-def test_pairs_that_cannot_be_compared_are_refused(measure):
+def test_incompatible_pairs_are_refused(measure):
     a = np.zeros((12, 13), np.uint8)
     with pytest.raises(ShapeError, match=r"one shape and dtype.*\(12, 13\).*\(13, 12\)"):
         measure(a, a.T)
@@ -106,7 +106,7 @@ def test_pairs_that_cannot_be_compared_are_refused(measure):
     assert measure(a.astype(np.int64), a.astype(np.int64), data_range=9) in (1, math.inf)
 
 
-def test_ssim_refuses_what_is_smaller_than_its_window():
+def test_ssim_refuses_pictures_smaller_than_its_window():
     with pytest.raises(ShapeError, match=r"at least 11 x 11 pixels .* got 10 x 40"):
         ssim(np.zeros((10, 40)), np.zeros((10, 40)))
     with pytest.raises(ShapeError, match=r"\(H, W\) or \(H, W, C\), got \(11,\)"):

@@ -1,4 +1,4 @@
-"""Protocols against published figures, and against the peers' own resizers and luma."""
+"""Protocols, against published figures and other implementations' resizers and luma."""
 
 import dataclasses
 import math
@@ -21,7 +21,7 @@ def noisy_pair(rng, shape):
     return a, b
 
 
-def test_the_protocol_has_a_name_and_one_line():
+def test_each_protocol_has_a_name_and_a_one_line_description():
     for name, protocol in PROTOCOLS.items():
         assert protocol.name == name
         assert protocol.description
@@ -68,7 +68,7 @@ def test_matlab_score_is_psnr_and_ssim_of_the_inside(rng):
     assert MATLAB.score(prediction, high, 2) == expected
 
 
-def test_grey_deep_and_opaque_pictures_mean_the_same_to_matlab(rng):
+def test_matlab_treats_deep_and_opaque_pictures_like_8_bits(rng):
     rgb = rng.integers(0, 256, (24, 25, 3), dtype=np.uint8)
     expected = MATLAB.prepare(rgb, 2)
     opaque = np.full((24, 25, 1), 255, np.uint8)
@@ -92,14 +92,14 @@ def test_matlab_refuses_transparency():
 
 
 @pytest.mark.parametrize(("scale", "minimum"), [(1, 13), (2, 16), (3, 18), (4, 20), (12, 36)])
-def test_matlab_names_the_smallest_picture_that_it_can_measure(scale, minimum):
+def test_matlab_tells_the_smallest_size_that_it_can_measure(scale, minimum):
     low, high = MATLAB.prepare(np.zeros((minimum, minimum), np.uint8), scale)
     assert MATLAB.score(MATLAB.bicubic(low, scale), high, scale) == (math.inf, 1)
     with pytest.raises(PictureError, match=f"at least {minimum} x {minimum} pixels .* x{scale}"):
         MATLAB.prepare(np.zeros((minimum + 5, minimum - 1), np.uint8), scale)
 
 
-def test_matlab_refuses_nonsense():
+def test_matlab_refuses_bad_arguments():
     high = np.zeros((24, 24), np.uint8)
     for scale in (0, -2, 2.0, "2"):
         with pytest.raises(SettingsError, match="whole number from 1 on"):
@@ -157,7 +157,7 @@ def test_bicubic_gives_the_published_figures(shared_data, name, scale, published
     ],
 )
 def test_basicsr_gives_its_published_figures(shared_data, picture, rgb, luma_):
-    """The table of BasicSR's page on metrics: bicubic x4 of two pictures of Set14."""
+    """From the table on BasicSR's page about metrics: bicubic x4 on two pictures of Set14."""
     pixels = read_picture(shared_data / "Set14" / f"{picture}.png").pixels
     protocol = PROTOCOLS["basicsr"]
     low, high = protocol.prepare(pixels, 4)
@@ -184,7 +184,7 @@ def test_the_luma_of_white(name, white):
     assert round(16 + (64.738 + 129.057 + 25.064) * 255 / 256) == 234
 
 
-def test_what_luma_is_worth_in_decibels(rng):
+def test_how_much_the_choice_of_luma_changes_psnr(rng):
     original = rng.integers(30, 220, (40, 44, 3), dtype=np.uint8)
     grey_noise = rng.integers(-20, 21, (40, 44, 1))  # the same error in all three colours
     changed = np.uint8(original + grey_noise)
@@ -202,7 +202,7 @@ def test_what_luma_is_worth_in_decibels(rng):
     assert of(luma="studio, over 256") == pytest.approx(studio, abs=1e-4)
 
 
-def test_differences_are_one_choice_each_and_none_is_of_no_account(rng):
+def test_every_difference_changes_the_figures(rng):
     small = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
     colour = imresize(small, (301, 305))
     pictures = colour, luma(colour) // 2 + 20
@@ -228,7 +228,7 @@ def colour(rng):
     return imresize(rng.integers(0, 256, (50, 53, 3), dtype=np.uint8), (200, 211))
 
 
-def test_yjn870_as_its_script_does_it(colour):
+def test_yjn870_matches_its_script(colour):
     from PIL import Image
 
     def y(image):
@@ -246,11 +246,11 @@ def test_yjn870_as_its_script_does_it(colour):
     assert decibels == pytest.approx(10 * math.log10(1 / error), rel=1e-12)
 
 
-def test_torch_example_as_its_script_does_it(rng):
+def test_torch_example_matches_its_script(rng):
     from PIL import Image
 
     pictures = [imresize(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8), (300, 281))]
-    pictures.append(imresize(pictures[0], (101, 403)))  # smaller than the square one way
+    pictures.append(imresize(pictures[0], (101, 403)))  # smaller than the square along one axis
     protocol, errors, values = PROTOCOLS["torch-example"], [], []
     for pixels in pictures:
         luma_ = np.asarray(Image.fromarray(pixels).convert("YCbCr"))[..., 0]
@@ -263,7 +263,7 @@ def test_torch_example_as_its_script_does_it(rng):
         given, high = protocol.prepare(pixels, 3)
         np.testing.assert_array_equal(given, low)
         np.testing.assert_array_equal(high, square)
-        answer = np.kron(low / 255, np.ones((3, 3))) * 1.2 - 0.1  # beyond what can be shown
+        answer = np.kron(low / 255, np.ones((3, 3))) * 1.2 - 0.1  # beyond [0, 1]
         errors.append(np.mean((answer - square / 255) ** 2))
         values.append(protocol.score(answer, high, 3)[0])
     assert protocol.mean_psnr(values) == pytest.approx(-10 * math.log10(np.mean(errors)), rel=1e-12)
@@ -272,7 +272,7 @@ def test_torch_example_as_its_script_does_it(rng):
     assert protocol.mean_psnr([10, 30]) == pytest.approx(-10 * math.log10(0.0505))
 
 
-def test_edsr_as_its_script_does_it(colour, rng):
+def test_edsr_matches_its_script(colour, rng):
     for name, inside in (("edsr", 3), ("edsr-div2k", 9)):
         protocol = PROTOCOLS[name]
         low, high = protocol.prepare(colour, 3)
@@ -287,7 +287,7 @@ def test_edsr_as_its_script_does_it(colour, rng):
         assert protocol.score(answer, high, 3)[0] == pytest.approx(expected, rel=1e-12)
 
 
-def test_opencv_compares_all_of_all_colours(colour, rng):
+def test_opencv_compares_all_pixels_of_all_colours(colour, rng):
     protocol = PROTOCOLS["opencv"]
     low, high = protocol.prepare(colour, 3)
     np.testing.assert_array_equal(low, colour[1:198:3, 1:210:3])
@@ -299,12 +299,12 @@ def test_opencv_compares_all_of_all_colours(colour, rng):
     assert similarity == pytest.approx(ssim(*mirrored), abs=1e-14)
     quality = getattr(pytest.importorskip("cv2", reason="needs OpenCV"), "quality", None)
     if quality is None:
-        pytest.skip("needs OpenCV with its module quality, of opencv-contrib")
+        pytest.skip("needs OpenCV with the module quality: opencv-contrib-python")
     theirs = np.mean(quality.QualitySSIM_compute(answer, high)[0][:3])
     assert similarity == pytest.approx(theirs, abs=1e-6)
 
 
-def test_grey_pictures_count_as_each_protocol_says(rng):
+def test_grey_pictures_by_every_protocol(rng):
     grey = imresize(rng.integers(0, 256, (30, 30), dtype=np.uint8), (60, 60))
     for name, protocol in PROTOCOLS.items():
         _, high = protocol.prepare(grey, 2)
@@ -318,7 +318,7 @@ def test_grey_pictures_count_as_each_protocol_says(rng):
             np.testing.assert_array_equal(high[98:158, 98:158], grey)
 
 
-def test_every_protocol_refuses_nan_and_knows_its_own_pictures(colour):
+def test_every_protocol_refuses_nan_and_accepts_its_own_pictures(colour):
     for name, protocol in PROTOCOLS.items():
         low, high = protocol.prepare(colour, 3)
         assert protocol.score(high, high, 3) == pytest.approx((math.inf, 1)), name
@@ -331,7 +331,7 @@ def test_every_protocol_refuses_nan_and_knows_its_own_pictures(colour):
         assert protocol.colours(colour, 3).shape == (*low.shape[:2], 3)
 
 
-def test_a_grey_low_is_the_luma_of_its_picture(colour):
+def test_a_grey_low_counts_as_the_luma_of_its_picture(colour):
     low, high = MATLAB.prepare(colour, 3)
     given, whole = MATLAB.prepare(colour, 3, low)
     np.testing.assert_array_equal(given, low)
@@ -346,15 +346,15 @@ def test_a_given_low_must_leave_room_for_the_window(colour):
 
 
 @pytest.mark.parametrize("name", ["matlab", "yjn870", "torch-example"])
-def test_an_answer_in_rgb_has_the_luma_of_the_protocol(name):
+def test_an_rgb_prediction_is_compared_by_the_luma_of_the_protocol(name):
     class Nearest:
-        """Perfect on a flat picture."""
+        """Perfect on a constant picture."""
 
         in_channels, upscale_factor = 3, 3
 
         def __call__(self, x, threads=None):
             return x.repeat(3, axis=2).repeat(3, axis=3)
 
-    flat = np.broadcast_to(np.uint8([201, 30, 77]), (255, 255, 3))
-    scores = score_methods(flat, 3, {"rgb": Nearest()}, PROTOCOLS[name])
+    constant = np.broadcast_to(np.uint8([201, 30, 77]), (255, 255, 3))
+    scores = score_methods(constant, 3, {"rgb": Nearest()}, PROTOCOLS[name])
     assert scores["rgb"].psnr == math.inf

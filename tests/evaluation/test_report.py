@@ -1,6 +1,6 @@
-"""The report of an evaluation: what is in the file, that no name can harm it, and how large it is.
+"""The report of an evaluation: its contents, its safety against hostile names, and its size.
 
-What the page does when somebody uses it is in test_report_in_a_browser.py.
+How the page behaves in use is tested in test_report_in_a_browser.py.
 """
 
 import base64
@@ -30,7 +30,7 @@ HOSTILE = "<img src=x onerror=alert(1)>\"'`</noscript></script><script>alert(2)<
 
 
 class Page(HTMLParser):
-    """Collects a page's elements, and its text outside of style and script."""
+    """Collects a page's elements, and its text outside style and script."""
 
     def __init__(self, path):
         super().__init__()
@@ -54,7 +54,7 @@ class Page(HTMLParser):
         return [a for t, a in self.elements if t == tag and wanted.items() <= a.items()]
 
     def stored(self, **wanted):
-        """Return the pictures that wait in <noscript>, as attributes and arrays."""
+        """Return the pictures stored in <noscript>, as attributes and arrays."""
         found = []
         for k, (tag, attributes) in enumerate(self.elements):
             if tag == "noscript" and wanted.items() <= attributes.items():
@@ -123,7 +123,7 @@ def test_the_parts_come_in_order(report, rng):
     assert all(place > 0 for _, place in places), places
 
 
-def test_pictures_come_back_exactly(report, rng):
+def test_pictures_are_stored_exactly(report, rng):
     section, versions, original = one_picture(rng)
     page = report([section])
     for (attributes, pixels), (name, expected) in zip(
@@ -140,9 +140,9 @@ def test_pictures_come_back_exactly(report, rng):
 
 
 @pytest.mark.parametrize("shape", [(9, 13), (9, 13, 2), (9, 13, 3), (9, 13, 4)], ids=str)
-def test_every_kind_of_picture_comes_back(report, rng, shape):
+def test_every_kind_of_picture_is_stored_exactly(report, rng, shape):
     pixels = noisy(rng, shape)
-    pixels[0, 0] = 0  # transparent where there is alpha: its colour must come through too
+    pixels[0, 0] = 0  # if there is alpha, transparent: its colour must be kept too
     page = report([make_section("a", {"bicubic": pixels}, pixels)])
     (attributes, shown), *_ = page.stored()
     planes = pixels.reshape(9, 13, -1)
@@ -156,7 +156,7 @@ def test_every_kind_of_picture_comes_back(report, rng, shape):
     assert not error.any()
 
 
-def test_error_maps_are_those_of_the_comparison_in_sixteen_steps(rng):
+def test_error_maps_match_the_comparison_in_sixteen_steps(rng):
     original = noisy(rng, (40, 50, 3))
     picture = noisy(rng, (40, 50, 3), original)
     error = np.abs(picture.astype(float) - original).mean(axis=2)
@@ -167,19 +167,21 @@ def test_error_maps_are_those_of_the_comparison_in_sixteen_steps(rng):
     np.testing.assert_array_equal(colours, expected)
     black, grey = np.zeros((1, 1), np.uint8), np.full((1, 1), WHITE, np.uint8)
     assert error_colours(grey, black).tolist() == [[[255, 255, 255]]]
-    veil = np.array([[[0, 0, 0, 24]]], np.uint8)  # black seen over black, 24 levels over white
+    veil = np.array(
+        [[[0, 0, 0, 24]]], np.uint8
+    )  # over black it is black, over white 24 levels darker
     assert error_colours(veil, 0 * veil).tolist() == [[palette[4].tolist()]]
 
 
-def test_what_is_behind_full_transparency_is_no_error():
+def test_colours_behind_full_transparency_are_no_error():
     clear, other = np.zeros((2, 2, 4), np.uint8), np.full((2, 2, 4), 200, np.uint8)
     other[..., 3] = 0
     assert not error_colours(other, clear).any()
     other[..., 3] = 255
-    assert error_colours(other, clear).all()  # nothing against something: white
+    assert error_colours(other, clear).all()  # transparent against opaque: white
 
 
-def test_without_an_original_nothing_is_measured(report, rng):
+def test_without_an_original_there_are_no_figures(report, rng):
     versions = {m.name: noisy(rng, (9, 8, 3)) for m in METHODS}
     methods = [Method("bicubic", seconds=1.0), Method("espcn", seconds=0.5)]
     page = report([make_section("holiday.jpg", versions)], methods)
@@ -190,7 +192,7 @@ def test_without_an_original_nothing_is_measured(report, rng):
     assert page.all("article", **{"class": "picture alone"})
 
 
-def test_infinite_and_missing_figures_have_signs_of_their_own(report, rng):
+def test_infinite_and_missing_figures_are_shown(report, rng):
     pixels = noisy(rng, (9, 8, 3))
     versions = {"bicubic": pixels, "espcn": pixels, "other": pixels}
     figures = {"bicubic": (30.0, 0.9), "espcn": (math.inf, 1.0), "other": None}
@@ -201,7 +203,7 @@ def test_infinite_and_missing_figures_have_signs_of_their_own(report, rng):
     ]
     page = report([make_section("a", versions, pixels, figures)], methods)
     cells = re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", page.source)
-    assert "+∞" in cells  # from 30 dB to equality
+    assert "+∞" in cells  # from 30 dB to identical
     assert "−∞" in page.source
     assert "–" in cells
     assert not re.search(r"\b(nan|inf)\b", page.text, re.IGNORECASE)
@@ -246,7 +248,7 @@ def test_nothing_is_loaded_and_only_our_script_runs(report, rng):
             assert attributes.get(key, "#").startswith(("#", "data:image/"))
 
 
-def test_every_link_inside_the_page_leads_somewhere(report, rng):
+def test_every_link_has_a_target(report, rng):
     page = report([one_picture(rng, name=f"{k}.png")[0] for k in range(3)])
     ids = [a["id"] for _, a in page.elements if "id" in a]
     assert len(ids) == len(set(ids))
@@ -255,7 +257,7 @@ def test_every_link_inside_the_page_leads_somewhere(report, rng):
     assert {link[1:] for link in links} <= set(ids)
 
 
-def test_the_same_contents_make_the_same_bytes(tmp_path, rng):
+def test_the_same_contents_give_the_same_bytes(tmp_path, rng):
     contents = []
     for k in range(2):
         section = one_picture(np.random.default_rng(5))[0]
@@ -275,7 +277,7 @@ def smooth_section(k, original=True):
     return make_section(f"{k}.png", versions, pixels if original else None)
 
 
-def test_a_page_above_its_limit_loses_exactness_and_says_so(report, tmp_path):
+def test_a_page_above_its_limit_becomes_lossy_and_says_so(report, tmp_path):
     sections = [smooth_section(k) for k in range(3)]
     exact = report(sections)
     size = len(exact.source.encode("utf-8"))
@@ -297,21 +299,21 @@ def test_a_page_above_its_limit_loses_exactness_and_says_so(report, tmp_path):
     assert len(set(kinds)) > 1
 
 
-def test_a_page_that_cannot_be_small_enough_shows_the_first_pictures(report, tmp_path):
+def test_a_page_that_is_still_too_large_shows_the_first_pictures(report, tmp_path):
     sections = [smooth_section(k, original=False) for k in range(4)]
     empty = len(report([]).source.encode("utf-8"))
     smallest = len(encode_lossy(sections[0].pictures[0], 60).data)
     page = report(sections, limit=empty + 8 * smallest)
     assert (tmp_path / "report.html").stat().st_size <= empty + 8 * smallest
-    shown = int(re.search(r"first (\d) of 4 alone", page.text).group(1))
+    shown = int(re.search(r"Only the first (\d) of 4 pictures are shown", page.text).group(1))
     assert 0 < shown < 4
     assert len(page.all("noscript")) == 2 * shown
     assert len(page.all("article")) == 4
-    page = report(sections, limit=10)  # not even the page itself: it is written all the same
-    assert "first 0 of 4" in page.text
+    page = report(sections, limit=10)  # too small even for the page itself, which is written anyway
+    assert "Only the first 0 of 4 pictures are shown" in page.text
 
 
-def test_transparency_survives_the_loss(rng):
+def test_transparency_survives_lossy_encoding(rng):
     pixels = noisy(rng, (20, 20, 4))
     again = encode_lossy(encode(pixels), 80)
     assert again.mime == "image/webp"
@@ -320,7 +322,7 @@ def test_transparency_survives_the_loss(rng):
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
-def test_pictures_carry_the_profile_of_their_colours(mode, rng):
+def test_pictures_carry_their_colour_profile(mode, rng):
     profile = grey_profile() if mode in ("L", "LA") else wide_profile()
     shape = (6, 5, len(mode)) if len(mode) > 1 else (6, 5)
     pixels = rng.integers(0, 256, shape, dtype=np.uint8)
@@ -341,7 +343,7 @@ def test_pictures_carry_the_profile_of_their_colours(mode, rng):
             assert "icc_profile" not in image.info
 
 
-def test_a_side_beyond_webp_is_png():
+def test_a_side_too_long_for_webp_becomes_png():
     pixels = np.zeros((1, 16384), np.uint8)
     encoded = encode(pixels)
     assert encoded.mime == "image/png"
@@ -360,7 +362,7 @@ def test_any_number_of_pictures(report, count):
     page = report(sections)
     assert len(page.all("article")) == count
     marks = page.source.count('class="mark series-0"')
-    assert marks == (count + 1 if count else 0)  # and one in the legend
+    assert marks == (count + 1 if count else 0)  # plus one in the legend
 
 
 def test_one_method_has_no_gain(report, rng):
@@ -370,7 +372,7 @@ def test_one_method_has_no_gain(report, rng):
     assert 'class="plot' not in page.source
 
 
-def test_sections_are_made_by_several_threads(rng):
+def test_several_threads_make_sections_at_once(rng):
     contents = [{"bicubic": noisy(rng, (30, 40, 3))} for _ in range(8)]
     expected = [make_section(str(k), versions) for k, versions in enumerate(contents)]
     sections = [None] * 8
@@ -386,7 +388,7 @@ def test_sections_are_made_by_several_threads(rng):
     assert [s.pictures[0].data for s in sections] == [s.pictures[0].data for s in expected]
 
 
-def test_pictures_that_do_not_belong_together_are_refused():
+def test_incompatible_pictures_are_refused():
     a, b = np.zeros((4, 5), np.uint8), np.zeros((5, 4), np.uint8)
     with pytest.raises(ShapeError, match=r"x.png: .* one shape, got \(4, 5\) and \(5, 4\)"):
         make_section("x.png", {"a": a, "b": b})
@@ -399,7 +401,7 @@ def test_pictures_that_do_not_belong_together_are_refused():
             make_section("x.png", {"a": wrong})
 
 
-def test_nothing_half_written(tmp_path, rng):
+def test_no_partial_file_is_left(tmp_path, rng):
     section = one_picture(rng)[0]
     with pytest.raises(OSError, match="nowhere"):
         write_report(tmp_path / "nowhere" / "r.html", title="", methods=[], sections=[section])
@@ -410,7 +412,7 @@ def test_the_first_layer_is_sorted_by_variance_on_one_scale():
     weight = np.zeros((3, 1, 3, 3))
     weight[0, 0, 1, 1] = 0.5
     weight[1, 0] = np.where(np.arange(9) % 2, 1.0, -1.0).reshape(3, 3)
-    weight[2] = 0.75  # flat: no variance, though the largest mean
+    weight[2] = 0.75  # constant: no variance, but the largest mean
     tiles, variances, largest = first_layer_tiles(weight)
     assert largest == 1
     assert variances[0] > variances[1] > variances[2] == 0
@@ -421,7 +423,7 @@ def test_the_first_layer_is_sorted_by_variance_on_one_scale():
     assert taps[2].tolist() == [[223] * 3] * 3
 
 
-def test_three_input_channels_are_colours_and_others_pictures_of_their_own(rng):
+def test_three_input_channels_are_colours_and_others_separate_pictures(rng):
     assert [t.shape for t in first_layer_tiles(rng.standard_normal((2, 3, 3, 3)))[0]] == [
         (24, 24, 3)
     ] * 2
@@ -454,12 +456,12 @@ def test_the_last_layer_is_shown_before_and_after_the_shuffle(rng):
     ((before, after),), largest = last_layer_tiles(weight, 2)
     size = after.shape[0] // 6
     shades = np.floor((np.clip(weight[:, 0] / largest, -1, 1) + 1) * 127.5 + 0.5)
-    # Row 0, column 1 of the pictures of 2 x 2 kernels; a dark line lies between them.
+    # Row 0, column 1 of the 2 x 2 kernels, which dark lines separate.
     corner = before[: 3 * size, -3 * size :][size // 2 :: size, size // 2 :: size]
     np.testing.assert_array_equal(corner, shades[1])
     assert before.shape[0] > after.shape[0]
     assert not before[3 * size].any()
-    # Its taps, turned around, are every second pixel of the one kernel, from row 0, column 1.
+    # Its flipped taps are every second pixel of the interleaved kernel, from row 0, column 1 on.
     whole = after[size // 2 :: size, size // 2 :: size]
     np.testing.assert_array_equal(whole[0::2, 1::2], shades[1][::-1, ::-1])
 
@@ -472,7 +474,7 @@ def test_the_last_layer_is_shown_before_and_after_the_shuffle(rng):
         (0, 51702, ["0", "20,000", "40,000", "60,000"]),
     ],
 )
-def test_axes_begin_and_end_at_round_numbers(low, high, ticks):
+def test_axes_start_and_end_at_round_numbers(low, high, ticks):
     axis = round_axis(low, high)
     texts = [text for _, text in axis.ticks]
     assert [t.removesuffix(".0") for t in texts] == [t.removesuffix(".0") for t in ticks]
@@ -483,7 +485,7 @@ def test_axes_begin_and_end_at_round_numbers(low, high, ticks):
     assert round_axis(2, 2).place(2) == pytest.approx(0.5)
 
 
-def test_marks_stand_where_the_gains_are():
+def test_marks_are_placed_by_gain():
     plot = gain_plot(["a", "b"], {"espcn": [2.0, -1.0], "other": [None, math.inf]})
     marks = re.findall(
         r'<svg x="([\d.]+)%" y="([\d.]+)" overflow="visible"><path class="mark series-0"[^>]*>'
@@ -499,7 +501,7 @@ def test_marks_stand_where_the_gains_are():
     assert gain_plot(["a"], {"espcn": [None]}) == ""
 
 
-def test_curves_leave_out_what_is_no_number():
+def test_curves_leave_out_missing_numbers():
     curve = Curve([0, 1, 2, 3], [None, 20.0, 29.0, 30.0], [None, 0.5, 0.0, 0.01], 28.0)
     (psnr_name, psnr_plot), (loss_name, loss_plot) = curve_plots(curve)
     assert "PSNR" in psnr_name
@@ -507,7 +509,7 @@ def test_curves_leave_out_what_is_no_number():
     lines = [re.search(r'points="([^"]*)"', p).group(1).split() for p in (psnr_plot, loss_plot)]
     assert [len(line) for line in lines] == [3, 2]
     first, last = (float(point.split(",")[1]) for point in (lines[0][0], lines[0][-1]))
-    assert first > 1000 > last  # far below bicubic: outside, so that the rest is not flattened
+    assert first > 1000 > last  # far below bicubic: off the plot, so that the rest is not flattened
     assert "bicubic 28.00 dB" in psnr_plot
     assert "10⁻²" in loss_plot
     assert curve_plots(Curve([], [], [])) == []

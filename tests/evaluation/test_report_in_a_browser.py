@@ -1,4 +1,4 @@
-"""The report in headless Chromium: what is moved, pressed and chosen changes what is painted."""
+"""The report in headless Chromium: user input changes what is painted."""
 
 import io
 import shutil
@@ -10,7 +10,7 @@ from picture_kinds import srgb_profile, wide_profile
 from minisr.evaluation.report import Method, make_section, write_report
 
 playwright = pytest.importorskip(
-    "playwright.sync_api", reason="needs playwright, of the extra `test`"
+    "playwright.sync_api", reason="needs playwright, from the extra `test`"
 )
 Image = pytest.importorskip("PIL.Image")
 ImageCms = pytest.importorskip("PIL.ImageCms")
@@ -33,12 +33,12 @@ def browser():
         chromium.close()
 
 
-def flat(colour):
+def constant(colour):
     return np.full((HEIGHT, WIDTH, 3), colour, np.uint8)
 
 
 def quarters():
-    """Return a black picture with a chequered quarter, squares of five pixels, right below."""
+    """Return a black picture whose lower right quarter is chequered, in squares of five pixels."""
     picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     rows, columns = np.mgrid[: HEIGHT // 2, : WIDTH // 2]
     picture[HEIGHT // 2 :, WIDTH // 2 :] = 255 * ((rows // 5 + columns // 5) % 2)[..., None]
@@ -51,10 +51,14 @@ def file(tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
     figures = {"bicubic": (20.0, 0.5), HOSTILE: (21.0, 0.6)}
     sections = [
-        make_section(HOSTILE, {"bicubic": flat(RED), HOSTILE: flat(BLUE)}, flat(GREEN), figures)
+        make_section(
+            HOSTILE, {"bicubic": constant(RED), HOSTILE: constant(BLUE)}, constant(GREEN), figures
+        )
     ]
     sections += [
-        make_section(f"{k}.png", {"bicubic": quarters(), HOSTILE: flat(BLUE)}, flat(GREEN), figures)
+        make_section(
+            f"{k}.png", {"bicubic": quarters(), HOSTILE: constant(BLUE)}, constant(GREEN), figures
+        )
         for k in range(12)
     ]
     methods = [
@@ -66,13 +70,13 @@ def file(tmp_path_factory):
             upscale_factor=3,
         ),
     ]
-    facts = [("Scale", "x3"), ("Protocol", "matlab: " + "a long description " * 9)]
+    about = [("Scale", "x3"), ("Protocol", "matlab: " + "a long description " * 9)]
     write_report(
         path,
         title="A report",
         methods=methods,
         sections=sections,
-        about=facts,
+        about=about,
         notes=[HOSTILE],
         command="minisr evaluate " + "a-long-folder-name/" * 12,
     )
@@ -81,16 +85,16 @@ def file(tmp_path_factory):
 
 @pytest.fixture
 def open_page(browser, file):
-    """Open the report; at the end, nothing may have been asked of the network, and no error."""
-    contexts, requests, complaints = [], [], []
+    """Open the report; at the end, check that there were no network requests and no errors."""
+    contexts, requests, errors = [], [], []
 
     def opened(width=1280, height=900, path=file, **options):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
         page.on("request", lambda request: requests.append(request.url))
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text))
+        page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(path.as_uri())
         return page
 
@@ -99,14 +103,14 @@ def open_page(browser, file):
         context.close()
     assert requests
     assert not [url for url in requests if not url.startswith(("file:", "data:", "blob:"))]
-    assert not complaints
+    assert not errors
 
 
 def at(page, number):
-    """Scroll to a picture, and return a locator of it when what it shows is decoded."""
+    """Scroll to a picture, and return its locator once it is decoded."""
     article = page.locator(f"#picture-{number}")
     article.evaluate("a => a.scrollIntoView({behavior: 'instant'})")
-    page.wait_for_function(  # what was changed elsewhere is drawn once the page sees it is near
+    page.wait_for_function(  # changes made elsewhere are drawn once the picture is near
         "a => viewers.find((viewer) => viewer.article === a).near", arg=article.element_handle()
     )
     settled(page, article)
@@ -121,7 +125,7 @@ def settled(page, article):
 
 
 def painted(page, article):
-    """Return what the stage shows, without its captions, as an array (H, W, 3)."""
+    """Return a screenshot of the stage as an array (H, W, 3)."""
     settled(page, article)
     shot = article.locator(".stage").screenshot()
     with Image.open(io.BytesIO(shot)) as image:
@@ -129,7 +133,7 @@ def painted(page, article):
 
 
 def share_of(pixels, colour):
-    """Return how wide a colour is, of the whole width, along a line above the middle."""
+    """Return the share of a colour along a horizontal line above the middle."""
     row = pixels[int(0.45 * len(pixels))].astype(int)
     return (np.abs(row - colour).max(axis=1) < 30).mean()
 
@@ -158,15 +162,17 @@ def test_the_handle_wipes_by_mouse(open_page):
     assert float(article.locator(".wipe").input_value()) == pytest.approx(80, abs=1.5)
 
 
-def test_colours_are_those_of_the_profile(open_page, tmp_path):
+def test_colours_follow_the_profile(open_page, tmp_path):
     profile, colour = wide_profile(), (60, 200, 60)
     wide, srgb = (
         ImageCms.ImageCmsProfile(io.BytesIO(content)) for content in (profile, srgb_profile())
     )
-    expected = ImageCms.profileToProfile(Image.fromarray(flat(colour)), wide, srgb)
+    expected = ImageCms.profileToProfile(Image.fromarray(constant(colour)), wide, srgb)
     expected = np.asarray(expected)[0, 0].astype(int)
-    assert np.abs(expected - colour).max() > 20  # without the profile it would be seen
-    section = make_section("p3.png", {"a": flat(colour), "b": flat(colour)}, profile=profile)
+    assert np.abs(expected - colour).max() > 20  # else a missing profile would go unnoticed
+    section = make_section(
+        "p3.png", {"a": constant(colour), "b": constant(colour)}, profile=profile
+    )
     write_report(path := tmp_path / "p3.html", title="", methods=[], sections=[section])
     page = open_page(path=path)
     pixels = painted(page, at(page, 1))
@@ -205,7 +211,7 @@ def test_the_handle_wipes_by_keys(open_page):
 
 
 def fingers(page):
-    """Return what touches the page: ``touch("touchMove", (x, y), ...)``."""
+    """Return a function that touches the page: ``touch("touchMove", (x, y), ...)``."""
     client = page.context.new_cdp_session(page)
 
     def touch(kind, *points):
@@ -232,7 +238,7 @@ def test_a_finger_wipes(open_page, where):
     assert share_of(pixels, BLUE) > 2 * share_of(pixels, RED) > 0.1
 
 
-def test_two_fingers_zoom_and_one_moves_then(open_page):
+def test_two_fingers_zoom_and_then_one_moves(open_page):
     page = open_page(390, 844, has_touch=True, is_mobile=True)
     article = at(page, 2)
     box = stage_box(article)
@@ -251,7 +257,9 @@ def test_two_fingers_zoom_and_one_moves_then(open_page):
         touch("touchMove", (x + 10 * k, y + 5 * k))
     touch("touchEnd")
     after = shown_at(article)
-    assert after["x"] - before["x"] == pytest.approx(40, abs=11)  # the first move only begins it
+    assert after["x"] - before["x"] == pytest.approx(
+        40, abs=11
+    )  # the first move only starts the drag
     assert after["y"] - before["y"] == pytest.approx(20, abs=6)
 
 
@@ -260,28 +268,28 @@ def is_movable(article):
 
 
 def shown_at(article):
-    """Return where the left picture lies in the stage."""
+    """Return the position and size of the left picture in the stage."""
     image, stage = article.locator(".on-left img").bounding_box(), stage_box(article)
     return image | {"x": image["x"] - stage["x"], "y": image["y"] - stage["y"]}
 
 
 def fit_width(article):
-    """Return how wide the picture is when the whole of it is seen."""
+    """Return the width of the picture when all of it is visible."""
     box = stage_box(article)
     return WIDTH * min(box["width"] / WIDTH, box["height"] / HEIGHT)
 
 
-def test_zoom_shows_less_and_larger(open_page):
+def test_zoom_enlarges(open_page):
     page = open_page()
     article = at(page, 2)
     article.locator(".wipe").focus()
-    page.keyboard.press("End")  # bicubic alone: its white squares of five pixels
+    page.keyboard.press("End")  # only bicubic, with its white squares of five pixels
     runs = {}
     for name, zoom in (("1:1", 1), ("2×", 2), ("4×", 4), ("8×", 8)):
         article.get_by_role("button", name=name, exact=True).click()
         pixels = painted(page, article)
         height, width = pixels.shape[:2]
-        # A line through the squares just below the middle of the picture, right of it.
+        # A line through the squares, just below and to the right of the picture's centre.
         row = pixels[height // 2 + 2 * zoom, width // 2 : width // 2 + 30 * zoom, 0] > 128
         runs[zoom] = np.flatnonzero(np.diff(row))[:2]
         assert (
@@ -295,7 +303,7 @@ def test_zoom_shows_less_and_larger(open_page):
     assert shown_at(article)["width"] == pytest.approx(fit_width(article), abs=1)
 
 
-def test_a_pixel_is_a_square_without_blur(open_page):
+def test_a_pixel_is_a_sharp_square(open_page):
     page = open_page()
     article = at(page, 2)
     article.locator(".wipe").focus()
@@ -322,7 +330,7 @@ def test_keys_zoom_and_move_the_picture(open_page):
     assert shown_at(article)["y"] == pytest.approx(middle["y"] - 40, abs=1)
     for _ in range(60):
         page.keyboard.press("Shift+ArrowLeft")
-    assert shown_at(article)["x"] == 0  # and not beyond its edge
+    assert shown_at(article)["x"] == 0  # not beyond its edge
     page.keyboard.press("-")
     page.keyboard.press("-")
     page.keyboard.press("-")
@@ -333,7 +341,7 @@ def test_keys_zoom_and_move_the_picture(open_page):
     assert shown_at(article) == fit
 
 
-def test_the_wheel_zooms_about_the_pointer_with_ctrl_alone(open_page):
+def test_the_wheel_zooms_around_the_pointer_only_with_ctrl(open_page):
     page = open_page()
     article = at(page, 2)
     box = stage_box(article)
@@ -358,7 +366,7 @@ def test_the_wheel_zooms_about_the_pointer_with_ctrl_alone(open_page):
     assert shown_at(article)["width"] == now["width"]
 
 
-def test_dragging_moves_what_is_larger_than_the_stage(open_page):
+def test_dragging_moves_a_picture_larger_than_the_stage(open_page):
     page = open_page()
     article = at(page, 2)
     article.locator("[data-zoom='8']").click()
@@ -384,7 +392,7 @@ def test_dragging_moves_what_is_larger_than_the_stage(open_page):
     assert shown_at(article) == moved
 
 
-def test_other_versions_keep_place_and_zoom(open_page):
+def test_switching_versions_keeps_position_and_zoom(open_page):
     page = open_page()
     article = at(page, 2)
     article.locator(".stage").focus()
@@ -404,10 +412,10 @@ def test_other_versions_keep_place_and_zoom(open_page):
     assert shown_at(article) == before
 
 
-def test_error_maps_are_chosen_and_pressed(open_page):
+def test_error_maps_are_selected_and_toggled(open_page):
     page = open_page()
     article = at(page, 1)
-    white = (255, 255, 255)  # red is far from green: two channels by 255
+    white = (255, 255, 255)  # red and green differ by 255 in two channels
     assert share_of(painted(page, article), white) < 0.05
     article.locator("select.right").select_option("error of bicubic")
     assert share_of(painted(page, article), white) > 0.3
@@ -418,7 +426,7 @@ def test_error_maps_are_chosen_and_pressed(open_page):
     assert share_of(painted(page, article), white) < 0.05
 
 
-def test_one_view_for_all_pictures_if_wished(open_page):
+def test_the_same_view_for_all_pictures(open_page):
     page = open_page()
     pressed = "[data-zoom='{}'][aria-pressed='true']"
     first = at(page, 2)
@@ -439,7 +447,7 @@ def test_one_view_for_all_pictures_if_wished(open_page):
     assert first.locator(pressed.format(2)).count() == 1
 
 
-def test_minus_makes_nothing_larger(open_page):
+def test_minus_never_enlarges(open_page):
     page = open_page()
     article = at(page, 2)
     article.locator("[data-zoom='1']").click()  # smaller than fit
@@ -451,7 +459,7 @@ def test_minus_makes_nothing_larger(open_page):
     assert shown_at(article)["width"] == pytest.approx(2 * WIDTH, abs=1)
 
 
-def test_pictures_far_below_wait(open_page):
+def test_pictures_far_below_are_loaded_later(open_page):
     page = open_page()
     at(page, 1)
     has = "k => !!document.querySelector(`#picture-${k} .layer img`).src"
@@ -489,18 +497,18 @@ def test_a_hostile_name_runs_nothing(open_page):
     assert article.locator(".on-left .caption").inner_text() == f"{HOSTILE} · 21.00 dB"
 
 
-def test_the_policy_stops_what_is_put_into_the_page(browser, file):
+def test_the_policy_blocks_injected_markup(browser, file):
     page = browser.new_page()
     page.goto(file.as_uri())
-    refused = []
-    page.on("console", lambda message: refused.append(message.text))
+    blocked = []
+    page.on("console", lambda message: blocked.append(message.text))
     page.evaluate(
         """() => { document.body.insertAdjacentHTML("beforeend",
         '<img src=x onerror="window.hurt=1"><img src="http://127.0.0.1:9/x.png">'); }"""
     )
     page.wait_for_timeout(300)
     assert page.evaluate("window.hurt") is None
-    assert len([text for text in refused if "Content Security Policy" in text]) >= 2
+    assert len([text for text in blocked if "Content Security Policy" in text]) >= 2
     page.close()
 
 
@@ -531,9 +539,9 @@ def test_without_scripts_tables_and_pictures_are_there(open_page):
     assert not page.locator(".copy").is_visible()
 
 
-def test_without_an_original_two_versions_are_wiped(open_page, tmp_path):
+def test_without_an_original_two_versions_are_compared(open_page, tmp_path):
     path = tmp_path / "plain.html"
-    section = make_section("holiday.jpg", {"bicubic": flat(RED), "espcn": flat(BLUE)})
+    section = make_section("holiday.jpg", {"bicubic": constant(RED), "espcn": constant(BLUE)})
     methods = [Method("bicubic"), Method("espcn")]
     write_report(path, title="holiday", methods=methods, sections=[section])
     page = open_page(path=path)
@@ -547,7 +555,7 @@ def test_without_an_original_two_versions_are_wiped(open_page, tmp_path):
 
 def test_one_picture_alone_is_still_shown(open_page, tmp_path):
     path = tmp_path / "one.html"
-    section = make_section("a.png", {"espcn": flat(RED)})
+    section = make_section("a.png", {"espcn": constant(RED)})
     write_report(path, title="a", methods=[Method("espcn")], sections=[section])
     page = open_page(path=path)
     assert share_of(painted(page, at(page, 1)), RED) > 0.5
@@ -560,4 +568,4 @@ def test_it_prints(open_page):
     assert not page.locator("#picture-1 .tools").is_visible()
     assert page.locator("#picture-1 .stage").is_visible()
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    settled(page, page.locator("#picture-13"))  # which nobody has scrolled to
+    settled(page, page.locator("#picture-13"))  # never scrolled to

@@ -1,4 +1,4 @@
-"""Others' resizers: by hand, and against the others themselves where they are installed."""
+"""Other libraries' resizers, by hand and against those libraries where installed."""
 
 import numpy as np
 import pytest
@@ -13,10 +13,10 @@ from minisr.evaluation.protocols.resizers import (
 from minisr.images import imresize
 
 
-def test_opencv_linear_takes_the_middle_of_each_cell():
+def test_opencv_linear_takes_the_centre_of_each_cell():
     x = np.arange(36, dtype=np.uint8).reshape(6, 6)
     np.testing.assert_array_equal(opencv_linear(x, (2, 2)), [[7, 10], [25, 28]])
-    # Of 2 x 2 pixels 0, 1, 6, 7 the mean is 3.5, which goes up.
+    # The mean of the 2 x 2 pixels 0, 1, 6, 7 is 3.5, which rounds up.
     np.testing.assert_array_equal(opencv_linear(x, (3, 3))[0], [4, 6, 8])
     y = np.arange(16, dtype=np.uint8).reshape(4, 4)
     np.testing.assert_array_equal(opencv_linear(y, (1, 1)), [[8]])  # of 5, 6, 9, 10
@@ -25,7 +25,7 @@ def test_opencv_linear_takes_the_middle_of_each_cell():
 
 
 def test_opencv_bicubic_by_hand():
-    # Twice as large, a pixel lies a quarter beyond one: weights -216, 1800, 536, -72 of 2048.
+    # At x2, a new pixel is a quarter off an old one: weights -216, 1800, 536, -72 over 2048.
     x = np.array([[0, 0, 100, 200, 200, 200]], np.uint8)
     weights = np.array([-216, 1800, 536, -72]) / 2048
     out = opencv_bicubic(np.repeat(x, 3, axis=0), (6, 12))
@@ -41,8 +41,8 @@ def test_opencv_bicubic_by_hand():
     np.testing.assert_array_equal(out, np.repeat(out[:1], 6, axis=0))
 
 
-def test_opencv_itself_gives_these_pixels(rng):
-    cv2 = pytest.importorskip("cv2", reason="needs OpenCV, of the extra `bench`")
+def test_opencv_gives_the_same_pixels(rng):
+    cv2 = pytest.importorskip("cv2", reason="needs OpenCV, from the extra `bench`")
     for shape in ((48, 60), (48, 60, 3)):
         x = rng.integers(0, 256, shape, dtype=np.uint8)
         for scale in (2, 3, 4):
@@ -70,10 +70,10 @@ def test_matlab_double_rounds_once(rng):
 
 
 @pytest.mark.parametrize("name", RESIZERS)
-def test_all_keep_flat_pictures_flat(name):
+def test_all_keep_constant_pictures(name):
     for level in (0, 1, 127, 254, 255):
-        flat = np.full((24, 36, 3), level, np.uint8)
-        out = RESIZERS[name](flat, (8, 12))
+        constant = np.full((24, 36, 3), level, np.uint8)
+        out = RESIZERS[name](constant, (8, 12))
         assert out.shape == (8, 12, 3)
         assert out.dtype == np.uint8
         assert (out == level).all()

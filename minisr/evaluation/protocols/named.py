@@ -22,8 +22,8 @@ PROTOCOLS = {
         ),
         Protocol(
             "edsr",
-            "as basicsr, but cropped to a multiple of the scale and shrunk in 8 bits; the factors of "
-            "its luma are over 256, which agrees to 1e-6 (EDSR's benchmark sets)",
+            "as basicsr, but cropped to a multiple of the scale and shrunk in 8 bits; its factors "
+            "of luma, over 256, agree to 1e-6 (EDSR's benchmark sets)",
             given="picture",
             luma="studio, over 256",
             rounded=False,

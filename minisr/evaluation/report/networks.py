@@ -41,7 +41,8 @@ def _first_layer(weight):
         f'<h3>First layer</h3><div class="tiles">{"".join(map(_image, tiles))}</div>'
         f'<p class="seen">The weights of its {F} filters of {K} × {K}{colour}, in descending'
         f" variance. {_shades(largest)} {constant or 'None'} of them"
-        f" {'has' if constant < 2 else 'have'} less than a hundredth of the first one's variance.</p>"
+        f" {'has' if constant < 2 else 'have'} less than a hundredth of the first one's"
+        " variance.</p>"
     )
 
 
