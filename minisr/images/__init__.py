@@ -1,4 +1,4 @@
-"""Pictures: reading and writing, colour, and resizing as MATLAB does it."""
+"""Read and write picture files, convert colour, and resize the way MATLAB does."""
 
 from minisr.images.colour import luma, rgb_to_ycbcr, ycbcr_to_rgb
 from minisr.images.depth import to_8_bits

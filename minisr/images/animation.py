@@ -1,4 +1,4 @@
-"""Animations: GIF, WebP and APNG, as whole frames with their times."""
+"""Read and write animations (GIF, WebP and APNG) as whole frames with durations."""
 
 import struct
 from dataclasses import dataclass
@@ -22,20 +22,20 @@ from minisr.images.writing import check_sides
 
 @dataclass(frozen=True, eq=False)
 class Animation:
-    """What there is to know of an animation before its frames.
+    """What is known of an animation before its frames are decoded.
 
     Attributes
     ----------
     first : Picture
-        The first frame, with what the file said about the whole.
+        The first frame, with the metadata of the whole file.
     durations : tuple of float
-        Of each frame in milliseconds.
+        Duration of each frame in milliseconds.
     plays : int
-        How often it is shown; 0 for ever.
+        How often the animation plays; 0 means forever.
     transparent : bool
-        Something shines through somewhere.
+        Whether any pixel of any frame is not opaque.
     orientation : int
-        Of EXIF.
+        From EXIF.
     """
 
     first: Picture
@@ -46,7 +46,7 @@ class Animation:
 
 
 def read_animation(file, form, *, allow_large=False):
-    """Look through an open file for an animation.
+    """Return the `Animation` in an open file, if it is one.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def read_animation(file, form, *, allow_large=False):
     Returns
     -------
     Animation or None
-        None where there is but one picture.
+        None if the file has only one picture.
     """
     movie, frames = _movie(file, form)
     if movie is None:
@@ -72,24 +72,24 @@ def read_animation(file, form, *, allow_large=False):
     first = read_picture(file, allow_large=allow_large)
     notes = [note for note in first.notes if not note.startswith("only the first of")]
     if first.pixels.dtype == np.uint16:
-        notes.append("16 bits became 8: this is an animation")
+        notes.append("16 bits became 8 bits, as always in an animation")
     first = Picture(first.pixels, first.metadata, tuple(notes), form, first.quality)
     return Animation(first, tuple(durations), movie.plays, transparent, _orientation(file, form))
 
 
 def frames_of(file, form, animation):
-    """Yield the frames of an animation, each whole.
+    """Yield the whole frames of an animation.
 
     Parameters
     ----------
     file : binary file
     form : str
     animation : Animation
-        What `read_animation` said of that file.
+        What `read_animation` returned for that file.
 
     Yields
     ------
-    ndarray, shape (H, W, 3), or (H, W, 4) where it is transparent, uint8
+    ndarray, shape (H, W, 3), or (H, W, 4) if the animation is transparent, uint8
     """
     with explained(file):
         movie, frames = _movie(file, form)
@@ -99,7 +99,7 @@ def frames_of(file, form, animation):
 
 
 def _movie(file, form):
-    """Return an animation as its format has it, None where there is none, and what plays it."""
+    """Return the parsed animation, None if it is not one, and the function that composites it."""
     file.seek(0)
     if form == "GIF":
         return gif_frames.parse(file.read()), gif_frames.composited
@@ -116,17 +116,17 @@ def encode_animation(frames, durations, plays, form, metadata=None, *, quality=N
     Parameters
     ----------
     frames : iterable of ndarray, shape (H, W, 3) or (H, W, 4), uint8
-        All of one shape, at least two.
+        At least two, all of the same shape.
     durations : sequence of float
-        Of each frame in milliseconds.
+        Duration of each frame in milliseconds.
     plays : int
-        How often it is shown; 0 for ever.
+        How often the animation plays; 0 means forever.
     form : minisr.images.formats.Format
-        One that holds animations.
+        One that can hold animations.
     metadata : dict, optional
         As in `Picture`.
     quality : int, optional
-        Packs a WebP with loss.
+        Makes a WebP lossy.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def encode_animation(frames, durations, plays, form, metadata=None, *, quality=N
         What the format could not hold.
     """
     if not form.animation:
-        raise PictureError(f"{form.name} holds no animation: write GIF, WebP or PNG")
+        raise PictureError(f"{form.name} cannot hold an animation: write GIF, WebP or PNG")
     frames = iter(frames)
     first = next(frames)
     check_sides(first.shape[1], first.shape[0], form)
@@ -145,26 +145,27 @@ def encode_animation(frames, durations, plays, form, metadata=None, *, quality=N
         content, lost = encode_frames(form, chain([first], frames), times, plays, metadata, quality)
     except MinisrError:
         raise
-    except (OSError, RuntimeError, ValueError) as error:  # as Pillow's encoders raise them
+    except (OSError, RuntimeError, ValueError) as error:  # what Pillow's encoders raise
         raise PictureError(f"cannot be encoded: {one_line(error)}") from None
     return content, (*notes, *more, *lost)
 
 
 def _times(durations, form):
-    """Return durations as whole milliseconds, of GIF tens, so that rounding never adds up."""
+    """Round durations to milliseconds, for GIF to tens of them, without accumulating errors."""
     step = 10 if form.name == "GIF" else 1
     ends = np.floor(np.cumsum(durations) / step + 0.5).astype(int) * step
     times = [int(time) for time in np.diff(ends, prepend=0)]
-    # What is shorter, browsers show for a tenth of a second. Files of their own kind say so too.
+    # Browsers show a GIF frame of less than 20 ms for 100 ms. Durations that come from a GIF are
+    # kept all the same; those that are not all multiples of 10 ms come from another format.
     if form.name == "GIF" and any(duration % 10 > 0 for duration in durations):
         slow = [max(time, 20) for time in times]
         if slow != times:
-            return slow, ("GIF has no frames shorter than 20 ms: it runs slower",)
+            return slow, ("GIF cannot show frames for less than 20 ms: the animation is slower",)
     return times, ()
 
 
 def _orientation(file, form):
-    """Return the orientation that EXIF asks for, 1 to 8."""
+    """Return the orientation in EXIF, 1 to 8."""
     from PIL import Image
 
     if form == "GIF":

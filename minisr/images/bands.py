@@ -1,7 +1,7 @@
-"""Pictures larger than memory: rows out of a file, and rows into one, a band at a time.
+"""Read and write pictures larger than memory a band of rows at a time.
 
-Out of TIFF and PNM alone: their samples lie in rows, or in tiles, that can be found without the
-others. Into these, PNG and JPEG.
+Only TIFF and PNM are read this way: their rows or tiles can be found without decoding the others.
+TIFF, PNM, PNG and JPEG are written this way.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from minisr.images import pnm
 from minisr.images.encoders import encode_still
 from minisr.images.jpeg.rows import JpegWriter
 from minisr.images.png.rows import PngWriter
-from minisr.images.reading import finished
+from minisr.images.reading import upright_picture
 from minisr.images.sources import explained
 from minisr.images.tiff import rows as tiff_rows
 from minisr.images.tiff.layout import CMYK, layout_of, read_directory
@@ -22,7 +22,7 @@ from minisr.images.tiff.writing import TiffWriter
 
 @dataclass(frozen=True)
 class RowReader:
-    """Rows out of an open file.
+    """Reads rows of an open file.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class RowReader:
         Of the whole picture: (H, W) or (H, W, C).
     dtype : numpy.dtype
     read : callable
-        Takes the file, the layout, and two rows.
+        Takes the file, the layout, the first row and the row to stop before.
     layout : minisr.images.pnm.Header or minisr.images.tiff.layout.Layout
     metadata, notes
         As in `Picture`.
@@ -46,12 +46,12 @@ class RowReader:
     notes: tuple = ()
 
     def rows(self, start, stop):
-        """Return rows from ``start`` until before ``stop``: ndarray, as in `Picture`."""
+        """Return rows ``start`` to ``stop - 1``: ndarray, as in `Picture`."""
         with explained(self.file):
             return self.read(self.file, self.layout, start, stop)
 
     def is_opaque(self, rows):
-        """Return whether nothing shines through anywhere, looking at so many rows at a time."""
+        """Return whether every pixel is opaque, reading ``rows`` rows at a time."""
         if len(self.shape) == 2 or self.shape[2] == 3:
             return True
         full = 1 if self.dtype.kind == "f" else np.iinfo(self.dtype).max
@@ -61,7 +61,7 @@ class RowReader:
 
 
 def row_reader(file, form):
-    """Return a `RowReader` of an open file; None where its rows cannot be had one by one.
+    """Return a `RowReader` of an open file; None if its rows cannot be read one by one.
 
     Parameters
     ----------
@@ -82,12 +82,12 @@ def row_reader(file, form):
     if layout is None or layout.colour == CMYK or layout.dtype.itemsize == 8:
         return None
     metadata, notes, orientation = read_tiff_metadata(file, directory)
-    if orientation != 1:  # the first row is not the first in the file
+    if orientation != 1:  # the picture's first row is not the file's first row
         return None
     if directory.next:
-        notes.append("only the first of its pages was read")
+        notes.append("only its first page was read")
     first = tiff_rows.read_rows(file, layout, 0, 1)
-    whole = finished(first, metadata, notes, "TIFF", 1)
+    whole = upright_picture(first, metadata, notes, "TIFF", 1)
     return RowReader(
         *(file, (layout.height, *first.shape[1:]), first.dtype),
         *(tiff_rows.read_rows, layout, whole.metadata, whole.notes),
@@ -95,7 +95,7 @@ def row_reader(file, form):
 
 
 def picture_reader(picture):
-    """Return a `RowReader` of a `Picture` that is in memory already."""
+    """Return a `RowReader` of a `Picture` that is already in memory."""
 
     def read(pixels, _, start, stop):
         return pixels[start:stop]
@@ -126,28 +126,29 @@ _WRITERS = {"TIFF": TiffWriter, "PNM": _PnmWriter, "PNG": PngWriter}
 
 
 def takes_rows(form, shape):
-    """Return whether a format can be written row by row, and hold so many channels."""
+    """Return whether a format can be written row by row and can hold this shape's channels."""
     return form.name in (*_WRITERS, "JPEG") and (form.alpha or shape[2:] in ((), (1,), (3,)))
 
 
 def row_writer(file, form, shape, dtype, metadata, quality=None, subsampling=None):
-    """Return what writes the rows of a picture in order.
+    """Return a writer that takes the rows of a picture in order.
 
-    It has methods `write` and, at last, `finish`, and ``notes`` of what could not be written.
+    It has a method `write`, a method `finish` to call after the last row, and ``notes`` of what
+    could not be written.
 
     Parameters
     ----------
     file : binary file
         Open for writing, at its beginning.
     form : minisr.images.formats.Format
-        One that `takes_rows`.
+        One for which `takes_rows` is true.
     shape : tuple of int
         Of the whole picture.
     dtype : numpy.dtype
     metadata : dict
-        As in `Picture`; what the format has no place for must be gone.
+        As in `Picture`, already without anything that the format cannot hold.
     quality, subsampling
-        Of JPEG, as in `minisr.images.writing.encode_picture`.
+        For JPEG, as in `minisr.images.writing.encode_picture`.
     """
     if form.name == "JPEG":
         return JpegWriter(

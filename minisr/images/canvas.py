@@ -1,28 +1,29 @@
-"""Frames of an animation put together on one canvas, as GIF and APNG both mean it."""
+"""Composite the frames of an animation on one canvas, the way GIF and APNG define it."""
 
 import numpy as np
 
-BACKGROUND, PREVIOUS = "background", "previous"  # what becomes of a frame, if it does not stay
+BACKGROUND, PREVIOUS = "background", "previous"  # how a frame that does not stay is disposed of
 
 
 def composited(size, frames, draw):
-    """Yield what is to be seen while each frame is shown.
+    """Yield the whole picture that is visible during each frame.
 
     Parameters
     ----------
     size : (int, int)
         Width and height.
     frames : iterable
-        With ``box``, left, top, width and height, and ``disposal``: what becomes of it when its
-        time is over. `BACKGROUND`: nothing is left there; `PREVIOUS`: what was there before.
+        Each has a ``box`` (left, top, width and height) and a ``disposal``, which says what
+        replaces it when its time is over. `BACKGROUND`: full transparency; `PREVIOUS`: what was
+        there before; None: nothing, it stays.
     draw : callable
-        Takes a frame and its place on the canvas, an ndarray (H, W, 4) that may be cut off by the
-        canvas' edge, and draws.
+        Takes a frame and its area of the canvas, an ndarray (H, W, 4), cropped at the edge of the
+        canvas, and draws the frame there.
 
     Yields
     ------
     ndarray, shape (H, W, 4), uint8
-        The same array each time, changed.
+        The same array each time, updated.
     """
     width, height = size
     canvas = np.zeros((height, width, 4), np.uint8)

@@ -1,4 +1,4 @@
-"""Colour as luma and two differences that are exactly zero for grey, so that grey stays grey."""
+"""Split colour into luma and chroma; the chroma of grey is exactly zero, so grey stays grey."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from minisr.images.colour import CONVERSIONS
 
 
 def luma_of(rgb, luma_range="studio"):
-    """Return the luma of colour.
+    """Return the luma of RGB planes.
 
     Parameters
     ----------
@@ -16,14 +16,14 @@ def luma_of(rgb, luma_range="studio"):
     Returns
     -------
     ndarray, shape (H, W), float32
-        As of `minisr.images.rgb_to_ycbcr`.
+        The Y of `minisr.images.rgb_to_ycbcr`.
     """
     matrix, offset = CONVERSIONS[luma_range]
     return _sum(matrix[0] / 255, rgb) + float(offset[0] / 255)
 
 
 def chroma_of(rgb, luma_range="studio"):
-    """Return the chroma of colour.
+    """Return the chroma of RGB planes.
 
     Parameters
     ----------
@@ -33,12 +33,13 @@ def chroma_of(rgb, luma_range="studio"):
     Returns
     -------
     ndarray, shape (2, H, W), float32
-        Cb and Cr of `minisr.images.rgb_to_ycbcr` without the 128/255 that they have there.
+        Cb and Cr of `minisr.images.rgb_to_ycbcr`, without the offset of 128/255 used there.
 
     Notes
     -----
-    The coefficients of a row of chroma add up to zero, so that differences of R, G and B do as
-    well as these. Of a grey pixel all are zero, where the sum of three products is only nearly.
+    The coefficients of a chroma row add up to zero, so differences of R, G and B serve as well as
+    R, G and B. For a grey pixel all of them are exactly zero, whereas a sum of three products is
+    only nearly zero.
     """
     matrix = CONVERSIONS[luma_range][0] / 255
     red, green, blue = rgb
@@ -48,7 +49,7 @@ def chroma_of(rgb, luma_range="studio"):
 
 
 def join_chroma(luma, chroma, luma_range="studio"):
-    """Make colour of luma and chroma: the inverse of `luma_of` and `chroma_of`.
+    """Join luma and chroma into RGB: the inverse of `luma_of` and `chroma_of`.
 
     Parameters
     ----------
@@ -59,11 +60,11 @@ def join_chroma(luma, chroma, luma_range="studio"):
     Returns
     -------
     ndarray, shape (3, H, W), float32
-        Where chroma is zero, R = G = B to the bit. Not clipped.
+        Where chroma is zero, R, G and B are equal, bit for bit. Not clipped.
     """
     matrix, offset = CONVERSIONS[luma_range]
     inverse = np.linalg.inv(matrix / 255)
-    grey = (luma - float(offset[0] / 255)) * float(inverse[0, 0])  # a column of three equals
+    grey = (luma - float(offset[0] / 255)) * float(inverse[0, 0])  # the column's rows are equal
     return np.stack([grey + _sum(weights, chroma) for weights in inverse[:, 1:]])
 
 

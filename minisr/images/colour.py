@@ -1,8 +1,8 @@
-"""Luma and chroma by ITU-R BT.601, in the two ranges that are in use.
+"""Convert between RGB and the luma and chroma of ITU-R BT.601, in the two ranges in use.
 
-"studio" is what MATLAB's ``rgb2ycbcr`` has: white has luma 235 and black 16 (of 255). "full" is
-what OpenCV's YCrCb, Pillow's YCbCr and JPEG have: white is 255 and black 0, so that PSNR measured
-on it is 1.32 dB lower. The two lumas are one, scaled: studio = (16 + 219 full) / 255.
+"studio" is the range of MATLAB's ``rgb2ycbcr``: white has luma 235 and black 16 (of 255). "full" is
+the range of OpenCV's YCrCb, Pillow's YCbCr and JPEG: white is 255 and black 0, so PSNR measured on
+it is 1.32 dB lower. The two differ only by scale and offset: studio = (16 + 219 full) / 255.
 """
 
 import numpy as np
@@ -14,19 +14,19 @@ RGB_TO_YCBCR = np.array(
     [[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]
 )
 YCBCR_OFFSET = np.array([16.0, 128.0, 128.0])
-# The full range by its definition (JFIF 1.02): Cb = (B - Y) / 1.772, Cr = (R - Y) / 1.402.
+# Full range as JFIF 1.02 defines it: Cb = (B - Y) / 1.772, Cr = (R - Y) / 1.402.
 _Y = np.array([0.299, 0.587, 0.114])
 FULL_RGB_TO_YCBCR = 255 * np.stack(
     [_Y, (np.array([0, 0, 1]) - _Y) / 1.772, (np.array([1, 0, 0]) - _Y) / 1.402]
 )
-# By range: matrix and offset. The way back is inverted, not copied from a table of rounded figures:
-# there and back again must be the identity.
+# By range: matrix and offset. The inverse is computed, not copied from a table of rounded figures:
+# a round trip must be the identity.
 CONVERSIONS = {
     "studio": (RGB_TO_YCBCR, YCBCR_OFFSET),
     "full": (FULL_RGB_TO_YCBCR, np.array([0.0, 128.0, 128.0])),
 }
 LUMA_RANGES = tuple(CONVERSIONS)
-# Black, and from there to white, of studio range. Python's floats leave float32 pictures float32.
+# Black, and the distance from black to white, in studio range. Python floats keep float32 float32.
 _BLACK, _SPAN = 16 / 255, 219 / 255
 
 
@@ -47,9 +47,9 @@ def rgb_to_ycbcr(rgb, luma_range="studio"):
     Raises
     ------
     PictureError
-        Another shape or dtype.
+        The shape or dtype is another one.
     SettingsError
-        Another range.
+        ``luma_range`` is another one.
 
     Notes
     -----
@@ -72,26 +72,26 @@ def rgb_to_ycbcr(rgb, luma_range="studio"):
 
 
 def ycbcr_to_rgb(ycbcr, luma_range="studio"):
-    """Convert YCbCr to RGB: the exact inverse of :func:`rgb_to_ycbcr`.
+    """Convert YCbCr to RGB: the inverse of :func:`rgb_to_ycbcr`.
 
     Parameters
     ----------
     ycbcr : ndarray, shape (H, W, 3), float32 or float64
-        As `rgb_to_ycbcr` gives it.
+        As `rgb_to_ycbcr` returns it.
     luma_range : {"studio", "full"}, optional
 
     Returns
     -------
     ndarray, shape (H, W, 3), dtype of ``ycbcr``
-        Intensity in [0, 1] for what came from RGB; not clipped (MATLAB's clips), because only the
+        Intensity in [0, 1] if it came from RGB; not clipped (MATLAB clips), because only the
         caller knows whether more arithmetic follows.
 
     Raises
     ------
     PictureError
-        Another shape or dtype.
+        The shape or dtype is another one.
     SettingsError
-        Another range.
+        ``luma_range`` is another one.
     """
     ycbcr = _check_colour(ycbcr, "ycbcr_to_rgb")
     forward, offset = _conversion(luma_range)
@@ -105,23 +105,24 @@ def luma(picture, luma_range="studio"):
     Parameters
     ----------
     picture : ndarray, shape (H, W, 3) or (H, W), uint8, uint16, float32 or float64
-        RGB; integers over their type's whole range, floats in [0, 1]. A picture of one channel is
-        luma already and comes back as it is, unconverted, as the field's figures have it.
+        RGB; integers use the full range of their type, floats are in [0, 1]. A picture of one
+        channel is taken as luma and returned unconverted, as is usual in published figures.
     luma_range : {"studio", "full"}, optional
 
     Returns
     -------
     ndarray, shape (H, W), dtype of ``picture``
         White is 235, 235 * 257 or 235/255 in studio range, and 255, 65535 or 1 in full range.
-        Integers are rounded half up, exactly: the sum is done in integers, so no rounding error
-        can tip a tie.
+        Integers are rounded half up, exactly: the sum is computed in integers, so no rounding
+        error can break a tie the wrong way.
 
     Raises
     ------
     PictureError
-        Another shape or dtype; transparency, whose luma depends on what lies behind it.
+        The shape or dtype is another one, or the picture has alpha: its luma would depend on the
+        background.
     SettingsError
-        Another range.
+        ``luma_range`` is another one.
 
     References
     ----------
@@ -141,7 +142,7 @@ def luma(picture, luma_range="studio"):
         raise PictureError(f"luma expects shape (H, W) or (H, W, 3), got {picture.shape}")
     if picture.dtype.kind == "f":
         return _weighted_sum(picture, matrix[0] / 255, offset[0] / 255)
-    # 1000 times the coefficients are whole numbers; 16 bits need 64, 8 bits fit 32.
+    # 1000 times the coefficients are whole numbers. Sums of uint16 need int64, of uint8 int32.
     wide = np.int64 if picture.dtype == np.uint16 else np.int32
     black = int(offset[0]) * (np.iinfo(picture.dtype).max // 255)
     weights = [round(1000 * coefficient) for coefficient in matrix[0]]
@@ -150,7 +151,7 @@ def luma(picture, luma_range="studio"):
 
 
 def _conversion(luma_range):
-    """Return the matrix and offset of a range, or raise SettingsError."""
+    """Return the matrix and offset for a range, or raise SettingsError."""
     if luma_range not in CONVERSIONS:
         raise SettingsError(
             f"luma_range must be one of {', '.join(LUMA_RANGES)}, got {luma_range!r}"
@@ -159,17 +160,17 @@ def _conversion(luma_range):
 
 
 def studio_to_full(luma):
-    """Convert luma of studio range, floats where white is 235/255, to full range, white being 1."""
+    """Convert float luma from studio range (white is 235/255) to full range (white is 1)."""
     return (luma - _BLACK) / _SPAN
 
 
 def full_to_studio(luma):
-    """Convert luma of full range to studio range: the inverse of `studio_to_full`."""
+    """Convert float luma from full range to studio range: the inverse of `studio_to_full`."""
     return luma * _SPAN + _BLACK
 
 
 def without_alpha(picture):
-    """Return a picture without its alpha channel, whatever that says.
+    """Return a picture without its alpha channel, whether it is opaque or not.
 
     Parameters
     ----------
@@ -206,7 +207,7 @@ def _affine(picture, matrix, offset):
 
 def _weighted_sum(picture, weights, offset):
     """Return the weighted sum of three channels plus an offset, in the picture's dtype."""
-    # Python floats, not NumPy's, leave float32 pictures float32. No BLAS: the same on every host.
+    # Python floats, unlike NumPy's, keep float32 float32. No BLAS: the same bits on every machine.
     first, second, third = (float(weight) for weight in weights)
     total = first * picture[..., 0] + float(offset)
     total += second * picture[..., 1]

@@ -1,4 +1,4 @@
-"""From any kind of picture to one of 8 bits."""
+"""Convert pixels of any type to 8 bits."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from minisr.errors import PictureError
 
 
 def to_8_bits(pixels):
-    """Return pixels as uint8, clipped and rounded half up.
+    """Return pixels as uint8, clipped to the range and rounded half up.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def to_8_bits(pixels):
     Raises
     ------
     PictureError
-        Another dtype, or NaN or infinity.
+        The dtype is another one, or a value is NaN or infinite.
     """
     if pixels.dtype == np.uint8:
         return pixels

@@ -1,4 +1,4 @@
-"""One encoder a format, and one a format of animations: arrays and metadata in, bytes out."""
+"""The encoders of still pictures and animations: arrays and metadata in, bytes out."""
 
 import io
 
@@ -18,7 +18,7 @@ JPEG_QUALITY, JPEG_SUBSAMPLING = 95, "4:4:4"
 
 
 def encode_still(form, pixels, metadata, quality, subsampling):
-    """Encode a picture that its format can hold.
+    """Encode a picture whose pixels its format can hold.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def encode_still(form, pixels, metadata, quality, subsampling):
     -------
     bytes
     tuple of str
-        What was lost.
+        Notes of what was lost.
     """
     return _ENCODERS[form.name](pixels, metadata, quality, subsampling)
 
@@ -44,9 +44,9 @@ def encode_frames(form, frames, times, plays, metadata, quality):
         GIF, WebP or PNG.
     frames : iterator of ndarray, shape (H, W, 3) or (H, W, 4), uint8
     times : list of int
-        Of each frame in milliseconds.
+        Duration of each frame in milliseconds.
     plays : int
-        0 for ever.
+        How often the animation plays; 0 means forever.
     metadata, quality
         As in `minisr.images.writing.encode_picture`.
 
@@ -54,7 +54,7 @@ def encode_frames(form, frames, times, plays, metadata, quality):
     -------
     bytes
     tuple of str
-        What was lost.
+        Notes of what was lost.
     """
     from PIL import Image
 
@@ -66,7 +66,7 @@ def encode_frames(form, frames, times, plays, metadata, quality):
     if form.name == "WebP":
         first.save(file, format="WEBP", **options, **_webp_options(metadata, quality))
         return file.getvalue(), ()
-    # Whole frames, each in the place of the one before.
+    # Every frame is whole and replaces the one before.
     first.save(file, format="PNG", **options, disposal=0, blend=0)
     chunks = png_metadata.chunks_for(metadata)
     return png_chunks.with_chunks(file.getvalue(), chunks), ()
@@ -97,12 +97,13 @@ def _encode_jpeg(pixels, metadata, quality, subsampling):
     if metadata.get("exif") and not metadata["exif"].startswith(PREFIX):
         metadata = metadata | {"exif": PREFIX + metadata["exif"]}
     content, too_large = jpeg_segments.with_metadata(content, metadata, _comment(metadata))
-    return content, tuple(f"{NAMES[key]} is too large for JPEG" for key in too_large)
+    notes = (f"{NAMES[key]} is too large for JPEG and was left out" for key in too_large)
+    return content, tuple(notes)
 
 
 def _encode_webp(pixels, metadata, quality, subsampling):
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-    notes = ("WebP holds no grey, so grey became RGB",) if channels < 3 else ()
+    notes = ("WebP cannot hold grey, so grey became RGB",) if channels < 3 else ()
     return _saved(pixels, "WEBP", **_webp_options(metadata, quality)), notes
 
 

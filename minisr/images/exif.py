@@ -1,7 +1,8 @@
-"""EXIF, changed where it must be and nowhere else.
+"""Change EXIF where it must change, and nowhere else.
 
-A camera's own notes hold offsets into the block that only it understands. So values are changed in
-place, and what is added goes to the end with a new copy of the first directory: no byte moves.
+A camera's maker notes hold offsets into the block that only the camera's maker understands. So
+values are changed in place, and additions go to the end, with a new copy of the first directory: no
+byte moves.
 """
 
 import struct
@@ -10,15 +11,15 @@ PREFIX = b"Exif\0\0"
 _ORIENTATION = 0x0112
 _EXIF = 0x8769
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
-_SIZES = {0x0100: 0, 0x0101: 1, 0xA002: 0, 0xA003: 1}  # width or height, of TIFF and of EXIF
-_SUBJECT = (0x9214, 0xA214)  # where the subject is, in pixels
+_SIZES = {0x0100: 0, 0x0101: 1, 0xA002: 0, 0xA003: 1}  # width (0) or height (1), TIFF's and EXIF's
+_SUBJECT = (0x9214, 0xA214)  # the subject's area and location, in pixels
 ASCII_TAGS = {"Description": 0x010E, "Software": 0x0131, "Artist": 0x013B, "Copyright": 0x8298}
 _SHORT, _LONG = 3, 4
-_MOST_ENTRIES = 4096
+_MAX_ENTRIES = 4096
 
 
 class _Block:
-    """A block of EXIF: bytes, their order, and how to find one's way in them."""
+    """The bytes of a block of EXIF, with their byte order and access to its directories."""
 
     def __init__(self, exif):
         self.data = bytearray(exif[len(PREFIX) :] if exif.startswith(PREFIX) else exif)
@@ -37,10 +38,10 @@ class _Block:
         return self.get("I", 4)
 
     def entries(self, directory):
-        """Return {tag: position of its 12 bytes}, and the position of the next directory's."""
+        """Return {tag: position of its 12 bytes} and the position of the link to the next."""
         count = self.get("H", directory)
         end = directory + 2 + 12 * count
-        if count > _MOST_ENTRIES or end > len(self.data):
+        if count > _MAX_ENTRIES or end > len(self.data):
             raise ValueError("a directory is cut off")
         found = {}
         for position in range(directory + 2, end, 12):
@@ -48,7 +49,7 @@ class _Block:
         return found, end
 
     def number(self, position):
-        """Return the value of an entry that is one whole number."""
+        """Return the value of an entry that holds one integer."""
         return self.get("H" if self.get("H", position + 2) == _SHORT else "I", position + 8)
 
     def set_number(self, position, value):
@@ -61,7 +62,7 @@ class _Block:
 
 
 def orientation_of(exif):
-    """Return the orientation, 1 to 8; 1 where it makes no sense, None where there is none.
+    """Return the orientation, 1 to 8; 1 if it is out of range, None if there is none.
 
     Raises
     ------
@@ -82,8 +83,8 @@ def orientation_of(exif):
 def upright(exif):
     """Return EXIF for pixels to which the orientation has been applied.
 
-    The thumbnail of a turned picture is removed, for it is turned still; and so is the place of the
-    subject, which is in pixels of the picture as it was.
+    If the picture was rotated or mirrored, its thumbnail is removed, which is not upright yet, and
+    so is the position of the subject, which is in pixels of the old picture.
     """
     turned = orientation_of(exif) not in (None, 1)
     block = _Block(exif)
@@ -97,7 +98,7 @@ def upright(exif):
 
 
 def resized(exif, size):
-    """Return EXIF whose width and height, where it has any, are those of the pixels.
+    """Return EXIF with the width and height of the pixels, where it states any.
 
     Parameters
     ----------
@@ -121,18 +122,18 @@ def resized(exif, size):
 
 
 def stamped(exif, texts):
-    """Return EXIF with texts put into its first directory.
+    """Return EXIF with texts added to its first directory.
 
     Parameters
     ----------
     exif : bytes or None
-        None makes a new block.
+        None creates a new block.
     texts : dict of str to str
         Keys of `ASCII_TAGS`.
     """
     block = _Block(exif or b"II*\0\x08\0\0\0\0\0\0\0\0\0")
     entries, following = block.entries(block.first())
-    rows = {tag: bytes(block.data[place : place + 12]) for tag, place in entries.items()}
+    raw = {tag: bytes(block.data[place : place + 12]) for tag, place in entries.items()}
     link = block.data[following : following + 4].ljust(4, b"\0")
     for name, text in texts.items():
         value = text.encode("utf-8") + b"\0"
@@ -142,24 +143,24 @@ def stamped(exif, texts):
             field = struct.pack(block.order + "I", len(block.data))
             block.data += value
         head = struct.pack(block.order + "HHI", ASCII_TAGS[name], 2, len(value))
-        rows[ASCII_TAGS[name]] = head + field
+        raw[ASCII_TAGS[name]] = head + field
     block.data += b"\0" * (len(block.data) % 2)
     block.put("I", 4, len(block.data))
-    block.data += struct.pack(block.order + "H", len(rows))
-    block.data += b"".join(rows[tag] for tag in sorted(rows)) + link
+    block.data += struct.pack(block.order + "H", len(raw))
+    block.data += b"".join(raw[tag] for tag in sorted(raw)) + link
     return PREFIX + bytes(block.data)
 
 
-def rows_of(exif):
-    """Return a block's bytes, their order ("<" or ">"), and {tag: 12 bytes} of what is first."""
+def raw_entries(exif):
+    """Return a block's bytes, their order ("<" or ">") and its first directory {tag: 12 bytes}."""
     block = _Block(exif)
     entries, _ = block.entries(block.first())
-    rows = {tag: bytes(block.data[place : place + 12]) for tag, place in entries.items()}
-    return bytes(block.data), block.order, rows
+    raw = {tag: bytes(block.data[place : place + 12]) for tag, place in entries.items()}
+    return bytes(block.data), block.order, raw
 
 
 def _remove_thumbnail(block, following):
-    """Cut the link to the second directory, and blank the picture that it points to."""
+    """Remove the link to the second directory, and erase the picture that it points to."""
     second = block.get("I", following)
     if not second:
         return
@@ -175,19 +176,19 @@ def _remove_thumbnail(block, following):
 
 
 def _remove_subject(block, entries):
-    """Take the place of the subject out of its directory; what follows there moves up."""
+    """Remove the subject's position from its directory; the entries after it move up."""
     if _EXIF not in entries:
         return
     start = block.number(entries[_EXIF])
     directory, end = block.entries(start)
-    doomed = [directory[tag] for tag in _SUBJECT if tag in directory]
-    rows = [
+    removed = [directory[tag] for tag in _SUBJECT if tag in directory]
+    kept = [
         bytes(block.data[place : place + 12])
         for place in range(start + 2, end, 12)
-        if place not in doomed
+        if place not in removed
     ]
-    if doomed:
+    if removed:
         link = bytes(block.data[end : end + 4])
-        rest = b"".join(rows) + link
-        block.put("H", start, len(rows))
+        rest = b"".join(kept) + link
+        block.put("H", start, len(kept))
         block.data[start + 2 : start + 2 + len(rest)] = rest

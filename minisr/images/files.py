@@ -1,4 +1,4 @@
-"""From what a person names to files: folders, patterns, links."""
+"""Turn the paths a user gives (files, folders, patterns, links) into a list of files."""
 
 import contextlib
 import glob
@@ -18,10 +18,10 @@ class Found:
     ----------
     path : pathlib.Path
     folder : pathlib.Path
-        In the folder of results, where it belongs: its way from the folder that was named, "." for
-        a file that was named itself.
+        Where its result goes within the folder of results: its path relative to the folder the
+        user named, or "." if the user named the file itself.
     named : bool
-        Whether it was named itself, and not found in a folder.
+        Whether the user named the file itself; False if it was found in a folder.
     """
 
     path: Path
@@ -35,8 +35,8 @@ def find_pictures(paths):
     Parameters
     ----------
     paths : str, Path, or iterable of them
-        Files, taken as they are whatever their suffix; folders, of which the visible files with a
-        picture's suffix are taken, sorted by name, and folders within are not entered; patterns.
+        Files, taken whatever their suffix; folders, for their visible files with a picture suffix,
+        sorted by name (subfolders are not entered); glob patterns.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def find_pictures(paths):
     Raises
     ------
     PictureError
-        A missing path, a folder without pictures or that cannot be listed, or no paths at all.
+        A path does not exist, a folder has no pictures or cannot be listed, or no path was given.
     """
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not paths:
@@ -58,36 +58,36 @@ def find_pictures(paths):
 
 
 def find(inputs, is_wanted, recursive=False, leave_out=None, *, kinds=("picture",)):
-    """List the files that are meant.
+    """List the files to work on.
 
     Parameters
     ----------
     inputs : iterable of str or Path
-        Files, taken whatever they are called; folders, of which the visible files are taken that
-        are wanted, sorted by name; and patterns with ``*``, ``?``, ``[...]`` and ``**``, where a
-        shell has not expanded them.
+        Files, taken whatever their name; folders, for their visible files that are wanted, sorted
+        by name; and patterns with ``*``, ``?``, ``[...]`` and ``**``, for when no shell has
+        expanded them.
     is_wanted : callable
-        Takes a Path and says whether to take a file that a folder has.
+        Takes the Path of a file in a folder; returns whether to include it.
     recursive : bool, optional
-        Whether to enter folders in folders. Links to folders are followed, and no folder is
-        entered twice, so that a circle of links comes to an end.
+        Whether to enter subfolders. Links to folders are followed, but no folder is entered twice,
+        so a cycle of links ends.
     leave_out : Path, optional
-        A folder that is not entered from one above it: that of the results.
+        A subfolder not to enter: the folder of results.
     kinds : tuple of str, optional
-        What is looked for, in the words of messages.
+        What is being looked for, for use in error messages.
 
     Returns
     -------
     found : list of Found
         Each file once.
     faults : list of PictureError
-        What cannot be found or listed, one a name.
+        What could not be found or listed, one error per name.
     """
     leave_out = leave_out and os.path.realpath(leave_out)
     search = _Search(is_wanted, recursive, leave_out, kinds)
     for name in inputs:
-        if name == "":  # what a shell makes of a variable that is not set, and Path of it: "."
-            search.fault("'' is no name of a file or folder")
+        if name == "":  # an unset shell variable; Path("") would mean the current folder
+            search.fault("expected the name of a file or folder, got ''")
             continue
         search.take(Path(name), str(name))
     return list(search.found.values()), search.faults
@@ -98,10 +98,10 @@ class _Search:
         self.is_wanted, self.recursive, self.leave_out = is_wanted, recursive, leave_out
         self.one = ", ".join(f"a {kind}" for kind in kinds)
         self.many = " or ".join(f"{kind}s" for kind in kinds)
-        self.found, self.faults = {}, []  # a dict keeps the order, and each file once
+        self.found, self.faults = {}, []  # a dict keeps the order and holds each file once
 
     def take(self, path, name):
-        with self._faults_of(path):
+        with self._catching_os_errors(path):
             self._take(path, name)
 
     def _take(self, path, name):
@@ -113,17 +113,17 @@ class _Search:
         elif path.exists():
             self._add(Found(path, Path(), named=True))
         elif path.is_symlink():
-            self.fault(f"{path}: is a link to nothing")
+            self.fault(f"{path}: is a broken link")
         elif glob.has_magic(name):
             matches = sorted(glob.glob(name, recursive=True))
             if not matches:
-                self.fault(f"{path}: no file has a name like this")
+                self.fault(f"{path}: no file matches this pattern")
             for match in matches:
                 self.take(Path(match), "")
         else:
             self.fault(f"{path}: expected {self.one} or a folder, found nothing there")
 
-    def _enter(self, folder, way, entered):
+    def _enter(self, folder, relative, entered):
         entered.add(os.path.realpath(folder))
         try:
             entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
@@ -132,26 +132,26 @@ class _Search:
             return
         for entry in entries:
             if not entry.name.startswith("."):
-                with self._faults_of(entry):
-                    self._take_entry(entry, way, entered)
+                with self._catching_os_errors(entry):
+                    self._take_entry(entry, relative, entered)
 
-    def _take_entry(self, entry, way, entered):
+    def _take_entry(self, entry, relative, entered):
         if entry.is_dir():
             real = os.path.realpath(entry)
             if self.recursive and real not in (*entered, self.leave_out):
-                self._enter(entry, way / entry.name, entered)
+                self._enter(entry, relative / entry.name, entered)
         elif self.is_wanted(entry):
             if entry.is_file():
-                self._add(Found(entry, way, named=False))
+                self._add(Found(entry, relative, named=False))
             elif entry.is_symlink():
-                self.fault(f"{entry}: is a link to nothing")
+                self.fault(f"{entry}: is a broken link")
 
     @contextlib.contextmanager
-    def _faults_of(self, path):
-        """Take for a fault of this path alone what the system will not say of it."""
+    def _catching_os_errors(self, path):
+        """Report an OSError in the block as a fault of this path, and carry on."""
         try:
             yield
-        except OSError as error:  # in a folder that may not be entered; a name that is too long
+        except OSError as error:  # no permission to enter the folder, or too long a name
             self.fault(f"{path}: {error.strerror or error}")
 
     def _add(self, found):

@@ -1,4 +1,4 @@
-"""Which file formats there are, and what each can hold."""
+"""The file formats, and what each can hold."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ class Format:
     suffixes : tuple of str
         The first is the usual one.
     kinds : str
-        Of samples: "8" (uint8), "16" (uint16), "f" (float32), separated by spaces.
+        Sample types: "8" (uint8), "16" (uint16), "f" (float32), separated by spaces.
     alpha, animation : bool
     metadata : tuple of str
-        Keys of `Picture.metadata`.
+        The keys of `Picture.metadata` that it can store.
     texts : tuple of str
-        Keywords of text, where "text" is not among `metadata`.
+        If "text" is not in `metadata`: the keywords whose text it can store all the same.
     largest_side : int
-        Pixels.
+        In pixels.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Format:
     largest_side: int = 2**31 - 1
 
     def holds(self, dtype):
-        """Return whether samples of a dtype can be written without loss."""
+        """Return whether samples of this dtype can be written without loss."""
         return {"uint8": "8", "uint16": "16", "float32": "f"}.get(str(dtype)) in self.kinds.split()
 
 
@@ -87,7 +87,7 @@ _SIGNATURES = (
 
 
 def format_of(suffix):
-    """Return the format of a suffix that can be written, or raise PictureError."""
+    """Return the format to write for a suffix, or raise PictureError."""
     for form in FORMATS:
         if suffix.lower() in form.suffixes:
             return form
@@ -95,7 +95,7 @@ def format_of(suffix):
 
 
 def sniff(head):
-    """Return the name of the format of a file that begins with ``head``; None where unknown."""
+    """Return the name of the format of a file that starts with ``head``; None if unknown."""
     for start, name in _SIGNATURES:
         if head.startswith(start):
             return name

@@ -1,4 +1,4 @@
-"""What becomes of metadata: what a format has no place for, new sizes, and who made the picture."""
+"""Adapt metadata to a result: what its format can hold, its size, and the program that made it."""
 
 import struct
 
@@ -13,34 +13,34 @@ NAMES = {
     "xmp": "XMP",
     "dpi": "the resolution",
     "text": "text",
-    "photoshop": "IPTC and Photoshop's blocks",
-    "png_colour": "PNG's chunks about colour",
+    "photoshop": "IPTC and Photoshop data",
+    "png_colour": "PNG's colour chunks",
 }
 
 
 def fitting(metadata, form, pixels):
-    """Return the part of metadata that a format and the pixels can hold, and notes of the rest."""
+    """Return the metadata that fits a format and the pixels, and notes of the rest."""
     notes = []
     kept = {key: value for key, value in metadata.items() if value}
     fits = without_foreign_profile(kept, pixels)
     if fits is not kept:
-        notes.append("the colour profile is of another colour space and was left out")
-    homeless = []
+        notes.append("the colour profile is for another colour space and was left out")
+    left_out = []
     for key in fits.keys() - {*form.metadata, "tiff_deflate"}:
         if key == "text":
             lost = [entry.keyword for entry in fits[key] if entry.keyword not in form.texts]
             if lost:
-                homeless.append(f"text ({', '.join(lost)})")
+                left_out.append(f"text ({', '.join(lost)})")
         elif key != "png_colour" or (not fits.get("icc_profile") and _matters(fits[key])):
-            homeless.append(NAMES.get(key, key))
-    if homeless:
-        notes.append(f"{form.name} has no place for {', '.join(sorted(homeless))}")
+            left_out.append(NAMES.get(key, key))
+    if left_out:
+        notes.append(f"{form.name} cannot hold {', '.join(sorted(left_out))}")
     wanted = {*form.metadata, *(("text",) if form.texts else ())}
     return {key: value for key, value in fits.items() if key in wanted}, notes
 
 
 def _matters(png_colour):
-    """Return whether chunks about colour say anything but sRGB, which is taken for granted."""
+    """Return whether colour chunks say anything other than sRGB, which is the default anyway."""
     standard = {b"gAMA": (45455).to_bytes(4, "big"), b"cICP": b"\1\x0d\0\1"}
     if b"sRGB" in png_colour and b"cICP" not in png_colour:
         return False
@@ -48,20 +48,20 @@ def _matters(png_colour):
 
 
 def resized(metadata, size):
-    """Return metadata in which width and height are those of other pixels.
+    """Return metadata with the width and height of the result.
 
     Parameters
     ----------
     metadata : dict
         As in `Picture`.
     size : (int, int)
-        Width and height.
+        Width and height in pixels.
     """
     metadata = dict(metadata)
     if "exif" in metadata:
         try:
             metadata["exif"] = exifs.resized(metadata["exif"], size)
-        except (ValueError, struct.error):  # a part of it is damaged, and has no sizes to correct
+        except (ValueError, struct.error):  # partly damaged: its sizes cannot be corrected
             del metadata["exif"]
     if "xmp" in metadata:
         metadata["xmp"] = xmps.resized(metadata["xmp"], size)
@@ -69,21 +69,22 @@ def resized(metadata, size):
 
 
 def stamped(metadata, stamp, form):
-    """Return metadata with some words about who made the picture, where a format has a place.
+    """Return metadata that also says what made the picture, if the format can hold that.
 
     Parameters
     ----------
     metadata : dict
         As in `Picture`.
     stamp : dict of str to str
-        Keywords of PNG, such as "Software".
+        By PNG keyword, such as "Software".
     form : minisr.images.formats.Format
 
     Returns
     -------
     dict
-        In PNG, text; in JPEG, TIFF and WebP, EXIF, for "Software", "Description", "Artist" and
-        "Copyright"; in XMP, where there is any, the creator tool. BMP, GIF and PNM have no place.
+        PNG gets it as text; JPEG, TIFF and WebP as EXIF, which takes only "Software",
+        "Description", "Artist" and "Copyright". In XMP, if there is any, "Software" becomes the
+        creator tool. BMP, GIF and PNM cannot hold it.
     """
     metadata = dict(metadata)
     if "text" in form.metadata:

@@ -1,4 +1,7 @@
-"""Photoshop's blocks, in which captions and keywords (IPTC) live in a JPEG; TIFF has a tag too."""
+"""Photoshop's resource blocks, which hold a JPEG's captions and keywords (IPTC).
+
+TIFF has both these blocks and a tag of its own for IPTC.
+"""
 
 import struct
 
@@ -7,12 +10,12 @@ _IPTC = 0x0404
 
 
 def iptc_of(blocks):
-    """Return the IPTC among Photoshop's blocks; None where there is none.
+    """Return the IPTC in Photoshop's blocks; None if there is none.
 
     Parameters
     ----------
     blocks : bytes
-        Each: "8BIM", number, name, length, content.
+        Each block is "8BIM", number, name, length, content.
     """
     position = 0
     while blocks[position : position + 4] == _SIGNATURE and position + 12 <= len(blocks):
@@ -29,6 +32,6 @@ def iptc_of(blocks):
 
 
 def blocks_of(iptc):
-    """Return IPTC as a block of Photoshop's."""
+    """Return IPTC wrapped in a Photoshop block."""
     head = _SIGNATURE + struct.pack(">HHI", _IPTC, 0, len(iptc))
     return head + iptc + b"\0" * (len(iptc) % 2)

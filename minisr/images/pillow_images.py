@@ -1,4 +1,4 @@
-"""What Pillow reads, as pixels and metadata."""
+"""Convert what Pillow has read to pixels and metadata as `Picture` holds them."""
 
 import math
 
@@ -10,7 +10,7 @@ from minisr.images.profiles import cmyk_to_rgb
 
 
 def raw_mode_of(image):
-    """Return how Pillow found the samples laid out in the file, like 'L;2', before load()."""
+    """Return the layout of the samples in the file, such as 'L;2'; call it before load()."""
     if not image.tile:
         return ""
     args = image.tile[0].args
@@ -18,13 +18,13 @@ def raw_mode_of(image):
 
 
 def pixels_of(image, raw_mode=""):
-    """Return the pixels of a loaded image, and notes of what was converted.
+    """Return the pixels of a loaded image, with notes of what was converted.
 
     Parameters
     ----------
     image : PIL.Image.Image
     raw_mode : str, optional
-        Of `raw_mode_of`.
+        From `raw_mode_of`.
 
     Returns
     -------
@@ -32,12 +32,12 @@ def pixels_of(image, raw_mode=""):
         As in `Picture`.
     tuple of str
     dict
-        ``icc_profile``, where the conversion made a new one.
+        ``icc_profile``, if the pixels were converted to a new one.
 
     Raises
     ------
     PictureError
-        Pixels of a kind that has no place here.
+        `Picture` cannot hold this kind of pixels.
     """
     notes, changed = (), {}
     transparent = "transparency" in image.info
@@ -51,7 +51,7 @@ def pixels_of(image, raw_mode=""):
         grey = np.asarray(image.convert("L"))
         if not transparent:
             return grey, notes, changed
-        # Pillow scales 2- and 4-bit samples to 8 bits, but not the value that means transparent.
+        # Pillow scales 2- and 4-bit samples to 8 bits, but not the value that marks transparency.
         key = image.info["transparency"] * {"L;2": 85, "L;4": 17}.get(raw_mode, 1)
         alpha = np.where(grey == key, 0, 255).astype(np.uint8)
         return np.stack([grey, alpha], axis=2), notes, changed
@@ -59,19 +59,23 @@ def pixels_of(image, raw_mode=""):
         image = image.convert("RGBA")
     elif image.mode == "CMYK":
         image, profile = cmyk_to_rgb(image)
-        notes = ("CMYK became RGB" + (", by its profile" if profile else ", having no profile"),)
+        how = "using its profile" if profile else "without a profile"
+        notes = (f"CMYK was converted to RGB {how}",)
         changed = {"icc_profile": profile} if profile else {}
     elif image.mode in ("YCbCr", "RGBX"):
         image = image.convert("RGB")
     elif image.mode == "RGBa":
         image = image.convert("RGBA")
     if image.mode not in ("LA", "RGB", "RGBA"):
-        raise PictureError(f"pixels of kind {image.mode}: convert it to RGB first")
+        raise PictureError(
+            f"expected grey, RGB, CMYK or a palette, got pixels of kind {image.mode}: convert it "
+            "to RGB first"
+        )
     return np.asarray(image), notes, changed
 
 
 def metadata_of(image):
-    """Return what an image's file said about it, as `Picture.metadata` has it."""
+    """Return the metadata of an image, as in `Picture.metadata`."""
     info, metadata = image.info, {}
     for key in ("icc_profile", "exif", "xmp"):
         if isinstance(info.get(key), bytes) and info[key]:
@@ -94,7 +98,7 @@ def metadata_of(image):
 
 
 def dpi_of(values):
-    """Return a pair of resolutions as floats; None where they make no sense, such as 0 / 0."""
+    """Return a pair of resolutions as floats; None unless both are positive and finite."""
     dpi = tuple(float(value) for value in values)
     return dpi if len(dpi) == 2 and all(0 < value < math.inf for value in dpi) else None
 

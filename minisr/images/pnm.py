@@ -1,4 +1,4 @@
-"""PBM, PGM and PPM: a short header, then the samples."""
+"""Read and write PBM, PGM and PPM: a short header followed by the samples."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _LONGEST_HEADER = 65536
 
 @dataclass(frozen=True)
 class Header:
-    """What the header says.
+    """The header of a file.
 
     Attributes
     ----------
@@ -19,9 +19,9 @@ class Header:
     channels : int
         1 or 3.
     bits : bool
-        One bit a pixel, 1 being black.
+        One bit per pixel, where 1 is black.
     plain : bool
-        Samples are written in decimal.
+        Samples are written as decimal text.
     offset : int
         Where the samples begin.
     """
@@ -36,24 +36,24 @@ class Header:
 
     @property
     def dtype(self):
-        """Of the pixels that come out."""
+        """The dtype of the decoded pixels."""
         return np.dtype(np.uint8 if self.maximum < 256 else np.uint16)
 
     @property
     def row_bytes(self):
-        """Bytes of one row of binary samples."""
+        """Bytes per row of binary samples."""
         if self.bits:
             return -(-self.width // 8)
         return self.width * self.channels * (1 if self.maximum < 256 else 2)
 
 
 def read_header(file):
-    """Read the header of an open file, from its beginning.
+    """Read the header at the start of an open file.
 
     Raises
     ------
     ValueError
-        If it makes no sense.
+        It is damaged or cut off.
     """
     file.seek(0)
     head = file.read(_LONGEST_HEADER)
@@ -68,7 +68,10 @@ def read_header(file):
         position = match.end()
     width, height, maximum = (*numbers, 1)[:3]
     if not (width and height and 0 < maximum < 65536):
-        raise ValueError(f"its header makes no sense: {width} x {height}, maximum {maximum}")
+        raise ValueError(
+            "its header is damaged: expected a size above 0 and a maximum from 1 to 65535, got "
+            f"{width} x {height} and {maximum}"
+        )
     plain = kind < 4
     return Header(width, height, maximum, 3 if kind in (3, 6) else 1, bits, plain, position + 1)
 
@@ -80,18 +83,18 @@ def read_rows(file, header, start, stop):
     ----------
     file : binary file
     header : Header
-        Of that file, not plain.
+        The header of that file, which must not be plain.
     start, stop : int
 
     Returns
     -------
     ndarray, shape (stop - start, W) or (stop - start, W, 3), uint8 or uint16
-        Over its type's whole range, whatever the maximum was.
+        Scaled to the full range of the type, whatever the file's maximum is.
 
     Raises
     ------
     ValueError
-        If samples are missing, or above the maximum.
+        Samples are missing or above the maximum.
     """
     file.seek(header.offset + start * header.row_bytes)
     content = file.read((stop - start) * header.row_bytes)
@@ -105,13 +108,13 @@ def read_rows(file, header, start, stop):
 
 
 def read(file):
-    """Read the whole picture of an open file, as `read_rows` does."""
+    """Read the whole picture from an open file, scaled like those of `read_rows`."""
     header = read_header(file)
     if not header.plain:
         return read_rows(file, header, 0, header.height)
     file.seek(header.offset - 1)
     text = re.sub(rb"#[^\n\r]*", b" ", file.read())
-    # A plain PBM may have its digits in one heap.
+    # The digits of a plain PBM need no space between them.
     words = re.findall(rb"[01]", text) if header.bits else text.split()
     wanted = header.width * header.height * header.channels
     if len(words) < wanted:
@@ -119,14 +122,14 @@ def read(file):
     try:
         samples = np.fromiter(map(int, words[:wanted]), np.int64, wanted)
     except (ValueError, OverflowError):
-        raise ValueError("it is damaged: not a number among its samples") from None
+        raise ValueError("it is damaged: one of its samples is not a number") from None
     if header.bits:
         return ((1 - samples) * 255).astype(np.uint8).reshape(header.height, header.width)
     return _shaped(samples, header, header.height)
 
 
 def _shaped(samples, header, rows):
-    """Return samples as rows of pixels over the whole range of their type."""
+    """Return samples as rows of pixels, scaled to the full range of their type."""
     if samples.max() > header.maximum or samples.min() < 0:
         raise ValueError(f"a sample of {samples.max()} is above the maximum of {header.maximum}")
     full = np.iinfo(header.dtype).max
@@ -139,11 +142,11 @@ def _shaped(samples, header, rows):
 
 
 def header_for(shape, dtype):
-    """Return the bytes that go before binary samples of a shape and dtype."""
+    """Return the header for binary samples of a given shape and dtype."""
     kind = "P5" if len(shape) == 2 else "P6"
     return f"{kind}\n{shape[1]} {shape[0]}\n{np.iinfo(dtype).max}\n".encode()
 
 
 def row_bytes_for(pixels):
-    """Return the bytes of rows of pixels, uint8 or uint16."""
+    """Return rows of pixels, uint8 or uint16, as the bytes to write."""
     return pixels.astype(">u2" if pixels.dtype == np.uint16 else np.uint8).tobytes()

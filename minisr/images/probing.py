@@ -1,4 +1,4 @@
-"""How large a picture is, told before it is decoded."""
+"""Find out how large a picture is without decoding it."""
 
 import struct
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ _CHANNELS = {"1": 1, "L": 1, "I;16": 1, "I;16B": 1, "I": 1, "F": 1, "LA": 2, "RG
 
 @dataclass(frozen=True)
 class Probe:
-    """The size of a picture.
+    """The size of a picture, as its header gives it.
 
     Attributes
     ----------
     width, height, channels : int
-        Channels are those after reading, or one fewer where but one colour is transparent.
+        Channels as they will be after reading, or one fewer if only one colour is transparent.
     itemsize : int
-        Bytes of a sample.
+        Bytes per sample.
     """
 
     width: int
@@ -30,19 +30,19 @@ class Probe:
 
     @property
     def nbytes(self):
-        """Of the decoded pixels."""
+        """Bytes of the decoded pixels."""
         return self.width * self.height * self.channels * self.itemsize
 
     def results(self, size_of):
-        """Return which sizes the picture may have when it is enlarged.
+        """Return the possible sizes of the enlarged picture.
 
-        Which way up it is to be is not known before it is read, so it is taken both as it lies in
-        its file and on its side.
+        The orientation is not known before the picture is read, so both are tried: as stored in
+        the file, and rotated by 90 degrees.
 
         Parameters
         ----------
         size_of : callable
-            Takes height and width, and returns those of the result.
+            Takes height and width; returns the height and width of the result.
 
         Returns
         -------
@@ -51,7 +51,7 @@ class Probe:
         Raises
         ------
         MinisrError
-            What ``size_of`` raises of both.
+            If ``size_of`` raises for both; the first error.
         """
         sizes, faults = [], []
         for shape in ((self.height, self.width), (self.width, self.height)):
@@ -77,7 +77,7 @@ def probe(file, form, *, allow_large=False):
     Raises
     ------
     PictureError
-        Larger than is allowed, or the header is damaged.
+        The picture is larger than allowed, or its header is damaged.
     """
     file.seek(0)
     if form == "PNM":
@@ -101,7 +101,7 @@ def probe(file, form, *, allow_large=False):
 
 
 def _of_png(file):
-    """Look at the header alone: a damaged chunk behind it is for the reader to judge."""
+    """Read only the header; whether a damaged later chunk matters is for the reader to decide."""
     head = file.read(33)
     if len(head) < 33 or head[12:16] != b"IHDR":
         raise ValueError("the file is cut off")

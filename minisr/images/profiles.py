@@ -1,4 +1,4 @@
-"""Colour profiles (ICC)."""
+"""Check, choose and apply colour profiles (ICC)."""
 
 import io
 
@@ -6,13 +6,13 @@ _COLOUR_SPACE = slice(16, 20)  # in a profile's header
 
 
 def fits(profile, pixels):
-    """Return whether a profile is one of the colour space that the pixels are in."""
+    """Return whether a profile is for the colour space of the pixels, grey or RGB."""
     colour_space = b"GRAY" if pixels.ndim == 2 or pixels.shape[2] == 2 else b"RGB "
     return profile[_COLOUR_SPACE] == colour_space
 
 
 def profile_for(pixels, *pictures):
-    """Return the first profile of pictures that fits some pixels; None where there is none.
+    """Return the first of the pictures' profiles that fits the pixels; None if none does.
 
     Parameters
     ----------
@@ -24,14 +24,14 @@ def profile_for(pixels, *pictures):
 
 
 def without_foreign_profile(metadata, pixels):
-    """Return metadata without a profile of another colour space than the pixels'."""
+    """Return metadata without its profile if that is for another colour space than the pixels'."""
     if "icc_profile" not in metadata or fits(metadata["icc_profile"], pixels):
         return metadata
     return {key: value for key, value in metadata.items() if key != "icc_profile"}
 
 
 def cmyk_to_rgb(image):
-    """Convert an image of CMYK, by its profile where it has a good one.
+    """Convert a CMYK image to RGB, using its profile if it has a valid one.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def cmyk_to_rgb(image):
     PIL.Image.Image
         RGB.
     bytes or None
-        The profile of the result, sRGB, where a profile led there.
+        The profile of the result, which is sRGB; None if no profile was used.
     """
     from PIL import ImageCms
 
@@ -53,5 +53,5 @@ def cmyk_to_rgb(image):
             own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             return ImageCms.profileToProfile(image, own, srgb, outputMode="RGB"), srgb.tobytes()
         except (OSError, ImageCms.PyCMSError):
-            pass  # a damaged profile, or one of something else
+            pass  # the profile is damaged or not for CMYK
     return image.convert("RGB"), None

@@ -1,7 +1,8 @@
-"""Read a picture whole, with all that its file says about it; nothing is lost in silence.
+"""Read a whole picture with all its metadata, and note whatever is converted or left out.
 
-Pillow decodes; but deep PNG and TIFF, which it would cut to 8 bits, and PNM, of which it reads a
-part, are decoded here. Pillow is imported in the functions: it takes a twentieth of a second.
+Pillow decodes most pictures. PNG and TIFF with more than 8 bits per sample, which it would reduce
+to 8, and PNM, which it reads only in part, are decoded here. Pillow is imported inside functions,
+because importing it takes a twentieth of a second.
 """
 
 import io
@@ -21,8 +22,8 @@ from minisr.images.png import deep as png_deep
 from minisr.images.png import metadata as png_metadata
 from minisr.images.profiles import without_foreign_profile
 from minisr.images.sources import check_size, explained, opened
-from minisr.images.tiff.complaints import complaints
 from minisr.images.tiff.layout import CMYK, is_for_pillow, layout_of, read_directory, size_of
+from minisr.images.tiff.messages import captured_messages
 from minisr.images.tiff.metadata import ORIENTATION
 from minisr.images.tiff.metadata import read as read_tiff_metadata
 from minisr.images.tiff.rows import read_rows
@@ -39,38 +40,38 @@ def read_picture(source, *, allow_large=False):
     Parameters
     ----------
     source : str, Path, bytes or binary file
-        PNG, JPEG, TIFF, WebP, BMP, GIF or PPM/PGM/PBM; the content decides, not the suffix.
+        PNG, JPEG, TIFF, WebP, BMP, GIF or PPM/PGM/PBM, recognised by content, not by suffix.
     allow_large : bool, optional
-        Read also what is larger than 179 megapixels.
+        Also read pictures of more than 179 megapixels.
 
     Returns
     -------
     Picture
-        Upright. Palettes and CMYK become RGB (RGBA where there is transparency), one bit becomes
-        8-bit grey; 16 bits a channel and floats stay what they are. Of an animation, the first
-        frame, and of a TIFF of several pages, the first.
+        Upright. Palettes and CMYK become RGB (RGBA if there is transparency), 1-bit pictures
+        become 8-bit grey; 16 bits per channel and floats are kept. Only the first frame of an
+        animation and the first page of a TIFF are read.
 
     Raises
     ------
     PictureError
-        No such file, not a picture, empty, damaged or truncated, too large, or of samples that
-        would lose by what Picture can hold.
+        The file does not exist, is not a picture, is empty, damaged, truncated or too large, or
+        has samples that `Picture` cannot hold without loss.
     """
     with opened(source) as (file, form), explained(source):
         return _READERS[form](file, allow_large)
 
 
-def finished(pixels, metadata, notes, form, orientation=None, **fields):
-    """Return a Picture, upright.
+def upright_picture(pixels, metadata, notes, form, orientation=None, **fields):
+    """Return a `Picture` with its orientation applied to pixels and metadata.
 
     Parameters
     ----------
     pixels, metadata, notes, form
-        As in `Picture`, but as they lie in the file.
+        As in `Picture`, but oriented as in the file.
     orientation : int, optional
-        1 to 8; by default that of EXIF or, where it has none, of XMP.
+        1 to 8; by default EXIF's or, failing that, XMP's.
     **fields
-        The other ones of `Picture`.
+        The other fields of `Picture`.
     """
     metadata, notes = dict(metadata), list(notes)
     if "exif" in metadata:
@@ -91,12 +92,12 @@ def finished(pixels, metadata, notes, form, orientation=None, **fields):
     pixels = np.ascontiguousarray(upright(pixels, orientation))
     kept = without_foreign_profile(metadata, pixels)
     if kept is not metadata and not any(note.startswith("CMYK") for note in notes):
-        notes.append("its profile is of another colour space and was left out")
+        notes.append("its profile is for another colour space and was left out")
     return Picture(pixels, kept, tuple(notes), form, **fields)
 
 
 def upright(pixels, orientation):
-    """Undo an EXIF orientation: 2 to 4 mirror or turn by half, 5 to 8 also swap the axes."""
+    """Undo an EXIF orientation: 2 to 4 mirror or rotate by 180 degrees, 5 to 8 also swap axes."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -118,10 +119,10 @@ def _read_png(file, allow_large):
     if header[8] == 16:
         data = [data for kind, data in chunks if kind == b"IDAT"]
         key = kinds[b"tRNS"] if b"tRNS" in kinds and header[9] in (0, 2) else None
-        return finished(png_deep.decode(header, data, key), metadata, notes, "PNG")
-    bare = io.BytesIO(png_chunks.bare(chunks))
-    pixels, more, _ = _through_pillow(bare, "PNG", allow_large)[:3]
-    return finished(pixels, metadata, [*notes, *more], "PNG")
+        return upright_picture(png_deep.decode(header, data, key), metadata, notes, "PNG")
+    pixels_only = io.BytesIO(png_chunks.pixels_only(chunks))
+    pixels, more, _ = _through_pillow(pixels_only, "PNG", allow_large)[:3]
+    return upright_picture(pixels, metadata, [*notes, *more], "PNG")
 
 
 def _read_tiff(file, allow_large):
@@ -131,27 +132,30 @@ def _read_tiff(file, allow_large):
     layout = layout_of(directory)
     for_pillow = is_for_pillow(file)
     if layout is None and not for_pillow:
-        raise PictureError("a big-endian BigTIFF with such pixels: convert it to RGB first")
+        raise PictureError(
+            "expected whole bytes of grey, RGB or CMYK in a big-endian BigTIFF, got pixels of "
+            "another kind: convert it to 8-bit RGB first"
+        )
     if layout is not None and (layout.dtype.itemsize > 1 or not for_pillow):
         pixels = read_rows(file, layout, 0, layout.height)
         if layout.colour == CMYK:
-            notes.append("CMYK became RGB, without its profile")
+            notes.append("CMYK was converted to RGB without using a profile")
         if layout.dtype.itemsize == 8:
-            notes.append("64-bit floats became 32-bit")
+            notes.append("64-bit floats were rounded to 32 bits")
     else:
         file.seek(0)
-        with complaints() as said:
+        with captured_messages() as messages:
             pixels, more, changed, image = _through_pillow(file, "TIFF", allow_large)
         notes, metadata = [*notes, *more], metadata | changed
-        if said:
+        if messages:
             notes.append("its pixels are damaged in places")
-        if orientation != image.getexif().get(ORIENTATION, 1):  # Pillow has made it upright
+        if orientation != image.getexif().get(ORIENTATION, 1):  # Pillow has already applied it
             if orientation >= 5 and "dpi" in metadata:
                 metadata["dpi"] = metadata["dpi"][::-1]
             orientation = 1
     if directory.next:
-        notes.append("only the first of its pages was read")
-    return finished(pixels, metadata, notes, "TIFF", orientation)
+        notes.append("only its first page was read")
+    return upright_picture(pixels, metadata, notes, "TIFF", orientation)
 
 
 def _read_pnm(file, allow_large):
@@ -166,12 +170,12 @@ def _read_jpeg(file, allow_large):
 
     metadata = metadata_of(image) | changed
     if not image.info.get("jfif_unit") and not _resolution_in_exif(metadata):
-        metadata.pop("dpi", None)  # Pillow then says 72
+        metadata.pop("dpi", None)  # the file gives none, and Pillow has made up 72
     if getattr(image, "n_frames", 1) > 1:
         notes = (*notes, "the other pictures in the file (MPO) were left out")
     tables = image.quantization
     chroma = get_sampling(image) if image.layers == 3 else -1
-    return finished(
+    return upright_picture(
         *(pixels, metadata, notes, "JPEG"),
         quality=estimate(tables[min(tables)]) if tables else None,
         subsampling=_SUBSAMPLING[chroma] if chroma >= 0 else None,
@@ -180,7 +184,7 @@ def _read_jpeg(file, allow_large):
 
 def _resolution_in_exif(metadata):
     try:
-        return _X_RESOLUTION in exifs.rows_of(metadata.get("exif", b""))[2]
+        return _X_RESOLUTION in exifs.raw_entries(metadata.get("exif", b""))[2]
     except (ValueError, struct.error):
         return False
 
@@ -189,19 +193,19 @@ def _read_webp(file, allow_large):
     quality = LOSSY_WEBP_QUALITY if is_lossy(file.read(1 << 20)) else None
     file.seek(0)
     pixels, notes, _, image = _through_pillow(file, "WebP", allow_large)
-    return finished(pixels, metadata_of(image), notes, "WebP", quality=quality)
+    return upright_picture(pixels, metadata_of(image), notes, "WebP", quality=quality)
 
 
 def _read_other(form):
     def read(file, allow_large):
         pixels, notes, _, image = _through_pillow(file, form, allow_large)
-        return finished(pixels, metadata_of(image), notes, form)
+        return upright_picture(pixels, metadata_of(image), notes, form)
 
     return read
 
 
 def _through_pillow(file, form, allow_large):
-    """Return pixels, notes, changed metadata, and the image."""
+    """Decode with Pillow; return pixels, notes, changed metadata, and the image."""
     from PIL import Image
 
     with Image.open(file, formats=[form.upper()]) as image:

@@ -1,8 +1,8 @@
 """MATLAB's bicubic ``imresize``.
 
-The field's figures are all measured against this resizer, and OpenCV's, Pillow's and PyTorch's
-differ from it by up to 2 dB, so it is reproduced to the letter: the filter, the antialiasing, the
-border, the order of the two passes and the rounding between them.
+All published figures are measured against this resizer, and those of OpenCV, Pillow and PyTorch
+differ from it by up to 2 dB. So it is reproduced exactly: the filter, the antialiasing, the border,
+the order of the two passes and the rounding between them.
 """
 
 import math
@@ -13,8 +13,8 @@ import numpy as np
 
 from minisr.errors import PictureError, SettingsError
 
-BLOCK_ELEMENTS = 1 << 15  # doubles in one block of a pass: 256 KiB, so its buffers stay in cache
-STRIP_ELEMENTS = 1 << 21  # values transposed at a time: bounds the memory of the second pass
+BLOCK_ELEMENTS = 1 << 15  # doubles per block of a pass: 256 KiB, so its buffers stay in cache
+STRIP_ELEMENTS = 1 << 21  # values transposed at a time, which bounds the memory of that pass
 
 
 def imresize(picture, size):
@@ -23,10 +23,10 @@ def imresize(picture, size):
     Parameters
     ----------
     picture : ndarray, shape (H, W) or (H, W, C), uint8, uint16, float32 or float64
-        Any range; every channel is resized by itself. Transparency is a channel like any other:
-        premultiply it first where that matters.
+        Any range. Each channel is resized separately, alpha too: premultiply first where that
+        matters.
     size : float or (int, int)
-        Either the scale, applied to both axes (the new height is ``ceil(scale * H)``), or the new
+        The scale for both axes (the new height is ``ceil(scale * H)``), or the new
         (height, width) in pixels.
 
     Returns
@@ -39,15 +39,16 @@ def imresize(picture, size):
     Raises
     ------
     PictureError
-        Not a picture's shape, no pixels, or another dtype.
+        ``picture`` has another shape or dtype, or no pixels.
     SettingsError
-        A size that is neither a positive finite number nor two positive whole numbers.
+        ``size`` is neither a positive finite number nor two positive whole numbers.
 
     Notes
     -----
-    An axis is a weighted sum of a few neighbours: ``out[i] = sum_p weight[i, p] * x[index[i, p]]``
-    (``axis_weights``). The axis that shrinks most goes first; on a tie, the rows. The sum runs in
-    the order of the taps whatever the block sizes, so results do not depend on them.
+    Along each axis, every output is a weighted sum of a few inputs:
+    ``out[i] = sum_p weight[i, p] * x[index[i, p]]`` (see `axis_weights`). The axis that shrinks
+    most is resized first; on a tie, axis 0. Sums run in the order of the taps whatever the block
+    size, so results do not depend on it.
 
     References
     ----------
@@ -65,14 +66,14 @@ def imresize(picture, size):
 
 
 def axis_weights(in_length, out_length, scale):
-    """Work out which input pixels make each output pixel along one axis, and with what weights.
+    """Return which input pixels make up each output pixel along one axis, and their weights.
 
     Parameters
     ----------
     in_length, out_length : int
         Pixels before and after, at least 1.
     scale : float
-        Need not be ``out_length / in_length``: MATLAB keeps the scale it was given.
+        Need not equal ``out_length / in_length``: MATLAB keeps the scale it was given.
 
     Returns
     -------
@@ -83,27 +84,27 @@ def axis_weights(in_length, out_length, scale):
 
     Notes
     -----
-    Output pixel x (one-based) lies at u = x / s + (1 - 1 / s) / 2 of the input. Enlarging, the
-    weights are k(u - index) with the cubic k; shrinking, k is stretched to s k(s (u - index)),
-    4 / s pixels wide, which is the antialiasing.
+    Output pixel x (one-based) lies at u = x / s + (1 - 1 / s) / 2 in the input. When enlarging, the
+    weights are k(u - index), where k is the cubic. When shrinking, k is stretched to
+    s k(s (u - index)), 4 / s pixels wide, for antialiasing.
     """
     centre = np.arange(1, out_length + 1) / scale + 0.5 * (1 - 1 / scale)
     return cubic_taps(centre, in_length, min(scale, 1.0), first=1)
 
 
 def cubic_taps(centre, in_length, stretch, first=0):
-    """Work out which samples Keys' cubic weights around given places, and with what weights.
+    """Return which samples Keys' cubic uses around given positions, and their weights.
 
     Parameters
     ----------
     centre : ndarray, shape (n,), float64
-        Places along an axis.
+        Positions along an axis.
     in_length : int
-        Samples along it.
+        Samples along that axis.
     stretch : float
-        At most 1; the cubic is ``1 / stretch`` times as wide, which is the antialiasing.
+        At most 1; the cubic is ``1 / stretch`` times as wide, for antialiasing.
     first : int, optional
-        Where the first sample lies, such as 1 where places are counted as MATLAB does.
+        Position of the first sample: 1 when counting as MATLAB does.
 
     Returns
     -------
@@ -119,12 +120,12 @@ def cubic_taps(centre, in_length, stretch, first=0):
     weight /= weight.sum(axis=1, keepdims=True)
     mirror = np.concatenate([np.arange(in_length), np.arange(in_length)[::-1]])
     index = mirror[np.mod(index.astype(np.intp) - first, 2 * in_length)]
-    used = np.any(weight != 0, axis=0)  # an unused tap must not spread a neighbour's NaN either
+    used = np.any(weight != 0, axis=0)  # a tap of weight 0 would still spread a NaN
     return index[:, used], weight[:, used]
 
 
 def cubic(x, a=-0.5):
-    """Evaluate Keys' cubic, which is 0 from |x| = 2 on.
+    """Evaluate Keys' cubic, which is 0 for |x| >= 2.
 
     Parameters
     ----------
@@ -174,15 +175,15 @@ def _resize_columns(picture, index, weight):
 
 
 def _store(total, out):
-    """Write double sums as ``out``'s dtype; ``total`` is used up."""
+    """Write double sums to ``out`` in its dtype; ``total`` is overwritten."""
     if out.dtype.kind == "u":
         np.clip(total, 0, np.iinfo(out.dtype).max, out=total)
-        total += 0.5  # the cast cuts off, so this rounds half up; np.rint would go half to even
+        total += 0.5  # the cast truncates, so this rounds half up; np.rint rounds half to even
     out[...] = total
 
 
 def _check_picture(picture):
-    """Raise PictureError for what is no picture."""
+    """Raise PictureError unless `imresize` can resize this array."""
     if picture.ndim not in (2, 3):
         raise PictureError(
             f"imresize expects a picture of shape (H, W) or (H, W, C), got {picture.shape}"

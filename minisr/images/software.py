@@ -1,4 +1,4 @@
-"""Which program made a picture, by the picture file's own word."""
+"""Find out which program made a picture, according to its file."""
 
 from minisr.errors import PictureError
 from minisr.images.exif import ASCII_TAGS
@@ -7,7 +7,7 @@ from minisr.images.tiff.layout import read_directory
 
 
 def software_of(path):
-    """Return which program a picture file says it was made by.
+    """Return the program that a picture file names as its maker.
 
     Parameters
     ----------
@@ -16,7 +16,7 @@ def software_of(path):
     Returns
     -------
     str or None
-        None where it says nothing, or is no picture. Pixels are not decoded.
+        None if the file names none or is not a picture. Pixels are not decoded.
     """
     from PIL import Image
 
@@ -27,7 +27,7 @@ def software_of(path):
                 said = read_directory(file).get(tag)
             elif form in ("PNG", "JPEG", "WebP"):
                 with Image.open(file, formats=[form.upper()]) as image:
-                    # Of a PNG, Pillow would look for EXIF behind the pixels.
+                    # getexif() would make Pillow decode a PNG, to look for EXIF after the pixels.
                     said = image.info.get("Software") if form == "PNG" else image.getexif().get(tag)
             else:
                 return None
@@ -37,5 +37,5 @@ def software_of(path):
 
 
 def is_minisrs(software):
-    """Return whether it is minisr, of any version, that `software_of` has returned."""
+    """Return whether `software_of` returned minisr, of any version."""
     return software is not None and software.startswith("minisr ")

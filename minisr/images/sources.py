@@ -1,4 +1,4 @@
-"""Where a picture comes from: a path, bytes or an open file; and what to say when it is no good."""
+"""Open a picture from a path, bytes or a file object; turn every failure into one clear line."""
 
 import contextlib
 import io
@@ -9,11 +9,11 @@ from pathlib import Path
 from minisr.errors import MinisrError, PictureError
 from minisr.images.formats import READ_SUFFIXES, sniff
 
-# What a picture's header may promise before its reader asks whether that is meant: 13,000 squared.
-# A bomb is a file of some kilobytes that promises far more.
+# A picture whose header announces more pixels than this, about 13,000 squared, is read only on
+# request: a decompression bomb is a file of a few kilobytes that announces far more.
 LARGE_PIXELS = 178_956_970
-ALLOWED_BY = "allow_large=True"  # how messages end; other words take its place where users type
-_FOREIGN = (
+ALLOWED_BY = "allow_large=True"  # ends the message; the command line puts its own option there
+_UNSUPPORTED = (
     (4, (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc"), "HEIC"),
     (4, (b"ftypavif", b"ftypavis"), "AVIF"),
     (4, (b"ftyp",), "a video"),
@@ -28,7 +28,7 @@ _users_and_limit = [0, None]
 
 
 def name_of(source):
-    """Return how messages call a source."""
+    """Return the name by which messages refer to a source."""
     if isinstance(source, str | os.PathLike):
         return str(Path(source))
     if isinstance(source, bytes | bytearray | memoryview):
@@ -39,17 +39,17 @@ def name_of(source):
 
 @contextlib.contextmanager
 def opened(source):
-    """Open a source; yield the file, at its beginning, and the name of its format.
+    """Open a source; yield the file, positioned at its start, and the name of its format.
 
     Parameters
     ----------
     source : str, Path, bytes or binary file
-        A file that cannot be sought, such as a pipe, is read whole first.
+        A file that cannot seek, such as a pipe, is read whole first.
 
     Raises
     ------
     PictureError
-        No such file, a folder, an empty file, or no kind of picture that minisr reads.
+        The file does not exist, is a folder, is empty, or is not a kind of picture minisr reads.
     """
     with contextlib.ExitStack() as stack:
         with explained(source):
@@ -64,15 +64,15 @@ def opened(source):
             if not file.seekable():
                 file = io.BytesIO(file.read())
             file.seek(0)
-            form = _known(file.read(16))
+            form = _format_from(file.read(16))
             file.seek(0)
-        stack.enter_context(_without_pillows_limit())
+        stack.enter_context(_without_pillow_limit())
         yield file, form
 
 
 @contextlib.contextmanager
 def explained(source):
-    """Make whatever a decoder raises within the block one line that names the source.
+    """Turn whatever a decoder raises within the block into one line that names the source.
 
     Raises
     ------
@@ -89,16 +89,16 @@ def explained(source):
     except FileNotFoundError:
         raise _named(PictureError, name, "no such file") from None
     except MemoryError:
-        raise _named(PictureError, name, "there is not enough memory for it") from None
+        raise _named(PictureError, name, "not enough memory to hold it") from None
     except UnidentifiedImageError:
         raise _named(PictureError, name, "cannot be read: it is damaged or cut off") from None
-    except Exception as error:  # decoders raise nearly anything at a damaged file
+    except Exception as error:  # decoders raise almost anything on a damaged file
         raise _named(PictureError, name, f"cannot be read: {one_line(error)}") from None
 
 
 @contextlib.contextmanager
 def naming(name):
-    """Put a name before the text of a `MinisrError` raised within the block, unless it has one."""
+    """Prefix a name to a `MinisrError` raised within the block, unless it already has one."""
     try:
         yield
     except MinisrError as error:
@@ -114,11 +114,11 @@ def _named(kind, name, text):
 
 
 def check_size(width, height, allow_large):
-    """Raise PictureError for a picture larger than `LARGE_PIXELS`, unless that is allowed."""
+    """Raise PictureError for more than `LARGE_PIXELS` pixels, unless ``allow_large``."""
     if width * height > LARGE_PIXELS and not allow_large:
         raise PictureError(
-            f"too large: {width} x {height} pixels, {width * height / 1e6:.0f} megapixels: maybe a "
-            f"decompression bomb; if you trust it: {ALLOWED_BY}"
+            f"too large: {width} x {height} pixels, {width * height / 1e6:.0f} megapixels, perhaps "
+            f"a decompression bomb; if you trust it, use {ALLOWED_BY}"
         )
 
 
@@ -127,24 +127,24 @@ def one_line(error):
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _known(head):
-    """Return the format of a file that begins with ``head``, or raise PictureError."""
+def _format_from(head):
+    """Return the format of a file that starts with ``head``, or raise PictureError."""
     form = sniff(head)
     if form:
         return form
     if not head:
         raise PictureError("not a picture: the file is empty")
-    for start, names, kind in _FOREIGN:
+    for start, names, kind in _UNSUPPORTED:
         if head[start:].startswith(names):
-            raise PictureError(f"not a picture that minisr reads but {kind}: convert it to PNG")
+            raise PictureError(f"not a picture that minisr can read, but {kind}: convert it to PNG")
     raise PictureError(
-        f"not a picture, or of no kind that minisr reads ({' '.join(READ_SUFFIXES)})"
+        f"not a picture, or not of a kind that minisr can read ({' '.join(READ_SUFFIXES)})"
     )
 
 
 @contextlib.contextmanager
-def _without_pillows_limit():
-    """Lift Pillow's own limit on pixels, which is one for all: `check_size` stands in for it."""
+def _without_pillow_limit():
+    """Lift Pillow's own limit on pixels, which is global; `check_size` replaces it."""
     from PIL import Image
 
     with _lock:

@@ -1,4 +1,4 @@
-"""The chunks of a WebP file, as far as it must be known whether it lost anything."""
+"""Walk the chunks of a WebP file, to find out whether it is lossy."""
 
 import struct
 
@@ -6,12 +6,12 @@ _HEADER, _FRAME_HEADER = 12, 16
 
 
 def is_lossy(content):
-    """Return whether the first picture in a WebP file is packed with loss.
+    """Return whether the first picture in a WebP file is lossy.
 
     Parameters
     ----------
     content : bytes
-        The file, or its beginning.
+        The file, or its start.
     """
     position = _HEADER
     while position + 8 <= len(content):
@@ -19,7 +19,7 @@ def is_lossy(content):
         (length,) = struct.unpack_from("<I", content, position + 4)
         if kind in (b"VP8 ", b"VP8L"):
             return kind == b"VP8 "
-        # A frame of an animation has chunks of its own after its header.
+        # An animation's frame chunk has its own chunks inside, after its header.
         inside = _FRAME_HEADER if kind == b"ANMF" else length + length % 2
         position += 8 + inside
     return False

@@ -1,4 +1,4 @@
-"""The frames of an animated WebP, composited by libwebp through Pillow."""
+"""Read the frames of an animated WebP; libwebp composites them, through Pillow."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ class Movie:
     size : (int, int)
         Width and height.
     durations : list of float
-        Of each frame in milliseconds.
+        Duration of each frame in milliseconds.
     plays : int
-        How often it is shown; 0 for ever.
+        How often the animation plays; 0 means forever.
     """
 
     file: object
@@ -27,20 +27,20 @@ class Movie:
 
 
 def parse(file):
-    """Return the `Movie` of an open file; None where there is but one picture."""
+    """Return the `Movie` in an open file; None if it has only one picture."""
     with _opened(file) as image:
         if image.n_frames < 2:
             return None
         durations = []
         for number in range(image.n_frames):
             image.seek(number)
-            image.load()  # the time is known only then
+            image.load()  # the duration is known only after this
             durations.append(float(image.info["duration"]))
         return Movie(file, image.size, durations, int(image.info.get("loop") or 0))
 
 
 def composited(movie):
-    """Yield what is to be seen while each frame is shown.
+    """Yield the whole picture that is visible during each frame.
 
     Yields
     ------

@@ -1,4 +1,4 @@
-"""Write a picture whole, with all that its format can hold, or not at all."""
+"""Write a picture with all the metadata that its format can hold, completely or not at all."""
 
 from pathlib import Path
 
@@ -18,8 +18,8 @@ def write_picture(path, pixels, metadata=None, *, quality=None, subsampling=None
     Parameters
     ----------
     path : str or Path
-        Its suffix chooses the format: PNG, TIFF, WebP, BMP, GIF, PPM and PGM, or JPEG. An existing
-        file is replaced in one step.
+        Its suffix chooses the format: PNG, TIFF, WebP, BMP, GIF, PPM, PGM or JPEG. An existing
+        file is replaced atomically.
     pixels, metadata, quality, subsampling
         As in :func:`encode_picture`.
 
@@ -31,8 +31,8 @@ def write_picture(path, pixels, metadata=None, *, quality=None, subsampling=None
     Raises
     ------
     PictureError
-        An unknown suffix, a missing folder, no room or no permission, or pixels that the format
-        cannot hold without loss.
+        The suffix is unknown, the folder is missing, the disk is full, permission is denied, or
+        the format cannot hold the pixels without loss.
     """
     path = Path(path)
     with naming(str(path)):
@@ -44,7 +44,7 @@ def write_picture(path, pixels, metadata=None, *, quality=None, subsampling=None
 
 
 def write_bytes(path, content):
-    """Write bytes to a file in one step, or raise PictureError."""
+    """Write bytes to a file atomically, or raise PictureError."""
     try:
         with atomic_path(path) as temporary:
             temporary.write_bytes(content)
@@ -58,29 +58,29 @@ def encode_picture(pixels, suffix, metadata=None, *, quality=None, subsampling=N
     Parameters
     ----------
     pixels : ndarray, shape (H, W) or (H, W, C), uint8, uint16 or float32
-        As in :class:`Picture`. 16 bits: PNG, TIFF, PPM and PGM; float32: TIFF; transparency: PNG,
-        TIFF, WebP and GIF, which knows only all or nothing and 256 colours.
+        As in :class:`Picture`. PNG, TIFF, PPM and PGM can hold 16 bits; TIFF can hold float32;
+        PNG, TIFF, WebP, BMP and GIF can hold transparency, but GIF only fully opaque or fully
+        transparent pixels, and 256 colours.
     suffix : str
         Such as ".png".
     metadata : dict, optional
         As in :class:`Picture`.
     quality : int, optional
-        Of JPEG, 1 to 100, by default 95. A WebP with a quality is packed with loss, one without is
-        not.
+        1 to 100. A JPEG has 95 by default. A WebP is lossy with a quality, lossless without.
     subsampling : {"4:4:4", "4:2:2", "4:2:0"}, optional
-        Of a JPEG's chroma; by default none, "4:4:4".
+        Chroma subsampling of a JPEG; by default "4:4:4", which is none.
 
     Returns
     -------
     bytes
     tuple of str
-        What the format could not hold: one note for each kind of metadata, a colour profile of
-        another colour space (an RGB profile on a grey picture), or colours beyond 256.
+        What the format could not hold: metadata, a colour profile for another colour space (an
+        RGB profile on a grey picture), or more than 256 colours.
 
     Raises
     ------
     PictureError
-        An unknown suffix, or pixels that the format cannot hold without loss.
+        The suffix is unknown, or the format cannot hold the pixels without loss.
     """
     pixels = np.asarray(pixels)
     form = format_of(suffix)
@@ -89,19 +89,19 @@ def encode_picture(pixels, suffix, metadata=None, *, quality=None, subsampling=N
     metadata, notes = fitting(metadata or {}, form, pixels)
     try:
         content, more = encode_still(form, pixels, metadata, quality, subsampling)
-    except Exception as error:  # encoders raise nearly anything, mostly about metadata
+    except Exception as error:  # encoders raise almost anything, mostly about metadata
         raise PictureError(f"cannot be encoded: {one_line(error)}") from None
     return content, (*notes, *more)
 
 
 def check_quality(quality):
-    """Raise PictureError unless a quality is None, or a whole number from 1 to 100."""
+    """Raise PictureError unless a quality is None or a whole number from 1 to 100."""
     if quality is not None and not (isinstance(quality, int) and 1 <= quality <= 100):
         raise PictureError(f"expected a quality from 1 to 100, got {quality!r}")
 
 
 def check_pixels(pixels, form, suffix):
-    """Raise PictureError unless a format can hold pixels."""
+    """Raise PictureError unless a format can hold these pixels."""
     channels = 1 if pixels.ndim == 2 else pixels.shape[2] if pixels.ndim == 3 else 0
     if pixels.size == 0 or channels not in (1, 2, 3, 4) or (pixels.ndim == 3 and channels == 1):
         raise PictureError(
@@ -110,18 +110,18 @@ def check_pixels(pixels, form, suffix):
     if pixels.dtype not in (np.uint8, np.uint16, np.float32):
         raise PictureError(f"expected uint8, uint16 or float32, got {pixels.dtype}")
     if channels in (2, 4) and not form.alpha:
-        raise PictureError(f"{suffix} holds no transparency: write PNG, WebP or TIFF")
+        raise PictureError(f"{suffix} cannot hold transparency: write PNG, WebP or TIFF")
     if not form.holds(pixels.dtype):
         kind = "16 bits" if pixels.dtype == np.uint16 else "floats"
         where = "PNG, TIFF, PPM or PGM" if pixels.dtype == np.uint16 else "TIFF"
-        raise PictureError(f"{suffix} holds no {kind}: write {where}, or convert to uint8")
+        raise PictureError(f"{suffix} cannot hold {kind}: write {where}, or convert to uint8")
     check_sides(pixels.shape[1], pixels.shape[0], form)
 
 
 def check_sides(width, height, form):
-    """Raise PictureError for a picture that is larger than a format can hold."""
+    """Raise PictureError for a picture with a longer side than a format can hold."""
     if max(width, height) > form.largest_side:
         raise PictureError(
             f"{width} x {height} pixels are more than {form.name} can hold, "
-            f"{form.largest_side} a side: write PNG or TIFF"
+            f"{form.largest_side} per side: write PNG or TIFF"
         )

@@ -1,4 +1,4 @@
-"""XMP: the few values in it that depend on the pixels, changed where they stand."""
+"""Change the few values in XMP that depend on the pixels, in place."""
 
 import re
 
@@ -12,7 +12,7 @@ _HEIGHTS = ("tiff:ImageLength", "exif:PixelYDimension")
 
 
 def orientation_of(xmp):
-    """Return the orientation, 1 to 8; None where there is none that makes sense."""
+    """Return the orientation, 1 to 8; None if there is none or it is out of range."""
     match = re.search(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\s*[\"'<]", xmp)
     return int(match[1]) if match else None
 
@@ -23,7 +23,7 @@ def upright(xmp):
 
 
 def resized(xmp, size):
-    """Return XMP whose width and height, where it has any, are those of the pixels.
+    """Return XMP with the width and height of the pixels, where it states any.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def resized(xmp, size):
 
 
 def stamped(xmp, software):
-    """Return XMP that names the program which made the picture, as xmp:CreatorTool."""
+    """Return XMP that names the program that made the picture, as xmp:CreatorTool."""
     value = software.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     changed = _replaced(xmp, "xmp:CreatorTool", value)
     if changed != xmp or value.encode() in xmp:
@@ -50,7 +50,7 @@ def stamped(xmp, software):
 
 
 def _replaced(xmp, name, value):
-    """Replace a simple value, be it an attribute or an element."""
+    """Replace a simple value, whether it is an attribute or an element."""
     name, value = re.escape(name.encode()), value.encode()
     xmp = re.sub(rb"(\b" + name + rb"\s*=\s*([\"'])).*?\2", lambda m: m[1] + value + m[2], xmp)
     return re.sub(rb"(<" + name + rb">)[^<]*(</)", lambda m: m[1] + value + m[2], xmp)

@@ -185,7 +185,7 @@ class _Job:
     def animation(self, animation, frames):
         """Return the bytes of an animation, every frame enlarged, and the fields of `Upscaled`."""
         if not self.form.animation:
-            raise PictureError(f"{self.form.name} holds no animation: write GIF, WebP or PNG")
+            raise PictureError(f"{self.form.name} cannot hold an animation: write GIF, WebP or PNG")
         first = animation.first
         large = map(self.enlarge, frames)
         start = next(large)

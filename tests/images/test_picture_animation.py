@@ -138,7 +138,7 @@ def test_the_picture_for_those_who_play_no_apng_is_no_frame():
 def test_a_deep_apng_says_what_it_loses():
     frames = [(0, 0, block(colour).astype(np.uint16) * 257, 0, 0) for colour in (RED, BLUE)]
     done = upscale_file(apng(frames, depth=16), None, StandIn())
-    assert done.notes == ("16 bits became 8: this is an animation",)
+    assert done.notes == ("16 bits became 8 bits, as always in an animation",)
     _, got = played(done.content, "PNG")
     np.testing.assert_array_equal(got, [repeated(block(c))[..., :3] for c in (RED, BLUE)])
 

@@ -185,7 +185,9 @@ def test_a_bigtiff_of_high_bytes_first_which_pillow_does_not_read(dtype, rng):
     np.testing.assert_array_equal(row_reader(file, "TIFF").rows(3, 9), pixels[3:9])
     file.seek(0)
     tifffile.imwrite(file := io.BytesIO(), pixels[..., 0] > 0, byteorder=">", bigtiff=True)
-    with pytest.raises(PictureError, match="a big-endian BigTIFF with such pixels: convert"):
+    with pytest.raises(
+        PictureError, match=r"in a big-endian BigTIFF, got .* another kind: convert"
+    ):
         read_picture(file.getvalue())
 
 

@@ -151,7 +151,7 @@ def test_text_that_would_fill_the_memory_is_left_out():
     bomb = b"Comment\0\0" + zlib.compress(bytes(1 << 25))
     picture = read_picture(png(samples(3), 8, 2, [(b"zTXt", bomb)]))
     assert "text" not in picture.metadata
-    assert picture.notes == ("a damaged zTXt was left out (too long, or cut off)",)
+    assert picture.notes == ("a damaged zTXt chunk was left out (too long, or cut off)",)
 
 
 def test_a_damaged_chunk_that_can_be_done_without_is_left_out():
@@ -161,7 +161,7 @@ def test_a_damaged_chunk_that_can_be_done_without_is_left_out():
     assert "text" not in picture.metadata
     np.testing.assert_array_equal(picture.pixels, samples(3))
     pixels_damaged = content.replace(b"IDAT\x78", b"IDAT\x79")
-    with pytest.raises(PictureError, match="the checksum of its chunk IDAT is wrong"):
+    with pytest.raises(PictureError, match="the checksum of its IDAT chunk is wrong"):
         read_picture(pixels_damaged)
 
 
@@ -207,7 +207,7 @@ def test_a_large_profile_spans_segments_of_a_jpeg():
 def test_what_is_too_large_for_a_jpeg_is_named():
     block = exifs.stamped(None, {"Description": "x" * 70_000})
     content, notes = encode_picture(samples(3), ".jpg", {"exif": block})
-    assert notes == ("EXIF is too large for JPEG",)
+    assert notes == ("EXIF is too large for JPEG and was left out",)
     assert "exif" not in read_picture(content).metadata
 
 
@@ -218,7 +218,7 @@ def test_a_grey_picture_keeps_a_grey_profile_and_refuses_another():
         assert notes == ()
         assert read_picture(content).metadata["icc_profile"] == grey
         content, notes = encode_picture(samples(1), suffix, {"icc_profile": srgb_profile()})
-        assert notes == ("the colour profile is of another colour space and was left out",)
+        assert notes == ("the colour profile is for another colour space and was left out",)
         assert "icc_profile" not in read_picture(content).metadata
 
 

@@ -303,10 +303,10 @@ def test_a_transparent_picture_never_becomes_a_jpeg(tmp_path):
         if BY_NAME[name].needs and importlib.util.find_spec(BY_NAME[name].needs) is None:
             continue
         content, _ = BY_NAME[name].make()
-        with pytest.raises(PictureError, match=r"a\.jpg: JPEG holds no transparency: write PNG"):
+        with pytest.raises(PictureError, match=r"a\.jpg: JPEG cannot hold transparency: write PNG"):
             upscale_file(content, tmp_path / "a.jpg", ENLARGER)
     content, _ = BY_NAME["GIF, animated"].make()
-    with pytest.raises(PictureError, match=r"a\.jpg: JPEG holds no animation: write GIF"):
+    with pytest.raises(PictureError, match=r"a\.jpg: JPEG cannot hold an animation: write GIF"):
         upscale_file(content, tmp_path / "a.jpg", ENLARGER)
     assert list(tmp_path.iterdir()) == []
 

@@ -63,9 +63,9 @@ def test_links_to_files_and_folders_are_followed_and_circles_end(tmp_path):
         *(("link.png", "."), ("other/b.png", "other"), ("sub/a.png", "sub")),
     ]
     assert [str(fault).removeprefix(str(tmp_path)) for fault in faults] == [
-        *("/in/itself.png: is a link to nothing", "/in/nothing.png: is a link to nothing"),
+        *("/in/itself.png: is a broken link", "/in/nothing.png: is a broken link"),
     ]
-    assert "is a link to nothing" in str(find([tmp_path / "in" / "nothing.png"], is_png)[1][0])
+    assert "is a broken link" in str(find([tmp_path / "in" / "nothing.png"], is_png)[1][0])
 
 
 def test_the_folder_of_results_is_no_source(tmp_path):
@@ -84,7 +84,7 @@ def test_patterns_are_expanded_where_no_shell_has(tmp_path, monkeypatch):
     assert names(find(["[x].png"], is_png)[0], Path()) == [("[x].png", ".")]  # the file itself
     found, faults = find(["z*.png", "a1.png"], is_png)
     assert len(found) == 1
-    assert str(faults[0]) == "z*.png: no file has a name like this"
+    assert str(faults[0]) == "z*.png: no file matches this pattern"
 
 
 def test_what_is_not_there_is_a_fault_and_the_rest_is_found(tmp_path):
@@ -135,7 +135,8 @@ def test_an_empty_name_is_not_the_folder_that_one_is_in(tmp_path, monkeypatch):
     touch(tmp_path / "a.png")
     monkeypatch.chdir(tmp_path)
     found, faults = find([""], is_png)
-    assert (found, [str(fault) for fault in faults]) == ([], ["'' is no name of a file or folder"])
+    assert found == []
+    assert [str(fault) for fault in faults] == ["expected the name of a file or folder, got ''"]
 
 
 def test_each_file_is_taken_once(tmp_path):

@@ -172,15 +172,15 @@ def test_a_file_cut_anywhere_is_refused_or_read(name):
     ("content", "message"),
     [
         (b"", "the picture: not a picture: the file is empty"),
-        (b"hello, world", "not a picture, or of no kind that minisr reads"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0", "not a picture that minisr reads but HEIC: convert it"),
+        (b"hello, world", "not a picture, or not of a kind that minisr can read"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "not a picture that minisr can read, but HEIC: convert it"),
         (b"8BPS\0\1", "but PSD: convert it to PNG"),
         (b"%PDF-1.7", "but PDF"),
-        (b"P6 0 5 255\n", "its header makes no sense: 0 x 5, maximum 255"),
+        (b"P6 0 5 255\n", "its header is damaged: expected .*, got 0 x 5 and 255"),
         (b"P6 2 2 255\n123", "the file is cut off: pixels are missing"),
         (b"P2 1 1 9\n12", "a sample of 12 is above the maximum of 9"),
-        (b"P3 1 1 9\n1 x 2", "it is damaged: not a number among its samples"),
-        (b"II*\0\x08\0\0\0\0\0\0\0\0\0", "it is damaged: it has no size"),
+        (b"P3 1 1 9\n1 x 2", "it is damaged: one of its samples is not a number"),
+        (b"II*\0\x08\0\0\0\0\0\0\0\0\0", "it is damaged: it has no width or no height"),
         (b"\x89PNG\r\n\x1a\n", "the file is cut off"),
         (b"GIF89a", "it is damaged or cut off"),
     ],
@@ -297,7 +297,7 @@ def test_what_a_format_is_too_small_for_is_told_before_the_work(frames, tmp_path
 
     first, *others = (Image.new("RGB", (1100, 2), (50 * k, 0, 0)) for k in range(frames))
     first.save(tmp_path / "a.webp", save_all=True, append_images=others)
-    message = r"b\.webp: 17600 x 32 pixels are more than WebP can hold, 16383 a side: write PNG"
+    message = r"b\.webp: 17600 x 32 pixels are more than WebP can hold, 16383 per side: write PNG"
     with pytest.raises(PictureError, match=message):
         upscale_file(tmp_path / "a.webp", tmp_path / "b.webp", StandIn(work, 16))
     wrong = StandIn(scale=16, size_of=lambda height, width: (2 * height, 2 * width))
@@ -342,11 +342,11 @@ def test_pillows_own_limit_is_put_back():
 def test_a_gif_of_many_colours_says_so():
     pixels = np.dstack([*np.mgrid[:32, :32].astype(np.uint8) * 8, np.zeros((32, 32), np.uint8)])
     content, notes = encode_picture(pixels, ".gif")
-    assert notes == ("GIF holds 256 colours a frame: the others became mixtures of those",)
+    assert notes == ("GIF can hold only 256 colours per frame: the others were dithered",)
     assert np.abs(read_picture(content).pixels.astype(int) - pixels).mean() < 16
     half = np.dstack([pixels, np.full((32, 32), 128, np.uint8)])
     notes = encode_picture(half, ".gif")[1]
-    assert "GIF holds no half transparency: each pixel became opaque or invisible" in notes
+    assert "GIF cannot hold partial transparency: pixels became opaque or invisible" in notes
 
 
 def test_times_that_gif_has_not_are_rounded_without_drift():

@@ -1,1 +1,1 @@
-"""GIF: its frames, composited as browsers do, and palettes for those that are written."""
+"""GIF: frames composited the way browsers do, and writing with a palette for each frame."""

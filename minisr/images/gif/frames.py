@@ -1,7 +1,8 @@
-"""The frames of a GIF, composited as browsers do it: GIF 89a, and what has become usual since.
+"""Composite the frames of a GIF the way browsers do: GIF 89a, and the conventions since.
 
-Pillow unpacks the frames. It would composite them too, but what is disposed of to the background it
-fills with a colour, where a frame has no transparent one; browsers make it transparent.
+Pillow decodes the frames. It could composite them too, but when a frame without a transparent
+colour is disposed of to the background, Pillow fills its area with a colour; browsers make it
+transparent.
 """
 
 import io
@@ -22,7 +23,7 @@ _DISPOSALS = {2: canvas.BACKGROUND, 3: canvas.PREVIOUS}
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame, not unpacked.
+    """One frame, still compressed.
 
     Attributes
     ----------
@@ -32,12 +33,13 @@ class Frame:
     palette : bytes
         R, G, B of each colour.
     data : bytes
+        The compressed pixels.
     transparent : int or None
-        An index.
+        The index of the transparent colour.
     disposal : str or None
         See `minisr.images.canvas.composited`.
     duration : int
-        Milliseconds.
+        In milliseconds.
     """
 
     box: tuple
@@ -59,7 +61,7 @@ class Movie:
         Width and height.
     frames : list of Frame
     plays : int
-        How often it is shown; 0 for ever.
+        How often the animation plays; 0 means forever.
     """
 
     size: tuple
@@ -68,7 +70,7 @@ class Movie:
 
 
 def parse(content):
-    """Take a GIF apart.
+    """Parse a GIF.
 
     Parameters
     ----------
@@ -81,7 +83,7 @@ def parse(content):
     Raises
     ------
     ValueError
-        If it is cut off or damaged.
+        It is cut off or damaged.
     """
     try:
         return _parse(content)
@@ -94,7 +96,7 @@ def _parse(content):
     position, common = _palette(content, _HEADER, flags)
     frames, plays = [], 1
     transparent, disposal, duration = None, None, 0
-    while position < len(content) and content[position] != _END:  # some forget the end
+    while position < len(content) and content[position] != _END:  # some files lack the end marker
         kind = content[position]
         if kind == _EXTENSION:
             label = content[position + 1]
@@ -121,14 +123,14 @@ def _parse(content):
             )
             transparent, disposal, duration = None, None, 0
         else:
-            position += 1  # stray bytes between blocks are about, and harmless
+            position += 1  # some files have stray bytes between blocks, which are harmless
     if not frames:
         raise ValueError("it has no frames")
     return Movie((width, height), frames, plays)
 
 
 def _palette(content, position, flags):
-    """Return the position after a palette, if there is one, and its bytes."""
+    """Return the position after a palette and its bytes, which are empty if there is none."""
     length = 3 << ((flags & 7) + 1) if flags & 0x80 else 0
     if position + length > len(content):
         raise ValueError("the file is cut off")
@@ -136,7 +138,7 @@ def _palette(content, position, flags):
 
 
 def _blocks(content, position):
-    """Return the position after a chain of blocks, and the blocks."""
+    """Return the position after a chain of blocks and the blocks."""
     blocks = []
     while length := content[position]:
         blocks.append(content[position + 1 : position + 1 + length])
@@ -145,7 +147,7 @@ def _blocks(content, position):
 
 
 def composited(movie):
-    """Return what is to be seen while each frame is shown.
+    """Return the whole picture that is visible during each frame.
 
     Parameters
     ----------
@@ -154,13 +156,13 @@ def composited(movie):
     Returns
     -------
     iterator of ndarray, shape (H, W, 4), uint8
-        The same array each time, changed.
+        The same array each time, updated.
     """
     return canvas.composited(movie.size, movie.frames, _draw)
 
 
 def _draw(frame, place):
-    """Put a frame in its place, where it is not transparent."""
+    """Draw the pixels of a frame that are not transparent."""
     indices = _indices(frame)[: place.shape[0], : place.shape[1]]
     colours = np.full((256, 4), 255, np.uint8)
     palette = np.frombuffer(frame.palette, np.uint8).reshape(-1, 3)
@@ -172,11 +174,11 @@ def _draw(frame, place):
 
 
 def _indices(frame):
-    """Return the colours of a frame, unpacked by Pillow out of a GIF of that frame alone."""
+    """Return the colour indices of a frame; Pillow decodes them from a GIF of that frame alone."""
     from PIL import Image
 
     _, _, wide, high = frame.box
-    # With a palette of greys, each pixel is the number of its colour.
+    # With a palette of greys, each pixel's value is the index of its colour.
     greys = bytes(value for value in range(256) for _ in range(3))
     content = b"".join(
         (

@@ -1,4 +1,4 @@
-"""GIF: every frame with a palette of its own, exact where 256 colours are enough."""
+"""Write a GIF in which each frame has its own palette, exact if 256 colours are enough."""
 
 import io
 import struct
@@ -16,11 +16,11 @@ def encode(frames, durations, plays, comment=None):
     Parameters
     ----------
     frames : iterable of ndarray, shape (H, W) or (H, W, C), uint8
-        Whole, all of one size.
+        Whole frames, all of the same size.
     durations : list of int
-        Of each frame in milliseconds, in tens.
+        Duration of each frame in milliseconds, multiples of 10.
     plays : int
-        How often it is shown; 0 for ever.
+        How often the animation plays; 0 means forever.
     comment : str, optional
 
     Returns
@@ -41,7 +41,7 @@ def encode(frames, durations, plays, comment=None):
             "save_all": True,
             "append_images": images[1:],
             "duration": durations,
-            # Whole frames: where nothing shines through they cover what was, else it must go first.
+            # Opaque frames cover the one before; it must be cleared before a transparent one.
             "disposal": 2 if transparent else 1,
         }
         if plays != 1:
@@ -51,13 +51,15 @@ def encode(frames, durations, plays, comment=None):
     file = io.BytesIO()
     try:
         images[0].save(file, format="GIF", optimize=False, **options)
-    except (OverflowError, struct.error):  # of equal frames in a row, the times are added up
-        raise PictureError("cannot be encoded: a frame stays longer than GIF can say") from None
+    except (OverflowError, struct.error):  # the durations of equal frames in a row are added up
+        raise PictureError(
+            "cannot be encoded: a GIF frame can last at most 655 s, got more: write WebP"
+        ) from None
     return file.getvalue(), tuple(sorted(lost))
 
 
 def _with_palette(frame):
-    """Return a frame as an image with a palette, and notes of what was lost."""
+    """Return a frame as an image with a palette, with notes of what was lost."""
     from PIL import Image
 
     if frame.ndim == 2:
@@ -70,7 +72,7 @@ def _with_palette(frame):
     if alpha is not None:
         hidden = alpha < _OPAQUE_FROM
         if ((alpha > 0) & (alpha < 255)).any():
-            notes.add("GIF holds no half transparency: each pixel became opaque or invisible")
+            notes.add("GIF cannot hold partial transparency: pixels became opaque or invisible")
     room = 256 if hidden is None or not hidden.any() else 255
     numbers = colour.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
     if room == 255:
@@ -80,7 +82,7 @@ def _with_palette(frame):
         palette = np.stack([values >> 16, values >> 8 & 255, values & 255], axis=1)
         indices = indices.reshape(numbers.shape).astype(np.uint8)
     else:
-        notes.add("GIF holds 256 colours a frame: the others became mixtures of those")
+        notes.add("GIF can hold only 256 colours per frame: the others were dithered")
         image = Image.fromarray(np.ascontiguousarray(colour))
         chosen = image.quantize(room, Image.Quantize.MEDIANCUT, kmeans=1)
         mixed = image.quantize(palette=chosen, dither=Image.Dither.FLOYDSTEINBERG)

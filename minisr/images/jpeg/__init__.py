@@ -1,1 +1,1 @@
-"""JPEG: its segments, and the quality that it was saved at."""
+"""JPEG: metadata segments, the quality a file was saved at, and writing by strips."""

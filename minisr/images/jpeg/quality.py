@@ -1,4 +1,4 @@
-"""The quality that a JPEG was saved at, told from its quantisation tables."""
+"""Estimate the quality that a JPEG was saved at from its quantisation tables."""
 
 import numpy as np
 
@@ -14,23 +14,24 @@ _LUMA = np.array(
 
 
 def estimate(table):
-    """Return the quality, by the scale of the Independent JPEG Group, that comes nearest.
+    """Return the nearest quality on the scale of the Independent JPEG Group.
 
     Parameters
     ----------
     table : sequence of 64 int
-        Of the luma, row by row.
+        The quantisation table of the luma, row by row.
 
     Returns
     -------
     int
-        1 to 100; exact for files of libjpeg and all that took over its tables.
+        1 to 100; exact for files by libjpeg and all programs that use its tables.
 
     Notes
     -----
-    libjpeg's jcparam.c: a quality Q scales the standard's table by 5000 / Q percent below 50, and
-    by 200 - 2 Q percent from there on, rounds, and keeps every entry within 1 and 255. Programs of
-    other scales (Photoshop) get the quality whose table is nearest to theirs, entry by entry.
+    libjpeg's jcparam.c: quality Q scales the standard's table by 5000 / Q percent below 50 and by
+    200 - 2 Q percent from 50 on, rounds, and clips every entry to 1..255. For files by programs
+    with other scales (Photoshop), the result is the quality whose table is nearest, summed over
+    the absolute differences of all entries.
     """
     table = np.asarray(table, dtype=np.float64)
     return min(range(100, 0, -1), key=lambda quality: np.abs(_scaled(quality) - table).sum())

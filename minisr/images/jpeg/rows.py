@@ -1,8 +1,8 @@
-"""A JPEG written strip by strip: each is encoded by itself, and their scans are joined.
+"""Write a JPEG strip by strip: each is encoded separately, and their scans are joined.
 
-After a restart marker a decoder begins anew (ITU-T T.81, E.1.4), as an encoder does with each
-strip. Equal settings give equal tables, and blocks of pixels know nothing of their neighbours: so
-what comes out is what a picture encoded as a whole would be, with restarts.
+A restart marker resets the decoder (ITU-T T.81, E.1.4), just as the encoder starts afresh with each
+strip. Equal settings give equal tables, and blocks of pixels are coded independently of their
+neighbours. So the result is the same as that of encoding the whole picture with restarts.
 """
 
 import struct
@@ -12,8 +12,8 @@ import numpy as np
 _SOF0, _SOS, _DRI, _RST0 = 0xC0, 0xDA, 0xDD, 0xD0
 _END = b"\xff\xd9"
 _UNIT = 16  # rows: a whole number of blocks for every subsampling
-_MOST = 65535  # units between two restarts
-_AT_ONCE = 1 << 21  # pixels of a strip, about
+_MAX_INTERVAL = 65535  # units between two restarts
+_AT_ONCE = 1 << 21  # pixels per strip, approximately
 
 
 class JpegWriter:
@@ -28,19 +28,20 @@ class JpegWriter:
     metadata : dict
         As in `minisr.images.Picture`.
     encode : callable
-        From pixels and metadata to the bytes of a sequential JPEG, and notes of what was lost.
+        Takes pixels and metadata; returns the bytes of a sequential JPEG and notes of what was
+        lost.
     """
 
     def __init__(self, file, shape, metadata, encode):
         self._file, self._metadata, self._encode = file, metadata, encode
         self._height, self._width = shape[:2]
-        most = min(_MOST // (2 * -(-self._width // 8)), _AT_ONCE // (_UNIT * self._width))
-        self._rows = _UNIT * max(1, most)
+        units = min(_MAX_INTERVAL // (2 * -(-self._width // 8)), _AT_ONCE // (_UNIT * self._width))
+        self._rows = _UNIT * max(1, units)
         self._waiting, self._strips = None, 0
         self.notes = ()
 
     def write(self, rows):
-        """Write some rows: ndarray, shape (rows, W) or (rows, W, 3), uint8."""
+        """Write the next rows: ndarray, shape (rows, W) or (rows, W, 3), uint8."""
         if self._waiting is not None:
             rows = np.concatenate([self._waiting, rows])
         whole = len(rows) // self._rows * self._rows
@@ -49,14 +50,14 @@ class JpegWriter:
         self._waiting = rows[whole:].copy()
 
     def finish(self):
-        """Write what is left, and the end."""
+        """Write what is left and the end of the file."""
         if len(self._waiting):
             self._put(self._waiting)
         self._file.write(_END)
 
     def _put(self, strip):
         content, notes = self._encode(strip, {} if self._strips else self._metadata)
-        head, scan = self._taken_apart(content)
+        head, scan = self._split(content)
         if self._strips:
             self._file.write(bytes((0xFF, _RST0 + (self._strips - 1) % 8)))
         else:
@@ -65,8 +66,8 @@ class JpegWriter:
         self._file.write(scan)
         self._strips += 1
 
-    def _taken_apart(self, content):
-        """Return the head of the whole picture, and a strip's scan without the end."""
+    def _split(self, content):
+        """Split an encoded strip into the head for the whole picture and the scan, without EOI."""
         at = 2
         while content[at + 1] != _SOS:
             (length,) = struct.unpack_from(">H", content, at + 2)

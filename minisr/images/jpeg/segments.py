@@ -1,10 +1,10 @@
-"""Segments put into a JPEG: EXIF, XMP, profile and Photoshop's blocks (ITU-T T.81, annex B)."""
+"""Insert metadata segments into a JPEG: EXIF, XMP, profile, Photoshop (ITU-T T.81, annex B)."""
 
 import struct
 
 _START = b"\xff\xd8"
 _APP0, _APP1, _APP2, _APP13, _COM = 0xE0, 0xE1, 0xE2, 0xED, 0xFE
-LARGEST = 65533  # bytes in one segment
+LARGEST = 65533  # bytes of content per segment
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _ICC = b"ICC_PROFILE\0"
@@ -12,12 +12,12 @@ _ICC_PART = LARGEST - len(_ICC) - 2
 
 
 def with_metadata(content, metadata, comment=None):
-    """Return a JPEG with its metadata put in, and the keys of what is too large for one.
+    """Return a JPEG with metadata inserted, and the keys of what is too large for a JPEG.
 
     Parameters
     ----------
     content : bytes
-        As an encoder gives it.
+        The file, as an encoder returns it.
     metadata : dict
         As in `Picture`; "exif", "xmp", "photoshop" and "icc_profile" are used.
     comment : str, optional
@@ -32,7 +32,7 @@ def with_metadata(content, metadata, comment=None):
             else:
                 added.append((marker, data))
     blocks = metadata.get("photoshop", b"")
-    part = LARGEST - len(_PHOTOSHOP)  # more than fits one segment goes on in the next
+    part = LARGEST - len(_PHOTOSHOP)  # what does not fit one segment continues in the next
     for start in range(0, len(blocks), part):
         added.append((_APP13, _PHOTOSHOP + blocks[start : start + part]))
     profile = metadata.get("icc_profile", b"")
@@ -46,6 +46,6 @@ def with_metadata(content, metadata, comment=None):
         struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data for marker, data in added
     )
     at = len(_START)
-    if content[at : at + 2] == bytes((0xFF, _APP0)):  # JFIF's own comes first
+    if content[at : at + 2] == bytes((0xFF, _APP0)):  # JFIF requires its segment to come first
         at += 2 + struct.unpack_from(">H", content, at + 2)[0]
     return b"".join((content[:at], segments, content[at:])), too_large

@@ -1,1 +1,1 @@
-"""PNG: its chunks, what they say, and samples of 16 bits."""
+"""PNG: chunks, metadata, 16-bit samples, animation frames, and writing by rows."""

@@ -1,4 +1,4 @@
-"""The chunks of a PNG file, as PNG (third edition), section 5, has them."""
+"""Read and write the chunks of a PNG file: PNG (third edition), section 5."""
 
 import struct
 import zlib
@@ -8,9 +8,10 @@ _PIXELS = (
     *(b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"),
     *(b"acTL", b"fcTL", b"fdAT"),  # frames of an APNG
 )
-# Text is unpacked up to here: a kilobyte of zTXt can hold a megabyte of nothing.
-MOST_TEXT = 1 << 24
-# About colour, beside the profile: gamma, primaries, sRGB, code points, mastering display, light.
+# Bytes of the longest text to decompress: a kilobyte of zTXt can hold a megabyte of zeros.
+MAX_TEXT = 1 << 24
+# Colour chunks other than the profile: gamma, primaries, sRGB, code points, mastering display,
+# light levels.
 COLOUR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
 
 
@@ -28,8 +29,8 @@ def split(content):
     Raises
     ------
     ValueError
-        A chunk that is cut, or a critical one whose checksum is wrong. Ancillary ones with wrong
-        checksums are left out: the picture does without.
+        A chunk is cut off, or a critical chunk has a wrong checksum. An ancillary chunk with a
+        wrong checksum is skipped: the picture can be decoded without it.
     """
     view = memoryview(content)
     position = len(SIGNATURE)
@@ -40,18 +41,18 @@ def split(content):
         kind = bytes(view[position + 4 : position + 8])
         end = position + 12 + length
         if end > len(view):
-            raise ValueError(f"the file is cut off within its chunk {_shown(kind)}")
+            raise ValueError(f"the file is cut off within its {_printable(kind)} chunk")
         data = view[position + 8 : end - 4]
         (expected,) = struct.unpack_from(">I", view, end - 4)
         good = zlib.crc32(data, zlib.crc32(kind)) == expected
         if not good and not kind[0] & 0x20:  # a capital letter: critical
-            raise ValueError(f"the checksum of its chunk {_shown(kind)} is wrong")
+            raise ValueError(f"the checksum of its {_printable(kind)} chunk is wrong")
         if good:
             yield kind, data
         if kind == b"IEND":
             return
         position = end
-    raise ValueError("the file is cut off: it has no end")
+    raise ValueError("the file is cut off: its IEND chunk is missing")
 
 
 def chunk(kind, data):
@@ -61,12 +62,12 @@ def chunk(kind, data):
 
 
 def with_chunks(content, added):
-    """Return a PNG file with chunks put in right after its header.
+    """Return a PNG file with chunks inserted right after its header.
 
     Parameters
     ----------
     content : bytes
-        As an encoder gives it.
+        The file, as an encoder returns it.
     added : iterable of (bytes, bytes)
     """
     after_header = len(SIGNATURE) + 12 + 13
@@ -74,14 +75,14 @@ def with_chunks(content, added):
     return b"".join((content[:after_header], middle, content[after_header:]))
 
 
-def bare(chunks):
-    """Return a PNG file of those chunks that make its pixels and frames, and no others.
+def pixels_only(chunks):
+    """Return a PNG file of only those chunks that define its pixels and frames.
 
-    A decoder stumbles over what is damaged in the rest, of which it need know nothing.
+    A decoder may fail on damage in the other chunks, which it does not need.
     """
     kept = (chunk(kind, data) for kind, data in chunks if kind in _PIXELS)
     return SIGNATURE + b"".join(kept)
 
 
-def _shown(kind):
+def _printable(kind):
     return "".join(chr(byte) if 32 < byte < 127 else "?" for byte in kind)

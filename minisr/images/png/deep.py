@@ -1,9 +1,9 @@
-"""PNG of 16 bits a sample, which Pillow would cut to 8.
+"""Read and write PNG with 16 bits per sample, which Pillow would reduce to 8.
 
-Reading: PNG's filters work on bytes, each with the byte at the same place in its neighbours, so the
-high and the low bytes of the samples never meet. Each half is a valid PNG of 8 bits, which Pillow
-decodes at full speed; putting the halves together gives all 16. Interlaced pictures are no
-exception: the seven passes are seven pictures in one stream.
+Reading: PNG's filters combine each byte only with the corresponding byte of neighbouring samples,
+so the high and low bytes of samples never mix. The high bytes form a valid 8-bit PNG, and so do the
+low bytes. Pillow decodes each at full speed, and the two are put together again. This works for
+interlaced pictures too: their seven passes are seven pictures in one stream.
 """
 
 import io
@@ -17,20 +17,20 @@ from minisr.images.png.filtering import filtered
 
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type
 COLOUR_TYPE = {channels: kind for kind, channels in CHANNELS.items()}
-# Adam7: first column and row, and steps between columns and rows, of each pass.
+# Adam7: first column, first row, column step and row step of each pass.
 _PASSES = (
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
     *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
 )
-_ROWS = 64  # filtered at a time when writing
-_TRIED = 16  # of so many bands, one is tried
-# zlib's level, method, bits of window, memory and strategy.
+_ROWS = 64  # rows in a band, which is filtered at once when writing
+_TRIED = 16  # one of so many bands is used in the trial
+# zlib's level, method, window bits, memory level and strategy.
 _RUNS = (1, zlib.DEFLATED, 15, 8, zlib.Z_RLE)
 _REPEATS = (6, zlib.DEFLATED, 15, 8, zlib.Z_FILTERED)
 
 
 def decode(header, chunks, key=None):
-    """Decode the samples of a PNG of 16 bits.
+    """Decode the samples of a 16-bit PNG.
 
     Parameters
     ----------
@@ -39,17 +39,17 @@ def decode(header, chunks, key=None):
     chunks : iterable of bytes
         The contents of all IDAT chunks.
     key : bytes, optional
-        The content of tRNS: which grey or colour is transparent.
+        The content of tRNS: the grey value or colour that is transparent.
 
     Returns
     -------
     ndarray, shape (H, W) or (H, W, C), uint16
-        With one more channel where there is a `key`.
+        With alpha as one more channel if there is a `key`.
 
     Raises
     ------
     ValueError
-        Too few pixels, or damaged ones.
+        Pixels are missing or damaged.
     """
     width, height, _, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
     channels = CHANNELS[colour]
@@ -75,7 +75,7 @@ def decode(header, chunks, key=None):
 
 
 def _unpacked(chunks, size):
-    """Return the first ``size`` bytes of the packed stream, and never more."""
+    """Decompress the first ``size`` bytes of the stream, and never more."""
     unpacker = zlib.decompressobj()
     parts, missing = [], size
     try:
@@ -91,10 +91,10 @@ def _unpacked(chunks, size):
 
 
 def _decode_half(header, lines):
-    """Return what Pillow makes of lines of 8 bits a sample."""
+    """Let Pillow decode filtered lines of 8 bits per sample."""
     from PIL import Image
 
-    # Packed, but not squeezed: level 0.
+    # Level 0 stores the lines as they are: zlib's format without the time to compress.
     content = (
         SIGNATURE,
         chunk(b"IHDR", header[:8] + b"\x08" + header[9:]),
@@ -106,7 +106,7 @@ def _decode_half(header, lines):
 
 
 def encode(pixels):
-    """Encode samples of 16 bits as a PNG file without any metadata.
+    """Encode 16-bit samples as a PNG file without metadata.
 
     Parameters
     ----------
@@ -134,11 +134,12 @@ def encode(pixels):
 
 
 def _strategy(pixels, starts):
-    """Return zlib's settings for a picture, by a trial on some of its bands.
+    """Choose zlib's settings for a picture by a trial on some of its bands.
 
-    In filtered photographs hardly any bytes repeat. To look for them costs most of the time, 7 to
-    12 seconds of 4000 x 4000 pixels of RGB, and gains nothing: runs of one byte (Z_RLE) give files
-    as small in 1 to 2. By them alone, text, patterns and drawings become 2 to 280 times as large.
+    Filtered photographs have hardly any repeated bytes. Searching for them takes most of the time,
+    7 to 12 seconds for 4000 x 4000 RGB pixels, and gains nothing: runs of one byte (Z_RLE) give
+    files just as small in 1 to 2 seconds. But text, patterns and drawings become 2 to 280 times as
+    large with runs alone.
     """
     middle = len(starts) % _TRIED // 2
     sample = b"".join(_filtered_band(pixels, start) for start in starts[middle::_TRIED])
@@ -150,7 +151,7 @@ def _strategy(pixels, starts):
 
 
 def _filtered_band(pixels, start):
-    """Return the bytes of `_ROWS` rows, filtered."""
+    """Return `_ROWS` rows as filtered bytes."""
     rows = pixels[max(start - 1, 0) : start + _ROWS].astype(">u2").reshape(-1, pixels[0].size)
     lines = rows.view(np.uint8)
     above, lines = (lines[0], lines[1:]) if start else (np.zeros_like(lines[0]), lines)

@@ -1,25 +1,25 @@
-"""PNG's filters: a byte less what its neighbours let expect."""
+"""Apply PNG's filters: each byte minus a prediction from its neighbours."""
 
 import numpy as np
 
 
 def filtered(lines, above, pixel):
-    """Filter lines of bytes, each by the filter that leaves the smallest numbers.
+    """Filter lines of bytes, each with the filter that leaves the smallest values.
 
-    The usual rule of thumb: PNG (third edition), section 12.7.
+    This is the usual heuristic: PNG (third edition), section 12.7.
 
     Parameters
     ----------
     lines : ndarray, shape (rows, bytes), uint8
     above : ndarray, shape (bytes,), uint8
-        The line before the first one; zeros where there is none.
+        The line before the first; zeros if there is none.
     pixel : int
-        Bytes of a pixel.
+        Bytes per pixel.
 
     Returns
     -------
     bytes
-        Each line behind a byte that names its filter.
+        Each line, preceded by a byte that names its filter.
     """
     up = np.vstack([above[None], lines[:-1]]).astype(np.int16)
     here = lines.astype(np.int16)
@@ -32,7 +32,7 @@ def filtered(lines, above, pixel):
     paeth = np.where((to_left <= to_up) & (to_left <= to_corner), left, nearest)
     predictions = (np.zeros_like(here), left, up, (left + up) >> 1, paeth)
     candidates = np.stack([(here - prediction).astype(np.uint8) for prediction in predictions])
-    sizes = np.minimum(candidates, -candidates)  # of signed bytes, without a sign
+    sizes = np.minimum(candidates, -candidates)  # absolute values of signed bytes
     best = sizes.sum(axis=2, dtype=np.int64).argmin(axis=0)
     chosen = candidates[best, np.arange(len(lines))]
     return np.hstack([best.astype(np.uint8)[:, None], chosen]).tobytes()

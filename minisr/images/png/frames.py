@@ -1,7 +1,7 @@
-"""The frames of an animated PNG, composited: PNG (third edition), sections 11.3.7 and 12.
+"""Composite the frames of an animated PNG: PNG (third edition), sections 11.3.7 and 12.
 
-Each frame is a PNG of its own but for its header. Pillow unpacks it; compositing is done here, for
-Pillow's own differs from what browsers show where frames are blended or disposed of.
+Each frame lacks only a header to be a PNG of its own. Pillow decodes it; compositing is done here,
+because Pillow's differs from what browsers show when frames are blended or disposed of.
 """
 
 import io
@@ -20,20 +20,20 @@ _OVER = 1
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame, not unpacked.
+    """One frame, still compressed.
 
     Attributes
     ----------
     box : tuple of int
         Left, top, width and height.
     data : list of bytes
-        Pieces of the packed stream.
+        The parts of its compressed stream.
     duration : float
-        Milliseconds.
+        In milliseconds.
     disposal : str or None
         See `minisr.images.canvas.composited`.
     blend : int
-        1: laid over what is there; 0: put in its place.
+        1: drawn over what is there; 0: replaces it.
     """
 
     box: tuple
@@ -50,12 +50,12 @@ class Movie:
     Attributes
     ----------
     header : bytes
-        Of the whole.
+        The content of IHDR.
     common : list of (bytes, bytes)
-        Palette and transparency.
+        The chunks that all frames share: palette and transparency.
     frames : list of Frame
     plays : int
-        How often it is shown; 0 for ever.
+        How often the animation plays; 0 means forever.
     """
 
     header: bytes
@@ -70,7 +70,7 @@ class Movie:
 
 
 def parse(chunks):
-    """Return the `Movie` of a PNG; None where there is but one picture.
+    """Return the `Movie` in a PNG; None if it is not animated.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def parse(chunks):
     Raises
     ------
     ValueError
-        If it is damaged.
+        It is damaged.
     """
     header, common, frames, plays = b"", [], [], None
     for kind, data in chunks:
@@ -91,7 +91,7 @@ def parse(chunks):
             _, plays = struct.unpack(">II", data)
         elif kind == b"fcTL":
             frames.append(_frame(data))
-        elif kind == b"IDAT" and frames:  # else it is shown only where animations are not
+        elif kind == b"IDAT" and frames:  # before the first fcTL it is a still for other programs
             frames[-1].data.append(data)
         elif kind == b"fdAT" and frames:
             frames[-1].data.append(data[4:])
@@ -112,7 +112,7 @@ def _frame(data):
 
 
 def composited(movie):
-    """Return what is to be seen while each frame is shown.
+    """Return the whole picture that is visible during each frame.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def composited(movie):
     Returns
     -------
     iterator of ndarray, shape (H, W, 4), uint8
-        The same array each time, changed.
+        The same array each time, updated.
     """
 
     def draw(frame, place):
@@ -132,7 +132,7 @@ def composited(movie):
 
 
 def _unpacked(movie, frame):
-    """Return the RGBA of a frame."""
+    """Return the pixels of a frame as RGBA."""
     from PIL import Image
 
     from minisr.images.depth import to_8_bits
@@ -149,9 +149,9 @@ def _unpacked(movie, frame):
 
 
 def _over(front, back):
-    """Lay RGBA over RGBA, neither multiplied by alpha."""
+    """Composite RGBA over RGBA, neither premultiplied."""
     alpha = front[..., 3:].astype(np.int64)
-    below = back[..., 3:].astype(np.int64) * (255 - alpha)  # 255 times what shines through
+    below = back[..., 3:].astype(np.int64) * (255 - alpha)  # 255 times the weight of the back
     whole = 255 * alpha + below
     colour = 255 * alpha * front[..., :3] + below * back[..., :3]
     divisor = np.maximum(whole, 1)

@@ -1,4 +1,4 @@
-"""What a PNG says about its picture, chunk by chunk."""
+"""Read and write the metadata in a PNG's chunks."""
 
 import re
 import struct
@@ -6,11 +6,11 @@ import zlib
 
 from minisr.images import exif as exifs
 from minisr.images.picture import Text
-from minisr.images.png.chunks import COLOUR, MOST_TEXT
+from minisr.images.png.chunks import COLOUR, MAX_TEXT
 from minisr.images.png.text import XMP_KEYWORD, chunk_of, text_of
 
-_METRES_AN_INCH = 0.0254
-# EXIF and XMP in text, as ImageMagick wrote them before PNG had a place for EXIF.
+_METRES_PER_INCH = 0.0254
+# EXIF and XMP as text, as ImageMagick wrote them before PNG had a chunk for EXIF.
 _RAW_PROFILES = {
     "Raw profile type exif": "exif",
     "Raw profile type APP1": "exif",
@@ -19,7 +19,7 @@ _RAW_PROFILES = {
 
 
 def read(chunks):
-    """Return metadata as `Picture` has it, and notes of what was damaged.
+    """Return metadata as in `Picture`, and notes of what was damaged.
 
     Parameters
     ----------
@@ -35,13 +35,13 @@ def read(chunks):
             elif kind == b"pHYs":
                 across, down, unit = struct.unpack(">IIB", data)
                 if unit == 1 and across and down:
-                    metadata["dpi"] = (_dots_an_inch(across), _dots_an_inch(down))
+                    metadata["dpi"] = (_dots_per_inch(across), _dots_per_inch(down))
             elif kind in COLOUR:
                 colour[kind] = bytes(data)
             elif kind in (b"tEXt", b"zTXt", b"iTXt"):
                 texts.append(text_of(kind, data))
         except (ValueError, struct.error, zlib.error) as error:
-            notes.append(f"a damaged {kind.decode()} was left out ({error})")
+            notes.append(f"a damaged {kind.decode()} chunk was left out ({error})")
     for entry in texts:
         if entry.keyword == XMP_KEYWORD:
             metadata["xmp"] = entry.text.encode()
@@ -60,19 +60,19 @@ def read(chunks):
 
 
 def chunks_for(metadata):
-    """Return the (kind, data) of all chunks that hold some metadata, those about colour first."""
+    """Return (kind, data) of all chunks for this metadata, the colour chunks first."""
     chunks = []
     if metadata.get("icc_profile"):
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata["icc_profile"])))
     colour = metadata.get("png_colour", {})
-    # A profile and sRGB exclude each other (PNG, section 5.6).
+    # A PNG may have a profile or sRGB, not both (PNG, section 5.6).
     chunks += [
         (kind, colour[kind])
         for kind in COLOUR
         if kind in colour and not (kind == b"sRGB" and metadata.get("icc_profile"))
     ]
     if metadata.get("dpi"):
-        across, down = (round(value / _METRES_AN_INCH) for value in metadata["dpi"])
+        across, down = (round(value / _METRES_PER_INCH) for value in metadata["dpi"])
         chunks.append((b"pHYs", struct.pack(">IIB", across, down, 1)))
     if metadata.get("exif"):
         chunks.append((b"eXIf", metadata["exif"].removeprefix(exifs.PREFIX)))
@@ -82,25 +82,25 @@ def chunks_for(metadata):
     return chunks + [chunk_of(entry) for entry in metadata.get("text", ())]
 
 
-def _dots_an_inch(dots_a_metre):
-    """Return the whole number that was meant, where there is one: 300 is stored as 11811."""
-    exact = dots_a_metre * _METRES_AN_INCH
+def _dots_per_inch(dots_per_metre):
+    """Convert to dots per inch; to a whole number where one was meant: 300 is stored as 11811."""
+    exact = dots_per_metre * _METRES_PER_INCH
     whole = round(exact)
-    return float(whole) if round(whole / _METRES_AN_INCH) == dots_a_metre else exact
+    return float(whole) if round(whole / _METRES_PER_INCH) == dots_per_metre else exact
 
 
 def _profile(data):
     """Return the profile of an iCCP chunk."""
     packed = bytes(data).partition(b"\0")[2][1:]
     unpacker = zlib.decompressobj()
-    profile = unpacker.decompress(packed, MOST_TEXT)
+    profile = unpacker.decompress(packed, MAX_TEXT)
     if not unpacker.eof:
         raise ValueError("too long, or cut off")
     return profile
 
 
 def _raw_profile(text):
-    """Return the bytes of a raw profile: its name, its length, then hexadecimal digits."""
+    """Return the bytes of a raw profile: a name, a length, then hexadecimal digits."""
     match = re.match(r"\s*\S+\s+\d+\s", text)
     digits = re.sub(r"\s", "", text[match.end() :] if match else "")
     try:

@@ -1,4 +1,4 @@
-"""A PNG written row by row: what has been packed is in the file, and nowhere else."""
+"""Write a PNG row by row: compressed rows go to the file and are not kept in memory."""
 
 import struct
 import zlib
@@ -10,10 +10,10 @@ from minisr.images.png.deep import COLOUR_TYPE
 from minisr.images.png.filtering import filtered
 from minisr.images.png.metadata import chunks_for
 
-# zlib's level, method, bits of window, memory and strategy. Nobody can be asked here which of two
-# suits a picture that is not there yet: these are fast, and good for photographs and text.
+# zlib's level, method, window bits, memory level and strategy. Later rows are not known yet, so no
+# trial can choose the settings; these are fast, and good for photographs and text.
 _PACKING = (4, zlib.DEFLATED, 15, 8, zlib.Z_FILTERED)
-_AT_ONCE = 1 << 19  # bytes that are filtered, which takes some thirty times as many
+_AT_ONCE = 1 << 19  # bytes filtered at a time, which takes about thirty times as many
 
 
 class PngWriter:
@@ -46,7 +46,7 @@ class PngWriter:
             file.write(chunk(kind, data))
 
     def write(self, rows):
-        """Write some rows: ndarray, shape (rows, W) or (rows, W, C)."""
+        """Write the next rows: ndarray, shape (rows, W) or (rows, W, C)."""
         at_once = max(1, _AT_ONCE // self._above.size)
         for start in range(0, len(rows), at_once):
             part = np.ascontiguousarray(rows[start : start + at_once], self._dtype)
@@ -55,7 +55,7 @@ class PngWriter:
             self._above = lines[-1]
 
     def finish(self):
-        """Write what is left, and the end."""
+        """Write what is left and the end of the file."""
         self._put(self._packer.flush())
         self._file.write(chunk(b"IEND", b""))
 

@@ -1,12 +1,12 @@
-"""Text in PNG files: tEXt, zTXt and iTXt, as PNG (third edition), section 11.3.3, has them."""
+"""Read and write PNG's text chunks, tEXt, zTXt and iTXt: PNG (third edition), section 11.3.3."""
 
 import zlib
 
 from minisr.images.picture import Text
-from minisr.images.png.chunks import MOST_TEXT
+from minisr.images.png.chunks import MAX_TEXT
 
 XMP_KEYWORD = "XML:com.adobe.xmp"
-_LONG = 1024  # bytes; longer text is packed
+_LONG = 1024  # bytes; longer text is compressed
 
 
 def text_of(kind, data):
@@ -21,7 +21,7 @@ def text_of(kind, data):
     Raises
     ------
     ValueError
-        Damaged, or larger than any honest text.
+        It is damaged, or longer than `MAX_TEXT`.
     """
     keyword, found, rest = bytes(data).partition(b"\0")
     if not found:
@@ -39,7 +39,7 @@ def text_of(kind, data):
 
 
 def chunk_of(entry):
-    """Return (kind, data) of a `Text`: the plainest chunk that holds it."""
+    """Return (kind, data) of the simplest chunk that can hold a `Text`."""
     keyword = entry.keyword.encode("latin-1", "replace")[:79]
     if not (entry.language or entry.translated):
         try:
@@ -51,7 +51,7 @@ def chunk_of(entry):
                 return b"zTXt", keyword + b"\0\0" + zlib.compress(text)
             return b"tEXt", keyword + b"\0" + text
     text = entry.text.encode()
-    # XMP is never packed: programs look for it without unpacking anything.
+    # XMP is never compressed: programs search for it without decompressing anything.
     packed = len(text) > _LONG and entry.keyword != XMP_KEYWORD
     head = [
         *(keyword, b"\0", b"\1\0" if packed else b"\0\0"),
@@ -63,7 +63,7 @@ def chunk_of(entry):
 def _unpacked(data):
     unpacker = zlib.decompressobj()
     try:
-        text = unpacker.decompress(data, MOST_TEXT)
+        text = unpacker.decompress(data, MAX_TEXT)
     except zlib.error as error:
         raise ValueError(str(error)) from None
     if not unpacker.eof:

@@ -1,1 +1,1 @@
-"""TIFF: how samples lie in it, rows out of it, and a writer of rows."""
+"""TIFF: the layout of samples, reading and writing by rows, and metadata."""

@@ -1,4 +1,4 @@
-"""How the samples of a TIFF lie in its file: TIFF 6.0, and what came after it."""
+"""Find out how the samples of a TIFF are stored: TIFF 6.0 and later additions."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ _STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_COUNTS, _PLANAR = 273, 277, 27
 _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS = 317, 322, 323, 324, 325
 _EXTRA_SAMPLES, _SAMPLE_FORMAT = 338, 339
 
-# None, LZW, Deflate (two numbers), PackBits, LZMA, Zstandard: those that know nothing of pixels.
+# None, LZW, Deflate (two numbers), PackBits, LZMA, Zstandard: those that work on plain bytes.
 _COMPRESSIONS = (1, 5, 8, 32946, 32773, 34925, 50000)
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK = 0, 1, 2, 5
 _COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, CMYK: 4}
@@ -20,26 +20,27 @@ PREMULTIPLIED = 1
 
 @dataclass(frozen=True)
 class Layout:
-    """How the samples lie.
+    """How the samples are stored.
 
     Attributes
     ----------
     width, height, samples : int
-        Samples a pixel, those that are no colour included.
+        Samples per pixel, including those that are not colour.
     dtype : numpy.dtype
         Of the samples, in the file's byte order.
     colour : int
         `WHITE_IS_ZERO`, `BLACK_IS_ZERO`, `RGB` or `CMYK`.
     alpha : int or None
-        What the first sample after the colours is: 1 alpha, by which the colours are multiplied,
-        2 alpha, None something else or nothing.
+        What the first sample after the colours is. 1: alpha, and the colours are premultiplied;
+        2: alpha; None: something else or nothing.
     planar : bool
-        Each sample has a plane of its own.
+        Whether each sample is stored in a plane of its own.
     tile : (int, int)
-        Height and width of what is packed together; a strip is as wide as the picture.
+        Height and width of a tile or strip; a strip is as wide as the picture.
     tiled : bool
+        Tiles, not strips.
     offsets, counts : tuple of int
-        Where each tile or strip begins, and its bytes.
+        Where each tile or strip begins, and how many bytes it has.
     compression, predictor, fill_order : int
     """
 
@@ -60,18 +61,18 @@ class Layout:
 
     @property
     def colours(self):
-        """Samples a pixel that are colour."""
+        """How many samples per pixel are colour."""
         return _COLOURS[self.colour]
 
 
 def read_directory(file):
-    """Return the first directory of an open TIFF, as Pillow reads it."""
+    """Return the first directory of an open TIFF, read by Pillow."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     file.seek(0)
     head = file.read(8)
     prefix = head[:2]
-    if b"+" in head[2:4]:  # BigTIFF, which Pillow knows by its third byte, whatever the order
+    if b"+" in head[2:4]:  # BigTIFF; Pillow checks the third byte, whatever the byte order
         head = b"II+\0" + head[4:] + file.read(8)
     directory = ImageFileDirectory_v2(head, prefix)
     file.seek(directory.next)
@@ -80,7 +81,7 @@ def read_directory(file):
 
 
 def is_for_pillow(file):
-    """Return whether Pillow opens a TIFF: all but a BigTIFF of which high bytes come first."""
+    """Return whether Pillow can open a TIFF: it can, unless it is a big-endian BigTIFF."""
     file.seek(0)
     return file.read(4) != b"MM\0+"
 
@@ -91,24 +92,25 @@ def size_of(directory):
     Raises
     ------
     ValueError
-        If it has none, which is to say: nothing of it makes sense.
+        It has none, so the file is damaged.
     """
     try:
         size = int(directory[_WIDTH]), int(directory[_HEIGHT])
     except (KeyError, TypeError):
         size = 0, 0
     if min(size) <= 0:
-        raise ValueError("it is damaged: it has no size")
+        raise ValueError("it is damaged: it has no width or no height")
     return size
 
 
 def layout_of(directory):
-    """Return the `Layout` of a directory; None where it is of a kind that is left to Pillow.
+    """Return the `Layout` of a directory; None for a kind of TIFF that only Pillow can decode.
 
     Raises
     ------
     PictureError
-        Whole numbers that are signed or of more than 16 bits.
+        The samples are signed, are integers of more than 16 bits, or have more than 8 bits and
+        would be reduced to 8 by Pillow.
     """
     get = directory.get
     samples = int(get(_SAMPLES, 1))
@@ -121,12 +123,13 @@ def layout_of(directory):
     (bits,), (form,) = bits, formats
     if form in (1, 2) and (bits > 16 or (form == 2 and bits > 1)):
         raise PictureError(
-            "32-bit or signed whole numbers: convert it to 16 bits (from 0 to 65535) first"
+            "expected unsigned samples of at most 16 bits, got 32-bit or signed integers: convert "
+            "it to 16 bits (0 to 65535) first"
         )
     if bits > 8 and not (plain and bits in (16, 32, 64)):
         raise PictureError(
-            f"{bits} bits a sample, of compression {get(_COMPRESSION, 1)} and colour space "
-            f"{colour}, would be cut to 8 bits: convert it to RGB without compression first"
+            f"{bits} bits per sample with compression {get(_COMPRESSION, 1)} and colour space "
+            f"{colour} would be reduced to 8 bits: convert it to RGB without compression first"
         )
     if bits % 8 or not plain or samples < _COLOURS[colour]:
         return None
@@ -139,7 +142,7 @@ def layout_of(directory):
     extra = _all(get(_EXTRA_SAMPLES, ()))
     alpha = extra[0] if extra and extra[0] in (1, 2) else None
     if not extra and samples == _COLOURS[colour] + 1 and colour != CMYK:
-        alpha = 2  # not said, but what else?
+        alpha = 2  # the file does not say what it is, but it can hardly be anything else
     offsets = get(_TILE_OFFSETS if tiled else _STRIP_OFFSETS, ())
     counts = get(_TILE_COUNTS if tiled else _STRIP_COUNTS, ())
     order = "<" if directory.prefix == b"II" else ">"

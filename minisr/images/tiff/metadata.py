@@ -1,4 +1,4 @@
-"""What a TIFF says about its picture."""
+"""Read the metadata in a TIFF's directory."""
 
 import struct
 
@@ -12,7 +12,7 @@ _PER_INCH = {1: None, 2: 1.0, 3: 2.54}
 
 
 def read(file, directory):
-    """Return metadata and notes as `Picture` has them, and the orientation, 1 to 8.
+    """Return metadata and notes as in `Picture`, and the orientation, 1 to 8.
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ def read(file, directory):
 
 
 def _bytes_of(directory, tag):
-    """Return the content of a tag as bytes, which some write as numbers; None where it is none."""
+    """Return a tag's content as bytes, even if stored as numbers; None if that is impossible."""
     content = directory.get(tag)
     if isinstance(content, tuple) and all(isinstance(number, int) for number in content):
         kind = directory.tagtype.get(tag)
         order = "<" if directory.prefix == b"II" else ">"
-        letter = {1: "B", 3: "H", 4: "I"}.get(kind, "B")  # IPTC is at times a list of LONG
+        letter = {1: "B", 3: "H", 4: "I"}.get(kind, "B")  # IPTC is sometimes a list of LONG
         try:
             content = struct.pack(f"{order}{len(content)}{letter}", *content)
         except struct.error:

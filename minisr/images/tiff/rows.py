@@ -1,4 +1,4 @@
-"""Rows of pixels out of a TIFF, as deep as they are: Pillow would cut colour to 8 bits."""
+"""Read rows of pixels from a TIFF at full depth; Pillow would reduce colour to 8 bits."""
 
 import io
 import struct
@@ -6,8 +6,8 @@ import zlib
 
 import numpy as np
 
-from minisr.images.tiff.complaints import complaints
 from minisr.images.tiff.layout import CMYK, PREMULTIPLIED, WHITE_IS_ZERO
+from minisr.images.tiff.messages import captured_messages
 
 _HORIZONTAL, _FLOATING_POINT = 2, 3  # predictors
 
@@ -24,12 +24,12 @@ def read_rows(file, layout, start, stop):
     Returns
     -------
     ndarray, shape (stop - start, W) or (stop - start, W, C), uint8, uint16 or float32
-        As `Picture` has them; CMYK has become RGB.
+        As in `Picture`; CMYK has been converted to RGB.
 
     Raises
     ------
     ValueError
-        If pixels are missing or damaged.
+        Pixels are missing or damaged.
     """
     samples = np.empty((stop - start, layout.width, layout.samples), layout.dtype.newbyteorder("="))
     tile_rows, tile_columns = layout.tile
@@ -75,7 +75,7 @@ def _tile(file, layout, number, rows):
 
 
 def _unpacked(packed, layout, size, rows):
-    """Return the bytes of a tile."""
+    """Decompress a tile or strip."""
     if layout.compression == 1:
         return packed
     if layout.compression in (8, 32946) and layout.fill_order == 1:
@@ -87,7 +87,7 @@ def _unpacked(packed, layout, size, rows):
 
 
 def _through_pillow(packed, layout, row_bytes, rows):
-    """Let libtiff unpack: to it, the bytes are a grey picture of 8 bits in a file of its own."""
+    """Let libtiff decompress the bytes, wrapped in a file as an 8-bit grey picture."""
     from PIL import Image
 
     entries = (
@@ -99,12 +99,12 @@ def _through_pillow(packed, layout, row_bytes, rows):
     end = 8 + len(packed) + len(packed) % 2
     head = b"II*\0" + struct.pack("<I", end)
     content = b"".join((head, packed.ljust(end - 8, b"\0"), directory, bytes(4)))
-    with complaints(), Image.open(io.BytesIO(content), formats=["TIFF"]) as image:
+    with captured_messages(), Image.open(io.BytesIO(content), formats=["TIFF"]) as image:
         return image.tobytes()
 
 
 def _floats(content, shape, itemsize):
-    """Undo predictor 3: bytes of a row by their weight, each the difference to its left."""
+    """Undo predictor 3: a row holds its bytes by significance, each minus its left neighbour."""
     rows, columns, samples = shape
     data = np.frombuffer(content, np.uint8).reshape(rows, columns * itemsize, samples)
     data = np.cumsum(data, axis=1, dtype=np.uint8).reshape(rows, itemsize, columns * samples)
@@ -113,7 +113,7 @@ def _floats(content, shape, itemsize):
 
 
 def _pixels(samples, layout):
-    """Return samples as pixels of a `Picture`."""
+    """Convert samples to pixels as in `Picture`."""
     colours = layout.colours
     alpha = samples[..., colours] if layout.alpha else None
     colour = samples[..., :colours]
@@ -139,7 +139,7 @@ def _pixels(samples, layout):
 
 
 def _rgb(cmyk, full):
-    """Return RGB of ideal inks: what neither an ink nor black takes away."""
+    """Convert CMYK to RGB for ideal inks: the light that neither an ink nor black absorbs."""
     left = full - cmyk.astype(np.float64)
     rgb = left[..., :3] * left[..., 3:] / full
     return (rgb if cmyk.dtype.kind == "f" else np.floor(rgb + 0.5)).astype(cmyk.dtype)

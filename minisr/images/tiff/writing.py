@@ -1,10 +1,9 @@
-"""TIFF, written strip by strip: 8, 16 bits and float, grey or colour, with or without alpha.
+"""Write a TIFF strip by strip: 8 bits, 16 bits or float, grey or colour, with or without alpha.
 
-The file begins with the picture's EXIF, which is a TIFF without pixels, so that all that is in
-there, a camera's own notes included, keeps its place and its offsets stay true. Then come the
-pixels, then the directory. A file of more than 4 GB is a BigTIFF, and so is the EXIF that it begins
-with; a camera's notes are kept there, but have moved. Pillow can write neither deep colour nor such
-EXIF.
+The file begins with the picture's EXIF, which is itself a TIFF without pixels. So everything in it
+keeps its position, maker notes included, and its offsets stay valid. The pixels come next, the
+directory last. A file of more than 4 GB is a BigTIFF, and so is the EXIF it begins with; maker
+notes are kept there, but at another position. Pillow can write neither 16-bit colour nor such EXIF.
 """
 
 import struct
@@ -17,11 +16,11 @@ from minisr.images.photoshop import iptc_of
 from minisr.images.tiff.exif import DESCRIPTIVE, bigtiff_of
 
 STRIP_BYTES = 1 << 18
-_LEVEL = 4  # of zlib: twice as fast as 6, and nearly as small
+_LEVEL = 4  # of zlib: twice as fast as 6, with files nearly as small
 _XMP, _IPTC, _PHOTOSHOP, _ICC = 700, 33723, 34377, 34675
 _SHORT, _LONG, _RATIONAL, _BYTE, _UNDEFINED = 3, 4, 5, 1, 7
 _LONG8 = 16
-_LARGEST = 2**32 - 2**20  # bytes of pixels; above, offsets need 64 bits
+_LARGEST = 2**32 - 2**20  # bytes of pixels; for more, offsets need 64 bits
 
 
 class TiffWriter:
@@ -30,13 +29,13 @@ class TiffWriter:
     Parameters
     ----------
     file : binary file
-        Open for writing, at its beginning.
+        Open for writing, at its start.
     shape : tuple of int
         Of the whole picture: (H, W) or (H, W, C).
     dtype : numpy.dtype
         uint8, uint16 or float32.
     metadata : dict
-        As in `Picture`; with ``tiff_deflate`` the strips are packed.
+        As in `Picture`; with ``tiff_deflate`` the strips are compressed.
 
     Attributes
     ----------
@@ -49,14 +48,14 @@ class TiffWriter:
         self._dtype = np.dtype(dtype)
         self._row_bytes = int(np.prod(shape[1:])) * self._dtype.itemsize
         self._big = shape[0] * self._row_bytes > _LARGEST
-        block, self._order, self._rows, self.notes = b"II*\0\0\0\0\0", "<", {}, ()
+        block, self._order, self._entries, self.notes = b"II*\0\0\0\0\0", "<", {}, ()
         if self._big:
             block = b"II+\0" + struct.pack("<HHQ", 8, 0, 0)
         if metadata.get("exif"):
             try:
-                form = bigtiff_of if self._big else exifs.rows_of
-                block, self._order, rows = form(metadata["exif"])
-                self._rows = {tag: row for tag, row in rows.items() if tag in DESCRIPTIVE}
+                form = bigtiff_of if self._big else exifs.raw_entries
+                block, self._order, entries = form(metadata["exif"])
+                self._entries = {tag: raw for tag, raw in entries.items() if tag in DESCRIPTIVE}
             except (ValueError, struct.error):
                 self.notes = ("damaged EXIF was left out",)
         file.write(block.ljust(len(block) + -len(block) % 16, b"\0"))
@@ -87,10 +86,10 @@ class TiffWriter:
         self._file.write(content)
 
     def finish(self):
-        """Write the directory, which makes the file one."""
+        """Write the directory, which completes the file."""
         height, width = self._shape[:2]
         if self._written != height:
-            raise ValueError(f"{self._written} rows were written, {height} were promised")
+            raise ValueError(f"expected {height} rows, got {self._written}")
         channels = self._shape[2] if len(self._shape) == 3 else 1
         dtype = self._dtype
         long = _LONG8 if self._big else _LONG
@@ -110,7 +109,7 @@ class TiffWriter:
         if self._packed and dtype.kind != "f":
             fields[317] = (_SHORT, [2])
         if channels in (2, 4):
-            fields[338] = (_SHORT, [2])  # alpha, by which nothing is multiplied
+            fields[338] = (_SHORT, [2])  # alpha, not premultiplied
         if "dpi" in self._metadata:
             for tag, value in zip((282, 283), self._metadata["dpi"], strict=True):
                 fields[tag] = (_RATIONAL, _ratio(value))
@@ -126,9 +125,9 @@ class TiffWriter:
         self._write_directory(fields)
 
     def _write_directory(self, fields):
-        """Write fields and the rows of EXIF as the directory, and the header's link to it."""
+        """Write fields and EXIF's entries as the directory, and the header's link to it."""
         order, room, link = self._order, *((8, "Q") if self._big else (4, "I"))
-        rows, file = dict(self._rows), self._file
+        entries, file = dict(self._entries), self._file
         for tag, (kind, values) in fields.items():
             letter = {_SHORT: "H", _LONG: "I", _RATIONAL: "I", _LONG8: "Q"}.get(kind, "B")
             content = struct.pack(f"{order}{len(values)}{letter}", *values)
@@ -137,24 +136,23 @@ class TiffWriter:
                 place = self._end()
                 file.write(content)
                 content = struct.pack(order + link, place)
-            rows[tag] = struct.pack(f"{order}HH{link}", tag, kind, count) + content.ljust(
-                room, b"\0"
-            )
+            head = struct.pack(f"{order}HH{link}", tag, kind, count)
+            entries[tag] = head + content.ljust(room, b"\0")
         place = self._end()
-        file.write(struct.pack(order + ("Q" if self._big else "H"), len(rows)))
-        file.write(b"".join(rows[tag] for tag in sorted(rows)) + bytes(room))
+        file.write(struct.pack(order + ("Q" if self._big else "H"), len(entries)))
+        file.write(b"".join(entries[tag] for tag in sorted(entries)) + bytes(room))
         file.seek(room)
         file.write(struct.pack(order + link, place))
 
     def _end(self):
-        """Return the end of the file, made even."""
+        """Pad the file to an even length and return that."""
         end = self._file.tell()
         self._file.write(b"\0" * (end % 2))
         return end + end % 2
 
 
 def _ratio(value):
-    """Return a positive number as numerator and denominator that fit 32 bits."""
+    """Return a positive number as a numerator and denominator of 32 bits each."""
     for denominator in (1, 1000, 10**6):
         if value * denominator < 2**32 and round(value * denominator, 3) % 1 == 0:
             return [round(value * denominator), denominator]
