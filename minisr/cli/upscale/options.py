@@ -63,28 +63,37 @@ def add_parser(commands):
         "command, given again, makes only what is missing or whose source has changed",
     )
     sub.add_argument("-r", "--recursive", action="store_true", help="enter folders in folders")
-    how_large = sub.add_argument_group("how large")
-    how_large.add_argument(
+    _add_how_large(sub.add_argument_group("how large"))
+    _add_how(sub.add_argument_group("how"))
+    _add_files(sub.add_argument_group("files"))
+    add_video_options(sub)
+    sub.set_defaults(video_extension=None)
+
+
+def _add_how_large(group):
+    group.add_argument(
         "-s",
         "--scale",
         type=any_scale,
         metavar="S",
         help=f"any number above 1, at most {LARGEST} (default: 3, or that of the file of weights)",
     )
-    how_large.add_argument(
+    group.add_argument(
         "-W", "--width", type=side, metavar="N", help="pixels of the result; the height follows"
     )
-    how_large.add_argument(
+    group.add_argument(
         "-H", "--height", type=side, metavar="N", help="the same of its height; or give both"
     )
-    how = sub.add_argument_group("how")
-    how.add_argument(
+
+
+def _add_how(group):
+    group.add_argument(
         "-m",
         "--model",
         default=models.DEFAULT,
         help="a network that comes along, or a file of weights (default: %(default)s)",
     )
-    how.add_argument(
+    group.add_argument(
         "--colour",
         "--color",
         choices=COLOURS,
@@ -92,16 +101,18 @@ def add_parser(commands):
         help="what goes through the network: luma, or R, G and B each by itself, which takes three "
         "times as long (default: luma)",
     )
-    add_threads(how)
-    add_device(how)
-    add_engine(how)
-    files = sub.add_argument_group("files")
-    files.add_argument(
+    add_threads(group)
+    add_device(group)
+    add_engine(group)
+
+
+def _add_files(group):
+    group.add_argument(
         "--suffix",
         metavar="TEXT",
         help="what the names of results end in, with {scale} for the scale (default: _x{scale})",
     )
-    files.add_argument(
+    group.add_argument(
         "--ext",
         "-f",
         "--format",
@@ -111,34 +122,32 @@ def add_parser(commands):
         help="the format of results, such as png, or of videos, such as mkv; may be given for both "
         "(default: that of OUT or of the source)",
     )
-    files.add_argument(
+    group.add_argument(
         "--quality",
         type=quality,
         metavar="Q",
         help="of JPEG and WebP, 1 to 100 (default: as the source, or 95)",
     )
-    files.add_argument(
+    group.add_argument(
         "--overwrite",
         action="store_true",
         help="make again what is done, and replace what is there",
     )
-    files.add_argument(
+    group.add_argument(
         "--no-stamp",
         action="store_true",
         help="do not write version, network and scale into the metadata",
     )
-    add_allow_large(files)
-    files.add_argument(
+    add_allow_large(group)
+    group.add_argument(
         "--html",
         type=page,
         metavar="FILE",
         help="also write a page to wipe between bicubic and the network on",
     )
-    files.add_argument(
+    group.add_argument(
         "--dry-run", action="store_true", help="print what would be done, and do nothing"
     )
-    add_video_options(sub)
-    sub.set_defaults(video_extension=None)
 
 
 def any_scale(text):
