@@ -87,16 +87,19 @@ def training(rng, optimizer="adam"):
 
 @pytest.mark.parametrize("optimizer", optim.OPTIMIZERS)
 def test_a_trainer_learns_as_on_the_cpu_and_goes_on_to_the_bit(backend, optimizer, rng):
-    run = training(rng, optimizer)
+    """SOAP's matrices take no first step, and rounding decides about their second, as above."""
+    run, is_soap = training(rng, optimizer), optimizer == "soap"
     with Threads(2) as threads:
         whole = CompiledTrainer(*run, threads, backend)
         losses = [whole.step() for _ in range(3)]
         on_cpu = CompiledTrainer(*run, threads)
         start = on_cpu.model.state_dict()
-        assert_allclose(losses, [on_cpu.step() for _ in range(3)], rtol=1e-4)
+        expected = [on_cpu.step() for _ in range(3)]
+        assert_allclose(losses[: 3 - is_soap], expected[: 3 - is_soap], rtol=1e-4)
         for name, value in whole.model.state_dict().items():
-            assert_allclose(value, on_cpu.model.state_dict()[name], atol=1e-4, err_msg=name)
             assert abs(value - start[name]).max() > 1e-3, name
+            if value.ndim == 1 or not is_soap:
+                assert_allclose(value, on_cpu.model.state_dict()[name], atol=1e-4, err_msg=name)
         first, second = (CompiledTrainer(*run, threads, backend) for _ in range(2))
         assert first.step() == losses[0]
         second.load_state_dict(first.state_dict(), 1)
