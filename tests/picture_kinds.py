@@ -1,6 +1,6 @@
-"""Pictures as people have them, made by other hands than minisr's: Pillow, tifffile, or bytes.
+"""Pictures of every kind, made without minisr: by Pillow, by tifffile, or byte by byte.
 
-Each maker returns the bytes of a file and the pixels that are in it, upright.
+Each maker returns the bytes of a file and the pixels in it, upright.
 """
 
 import io
@@ -21,17 +21,17 @@ class Kind:
     Attributes
     ----------
     name : str
-        As a person would say it, the format first.
+        A readable description that begins with the format.
     suffix : str
     make : callable
-        Without arguments; returns bytes and ndarray.
+        Takes no arguments; returns bytes and ndarray.
     tolerance : int
-        Of 255, for formats with loss.
+        Largest difference, of 255, for lossy formats.
     carries : tuple of str
-        What must come out again, see the tests.
+        The metadata that must be kept, see the tests.
     frames : int
     needs : str
-        A module.
+        The module needed to make it.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Kind:
 
 
 def samples(channels=3, dtype=np.uint8, seed=1, smooth=False):
-    """Return pixels of every value, or smooth ones for formats with loss."""
+    """Return random pixels, or smooth ones for lossy formats."""
     rng = np.random.default_rng(seed)
     shape = (HEIGHT, WIDTH) if channels == 1 else (HEIGHT, WIDTH, channels)
     if smooth:
@@ -64,7 +64,7 @@ def binary_alpha(pixels):
 
 
 def wide_profile():
-    """Return a profile of the primaries of Display P3: sRGB's with other colorants."""
+    """Return a profile with the primaries of Display P3: sRGB's profile with other colorants."""
     content = bytearray(srgb_profile())
     # s15Fixed16 values of rXYZ, gXYZ, bXYZ in Apple's Display P3, D50.
     colorants = {
@@ -82,7 +82,7 @@ def wide_profile():
 
 
 def grey_profile():
-    """Return sRGB's profile as one of grey, as far as its header says."""
+    """Return sRGB's profile with a header that says it is for grey."""
     content = bytearray(srgb_profile())
     content[16:20] = b"GRAY"
     return bytes(content)
@@ -93,7 +93,7 @@ def srgb_profile():
 
 
 def exif(orientation=1, size=(WIDTH, HEIGHT), thumbnail=False):
-    """Return EXIF as a camera writes it: big-endian, with notes of its own and sizes."""
+    """Return EXIF as a camera writes it: big-endian, with maker notes and sizes."""
     parts = bytearray(b"MM\0*\0\0\0\x08")
 
     def directory(at, entries, following=0):
@@ -159,7 +159,7 @@ def encoded(pixels, form, **options):
 
 
 def simple(form, channels=3, dtype=np.uint8, smooth=False, **options):
-    """Return a maker of one picture through Pillow."""
+    """Return a maker of one picture, written by Pillow."""
 
     def make():
         pixels = samples(channels, dtype, smooth=smooth)
@@ -173,7 +173,7 @@ def chunk(kind, data):
 
 
 def png(pixels, depth, colour, before=(), interlaced=False):
-    """Return a PNG by hand: samples of any depth, unfiltered, after the chunks ``before``."""
+    """Return a PNG built by hand: samples of any depth, unfiltered, after the chunks ``before``."""
     height, width = pixels.shape[:2]
 
     def lines(part):
@@ -517,14 +517,14 @@ KINDS = (
     Kind("PNG, 4 bits", ".png", few_bits(4)),
     Kind("PNG, grey", ".png", simple("PNG", 1)),
     Kind("PNG, grey, 16 bits", ".png", deep_png(1)),
-    Kind("PNG, grey with a transparent one", ".png", with_key(1, np.uint8)),
-    Kind("PNG, grey with a transparent one, 16 bits", ".png", with_key(1, np.uint16)),
+    Kind("PNG, grey, one transparent value", ".png", with_key(1, np.uint8)),
+    Kind("PNG, grey, one transparent value, 16 bits", ".png", with_key(1, np.uint16)),
     Kind("PNG, grey and alpha", ".png", simple("PNG", 2)),
     Kind("PNG, grey and alpha, 16 bits", ".png", deep_png(2)),
     Kind("PNG, RGB", ".png", simple("PNG", 3)),
-    Kind("PNG, RGB with a transparent one", ".png", with_key(3, np.uint8)),
+    Kind("PNG, RGB, one transparent colour", ".png", with_key(3, np.uint8)),
     Kind("PNG, RGB, 16 bits", ".png", deep_png(3)),
-    Kind("PNG, RGB with a transparent one, 16 bits", ".png", with_key(3, np.uint16)),
+    Kind("PNG, RGB, one transparent colour, 16 bits", ".png", with_key(3, np.uint16)),
     Kind("PNG, RGB, 16 bits, interlaced", ".png", deep_png(3, interlaced=True)),
     Kind("PNG, RGBA", ".png", simple("PNG", 4)),
     Kind("PNG, RGBA, 16 bits", ".png", deep_png(4)),
@@ -532,10 +532,10 @@ KINDS = (
     Kind("PNG, palette", ".png", palette_png(alpha=False)),
     Kind("PNG, palette with alpha", ".png", palette_png(alpha=True)),
     Kind("PNG, Display P3", ".png", simple("PNG", icc_profile=wide_profile()), carries=("icc",)),
-    Kind("PNG, EXIF turned by 90°", ".png", turned("PNG"), carries=("exif",)),
+    Kind("PNG, rotated by 90° in EXIF", ".png", turned("PNG"), carries=("exif",)),
     Kind("PNG, text, 300 dpi", ".png", texts, carries=("text", "dpi")),
-    Kind("PNG, gamma and primaries", ".png", png_with(GAMMA), carries=("gamma",)),
-    Kind("PNG, HDR by code points (cICP)", ".png", png_with(HDR), carries=("cicp",)),
+    Kind("PNG, gamma and primaries (gAMA, cHRM)", ".png", png_with(GAMMA), carries=("gamma",)),
+    Kind("PNG, HDR (cICP)", ".png", png_with(HDR), carries=("cicp",)),
     Kind("PNG, animated (APNG)", ".png", moving("PNG"), frames=4),
     Kind("PNG, animated, without alpha", ".png", moving("PNG", 3), frames=4),
     Kind("JPEG", ".jpg", simple("JPEG", smooth=True, **JPEG_OPTIONS), 4),
@@ -547,7 +547,7 @@ KINDS = (
         tolerance=4,
     ),
     Kind("JPEG, CMYK", ".jpg", cmyk("JPEG", quality=98), 6),
-    Kind("JPEG, EXIF turned by 90°", ".jpg", turned("JPEG", **JPEG_OPTIONS), 4, ("exif",)),
+    Kind("JPEG, rotated by 90° in EXIF", ".jpg", turned("JPEG", **JPEG_OPTIONS), 4, ("exif",)),
     Kind(
         *("JPEG, Display P3, EXIF, XMP, IPTC, comment, 240 dpi", ".jpg", rich_jpeg, 4),
         carries=("icc", "exif", "xmp", "iptc", "comment", "dpi240"),
@@ -561,17 +561,17 @@ KINDS = (
         simple("WEBP", 3, icc_profile=wide_profile(), **EVERY_WEBP),
         carries=("icc", "exif", "xmp"),
     ),
-    Kind("WebP, EXIF turned by 90°", ".webp", turned("WEBP", **LOSSLESS), carries=("exif",)),
+    Kind("WebP, rotated by 90° in EXIF", ".webp", turned("WEBP", **LOSSLESS), carries=("exif",)),
     Kind("WebP, animated", ".webp", moving("WEBP", **LOSSLESS), frames=4),
     Kind("TIFF, grey", ".tif", simple("TIFF", 1)),
-    Kind("TIFF, 1 bit, fax", ".tif", bilevel("TIFF", compression="group4")),
+    Kind("TIFF, 1 bit, fax compression", ".tif", bilevel("TIFF", compression="group4")),
     Kind("TIFF, palette", ".tif", paletted("TIFF")),
     Kind("TIFF, RGB", ".tif", simple("TIFF", 3)),
     Kind("TIFF, RGB, LZW", ".tif", simple("TIFF", 3, compression="tiff_lzw")),
     Kind("TIFF, RGB, Deflate", ".tif", simple("TIFF", 3, compression="tiff_adobe_deflate")),
     Kind("TIFF, RGB, PackBits", ".tif", simple("TIFF", 3, compression="packbits")),
     Kind(
-        *("TIFF, RGB, JPEG inside", ".tif"),
+        *("TIFF, RGB, JPEG compression", ".tif"),
         simple("TIFF", 3, smooth=True, compression="jpeg", quality=98),
         tolerance=6,
     ),
@@ -590,7 +590,7 @@ KINDS = (
             ("grey and alpha, 16 bits", 2, np.uint16, {}),
             ("RGB, 16 bits", 3, np.uint16, {}),
             ("RGB, 16 bits, big-endian", 3, np.uint16, {"byteorder": ">"}),
-            ("RGB, 16 bits, in planes", 3, np.uint16, {"planarconfig": "separate"}),
+            ("RGB, 16 bits, planar", 3, np.uint16, {"planarconfig": "separate"}),
             (
                 "RGB, 16 bits, tiles, Deflate",
                 3,
@@ -619,13 +619,13 @@ KINDS = (
     Kind("GIF, animated", ".gif", moving("GIF", 3), frames=4),
     Kind("GIF, animated, transparent", ".gif", moving("GIF", 4, disposal=2), frames=4),
     Kind("PBM", ".pbm", bitmap(plain=False)),
-    Kind("PBM, in digits", ".pbm", bitmap(plain=True)),
+    Kind("PBM, plain text", ".pbm", bitmap(plain=True)),
     Kind("PGM", ".pgm", pnm("P5", 255, 1)),
     Kind("PGM, 16 bits", ".pgm", pnm("P5", 65535, 1)),
-    Kind("PGM, 16 bits, in digits", ".pgm", pnm("P2", 65535, 1)),
+    Kind("PGM, 16 bits, plain text", ".pgm", pnm("P2", 65535, 1)),
     Kind("PPM", ".ppm", pnm("P6", 255, 3)),
-    Kind("PPM, up to 100", ".ppm", pnm("P6", 100, 3)),
+    Kind("PPM, maximum 100", ".ppm", pnm("P6", 100, 3)),
     Kind("PPM, 10 bits", ".ppm", pnm("P6", 1023, 3)),
     Kind("PPM, 16 bits", ".ppm", pnm("P6", 65535, 3)),
-    Kind("PPM, in digits", ".ppm", pnm("P3", 255, 3)),
+    Kind("PPM, plain text", ".ppm", pnm("P3", 255, 3)),
 )

@@ -1,6 +1,7 @@
-"""What comes out of what goes in: every kind of picture, enlarged, and read by other programs.
+"""Every kind of picture, enlarged, and read back by other programs.
 
-`python tests/test_picture_table.py` prints the table that is in docs/pictures.md.
+``PYTHONPATH=.:tests python tests/images/test_picture_table.py`` prints the table in
+docs/pictures.md.
 """
 
 import functools
@@ -25,7 +26,7 @@ from minisr.upscaling.file import upscale_file
 SCALE = 2
 STAMP = {"Software": "minisr 0, no network"}
 DURATIONS = [70, 30, 110, 90]
-# Where the result is of another format than the source.
+# Results in another format than the source.
 OTHERS = (
     ("PNG, RGB, 16 bits", ".tif"),
     ("PNG, RGB, 16 bits", ".jpg"),
@@ -36,14 +37,14 @@ OTHERS = (
     ("PNG, text, 300 dpi", ".jpg"),
     ("PNG, text, 300 dpi", ".tif"),
     ("PNG, Display P3", ".jpg"),
-    ("PNG, HDR by code points (cICP)", ".tif"),
+    ("PNG, HDR (cICP)", ".tif"),
     ("PNG, animated (APNG)", ".webp"),
     ("PNG, animated (APNG)", ".gif"),
     ("JPEG, Display P3, EXIF, XMP, IPTC, comment, 240 dpi", ".png"),
     ("JPEG, Display P3, EXIF, XMP, IPTC, comment, 240 dpi", ".tif"),
     ("JPEG, Display P3, EXIF, XMP, IPTC, comment, 240 dpi", ".webp"),
     ("JPEG, Display P3, EXIF, XMP, IPTC, comment, 240 dpi", ".bmp"),
-    ("JPEG, EXIF turned by 90°", ".png"),
+    ("JPEG, rotated by 90° in EXIF", ".png"),
     ("WebP, animated", ".gif"),
     ("WebP, animated", ".png"),
     ("WebP, Display P3, EXIF, XMP", ".jpg"),
@@ -65,7 +66,7 @@ ENLARGER = StandIn(scale=SCALE)
 
 
 class Table:
-    """Every picture of the table, made and enlarged once, and looked at by each program once."""
+    """Every picture of the table, made, enlarged, and read by each program only once."""
 
     def __init__(self, folder, stamp=None):
         self.folder = folder
@@ -89,7 +90,7 @@ class Table:
 
     @functools.cached_property
     def tags(self):
-        """Return what exiftool says, by file name."""
+        """Return the output of exiftool, by file name."""
         done = run("exiftool", "-json", "-n", "-a", "-G1", *self.paths())
         return {Path(entry["SourceFile"]).name: entry for entry in json.loads(done)}
 
@@ -108,7 +109,7 @@ class Table:
 def run(program, *arguments):
     if shutil.which(program) is None:
         pytest.skip(f"needs {program}")
-    # Each complains about what it does not know, on stderr and by its status.
+    # On files they do not know, these programs print to stderr and exit with an error status.
     return subprocess.run([program, *arguments], capture_output=True, check=False).stdout
 
 
@@ -130,7 +131,7 @@ every_row = pytest.mark.parametrize("row", range(len(ROWS)), ids=IDS, indirect=T
 
 
 def expected_of(table, number, suffix):
-    """Return the enlarged pixels, of all frames, as the target's format can hold them."""
+    """Return the expected pixels of all frames as floats, and the dtype of the source."""
     pixels = table.expected[number].astype(np.float64)
     dtype = table.expected[number].dtype
     pixels /= 1 if dtype.kind == "f" else np.iinfo(dtype).max
@@ -140,7 +141,7 @@ def expected_of(table, number, suffix):
 
 
 def depth_of(dtype, suffix):
-    """Return the bits of a sample that come out."""
+    """Return the bits per sample of the result."""
     most = {".png": 16, ".tif": 32, ".ppm": 16, ".pgm": 16}.get(suffix, 8)
     return min(8 * dtype.itemsize, most)
 
@@ -156,7 +157,7 @@ def test_imagemagick_finds_what_is_expected(row, table):
         assert words[0].startswith(name)
         assert words[1:3] == [str(large.shape[2]), str(large.shape[1])]
         assert words[3] == str(depth_of(dtype, suffix))
-    # ImageMagick 6 sees one frame of an APNG; ffprobe is asked below.
+    # ImageMagick 6 reads only one frame of an APNG; ffprobe counts them below.
     assert len(found) == (1 if suffix == ".png" else kind.frames)
     if suffix in (".png", ".tif", ".pgm", ".ppm", ".jpg"):
         assert found[0][4] == {1: "gray", 2: "graya", 3: "srgb", 4: "srgba"}[channels]
@@ -164,7 +165,7 @@ def test_imagemagick_finds_what_is_expected(row, table):
 
 @every_row
 def test_the_pixels_are_those_of_the_source(row, table):
-    """Read by Pillow where it can, and by tifffile where it would lose depth."""
+    """Read by Pillow at 8 bits, and by tifffile or OpenCV at more."""
     number, kind, suffix = row
     path = table.path(number, suffix)
     large, dtype = expected_of(table, number, suffix)
@@ -173,7 +174,7 @@ def test_the_pixels_are_those_of_the_source(row, table):
         tolerance = max(tolerance, 0.25 if kind.suffix != ".jpg" else 0)
     frames = frames_by_others(path, depth_of(dtype, suffix))
     if frames is None:
-        pytest.skip("no other reader here keeps all of its bits")
+        pytest.skip("no other reader here keeps all its bits")
     if kind.frames > 1:
         assert len(frames) == len(large)
     for got, wanted in zip(frames, large, strict=True):
@@ -212,7 +213,7 @@ def frames_by_others(path, depth):
 
 
 @every_row
-def test_exiftool_finds_no_fault_and_upright_sizes(row, table):
+def test_exiftool_finds_no_error_and_the_upright_size(row, table):
     number, _, suffix = row
     tags = table.tags[table.path(number, suffix).name]
     large, _ = expected_of(table, number, suffix)
@@ -229,11 +230,11 @@ def test_exiftool_finds_no_fault_and_upright_sizes(row, table):
                 sizes += 1
     assert sizes >= 2 or suffix in (".ppm", ".pgm")
     if suffix == ".tif" and large.ndim == 4 and large.shape[3] in (2, 4):
-        assert tags["IFD0:ExtraSamples"] == 2  # alpha, by which nothing is multiplied
+        assert tags["IFD0:ExtraSamples"] == 2  # alpha, not premultiplied
 
 
 @every_row
-def test_what_a_picture_carries_comes_out_or_is_named(row, table):
+def test_metadata_is_kept_or_a_note_names_it(row, table):
     number, kind, suffix = row
     tags = table.tags[table.path(number, suffix).name]
     notes = " ".join(table.results[number].notes)
@@ -247,8 +248,8 @@ def test_what_a_picture_carries_comes_out_or_is_named(row, table):
         "iptc": ("IPTC", "IPTC:Caption-Abstract", "caption"),
         "comment": ("text", "File:Comment", "a comment"),
         "text": ("text", "PNG:Title", "plain"),
-        "gamma": ("PNG's chunks", "PNG:Gamma", 2.2),
-        "cicp": ("PNG's chunks", None, None),
+        "gamma": ("PNG's colour chunks", "PNG:Gamma", 2.2),
+        "cicp": ("PNG's colour chunks", None, None),
     }
     for carried in kind.carries:
         if carried.startswith("dpi"):
@@ -268,7 +269,7 @@ def test_what_a_picture_carries_comes_out_or_is_named(row, table):
         if carried == "exif" and word not in notes:
             assert tags["ExifIFD:DateTimeOriginal"] == "2026:11:24 12:00:00"
             assert "a maker's own notes" in str(tags["ExifIFD:MakerNoteUnknownText"])
-            assert "IFD1:ThumbnailOffset" not in tags or "turned" not in kind.name
+            assert "IFD1:ThumbnailOffset" not in tags or "rotated" not in kind.name
     if "text" in kind.carries and suffix == ".png":
         assert tags["PNG:Author"].strip() == ("packed " * 300).strip()
         assert tags["PNG:Comment-ja"] == "日本語"
@@ -278,15 +279,15 @@ MOVING = [k for k, (name, suffix) in enumerate(ROWS) if BY_NAME[name].frames > 1
 
 
 @pytest.mark.parametrize("row", MOVING, ids=[IDS[k] for k in MOVING], indirect=True)
-def test_times_and_repetitions_are_kept(row, table):
+def test_durations_and_the_loop_count_are_kept(row, table):
     number, _, suffix = row
     path = table.path(number, suffix)
     with Image.open(path) as image:
         got = []
         for frame in ImageSequence.Iterator(image):
-            frame.load()  # WebP has the time only then
+            frame.load()  # WebP has the duration only after this
             got.append(frame.info["duration"])
-        # GIF counts repetitions, the others how often it is shown.
+        # GIF counts repetitions, the others count plays.
         source_is_gif = ROWS[number][0].startswith("GIF")
         plays = image.info["loop"] + (suffix == ".gif")
     assert got == DURATIONS
@@ -311,7 +312,7 @@ def test_a_transparent_picture_never_becomes_a_jpeg(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_comes_out_goes_in_again(table):
+def test_every_result_can_be_read_again(table):
     for number, result in table.results.items():
         picture = read_picture(table.path(number, ROWS[number][1]))
         assert picture.pixels.shape[1::-1] == result.size_out
@@ -324,7 +325,7 @@ WORDS = {
     "photoshop": "IPTC",
     "png_colour": "colour chunks",
     "text": "text",
-    "tiff_deflate": "packed",
+    "tiff_deflate": "compressed",
     "xmp": "XMP",
 }
 FORMAT_NAMES = {".jpg": "JPEG", ".tif": "TIFF", ".webp": "WebP"}
@@ -332,7 +333,7 @@ FORMAT_NAMES = {".jpg": "JPEG", ".tif": "TIFF", ".webp": "WebP"}
 
 def markdown(table):
     """Return the table of docs/pictures.md."""
-    lines = ["| in | out | bits | channels | kept | told |", "|---|---|---|---|---|---|"]
+    lines = ["| in | out | bits | channels | kept | notes |", "|---|---|---|---|---|---|"]
     for number, (name, suffix) in enumerate(ROWS):
         if number not in table.results:
             continue
@@ -343,14 +344,14 @@ def markdown(table):
         words = {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGBA"}[channels]
         kept = [WORDS[key] for key in sorted(picture.metadata)]
         if result.frames > 1:
-            kept.append(f"{result.frames} frames, their times, repetitions")
+            kept.append(f"{result.frames} frames, durations, loop count")
         if picture.format == "JPEG" and kind.suffix == ".jpg":
             kept.append(f"quality {picture.quality}")
             kept += [picture.subsampling] if picture.subsampling else []
         bits = "float" if pixels.dtype.kind == "f" else 8 * pixels.itemsize
         out = FORMAT_NAMES.get(suffix, suffix[1:].upper())
-        told = "; ".join(result.notes)
-        lines.append(f"| {name} | {out} | {bits} | {words} | {', '.join(kept)} | {told} |")
+        notes = "; ".join(result.notes)
+        lines.append(f"| {name} | {out} | {bits} | {words} | {', '.join(kept)} | {notes} |")
     return "\n".join(lines)
 
 

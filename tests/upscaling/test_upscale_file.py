@@ -146,12 +146,12 @@ def test_a_cut_file_is_one_clear_line_and_nothing_is_written(suffix, tmp_path):
     "name",
     [
         "PNG, RGBA, 16 bits",
-        "JPEG, EXIF turned by 90°",
+        "JPEG, rotated by 90° in EXIF",
         "GIF",
         "WebP, animated",
         "TIFF, RGB, 16 bits, LZW, predictor",
         "BMP",
-        "PPM, in digits",
+        "PPM, plain text",
     ],
 )
 def test_a_file_cut_anywhere_is_refused_or_read(name):
