@@ -5,8 +5,8 @@ from our own threads for milliseconds: on two cores, SOAP's step then takes half
 the bits of a product depend on how many threads share it.
 
 Neither NumPy nor SciPy has a public way to set this number, so this file, and no other, looks for
-OpenBLAS's own functions in the libraries that their wheels bring along.
-`tests/optim/test_soap.py` notices when they can no longer be found.
+OpenBLAS's own functions in the libraries bundled with their wheels.
+`tests/engine/test_blas.py` fails if they can no longer be found.
 """
 
 import contextlib

@@ -1,4 +1,9 @@
-"""How every kernel of this folder is compiled."""
+"""How every kernel of this folder is compiled.
+
+Numba's cache checks only the file of the compiled function itself, and there is no public way to
+make it check others. So this file, and no other, sets a private attribute of Numba's: see
+`compiled`. `tests/kernels/test_recompiling.py` fails if that no longer works.
+"""
 
 from pathlib import Path
 
@@ -33,9 +38,9 @@ def compiled(**options):
 
     def decorate(function):
         dispatcher = njit(**options)(function)
-        # Numba has no public way to do this. If the attribute disappears, its own check remains.
+        # If these private attributes disappear, Numba's own check remains.
         index = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
-        if index is not None:
+        if hasattr(index, "_source_stamp"):
             index._source_stamp = (index._source_stamp, FOLDER)
         return dispatcher
 
