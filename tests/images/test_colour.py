@@ -23,7 +23,7 @@ TABLE = [
 
 
 # The same in full range: 255 Y = 255 (0.299 R + 0.587 G + 0.114 B), 255 Cb = 128 + 255 (B - Y) /
-# 1.772, 255 Cr = 128 + 255 (R - Y) / 1.402; at the last, Y = 0.3989.
+# 1.772, 255 Cr = 128 + 255 (R - Y) / 1.402; in the last row, Y = 0.3989.
 FULL_TABLE = [
     ((0, 0, 0), (0, 128, 128)),
     ((1, 1, 1), (255, 128, 128)),
@@ -45,7 +45,7 @@ def test_hand_worked_colours(luma_range, rgb, ycbcr, dtype, tolerance):
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-14), (np.float32, 2e-6)])
 @pytest.mark.parametrize("luma_range", LUMA_RANGES)
-def test_there_and_back_again_is_the_identity(dtype, tolerance, luma_range, rng):
+def test_a_round_trip_is_the_identity(dtype, tolerance, luma_range, rng):
     rgb = rng.uniform(-0.2, 1.2, (5, 7, 3)).astype(dtype)
     back = ycbcr_to_rgb(rgb_to_ycbcr(rgb, luma_range), luma_range)
     assert back.dtype == dtype
@@ -56,7 +56,7 @@ def test_the_inverse_is_not_clipped():
     assert ycbcr_to_rgb(np.full((1, 1, 3), [1.0, 0.5, 0.5])).max() > 1
 
 
-def test_the_input_is_left_alone(rng):
+def test_the_input_is_not_modified(rng):
     rgb = rng.random((2, 3, 3))
     before = rgb.copy()
     ycbcr_to_rgb(rgb_to_ycbcr(rgb))
@@ -66,29 +66,29 @@ def test_the_input_is_left_alone(rng):
 
 def test_white_has_luma_235_and_black_16():
     white = np.full((2, 3, 3), 255, np.uint8)
-    assert (luma(white) == 235).all()  # 234 betrays the wrong red coefficient, 64.738
+    assert (luma(white) == 235).all()  # 234 would mean a wrong red coefficient, 64.738
     assert (luma(white * 0) == 16).all()
 
 
 @pytest.mark.parametrize("rgb", [(0, 204, 68), (1, 173, 225), (5, 65, 25)])
 def test_ties_of_luma_are_rounded_up(rgb):
     thousandths = 65481 * rgb[0] + 128553 * rgb[1] + 24966 * rgb[2]
-    assert thousandths % 255000 == 127500  # one of the 194 colours that lie exactly on a half
+    assert thousandths % 255000 == 127500  # one of the 194 colours on a tie
     expected = 16 + thousandths // 255000 + 1
     assert luma(np.array([[rgb]], np.uint8))[0, 0] == expected
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.sampled_from([np.uint8, np.uint16]), st.data())
-def test_luma_of_full_range_is_rounded_half_up(dtype, data):
+def test_full_range_luma_is_rounded_half_up(dtype, data):
     maximum = np.iinfo(dtype).max
     rgb = data.draw(st.lists(st.integers(0, maximum), min_size=3, max_size=3))
     exact = sum(Fraction(w) * v for w, v in zip(("0.299", "0.587", "0.114"), rgb, strict=True))
     assert luma(np.array([[rgb]], dtype), "full")[0, 0] == (exact + Fraction(1, 2)) // 1
 
 
-def test_luma_of_full_range_is_pillows(rng):
-    """Pillow cuts off where we round."""
+def test_full_range_luma_matches_pillow(rng):
+    """Pillow truncates where we round."""
     from PIL import Image
 
     rgb = rng.integers(0, 256, (60, 70, 3), dtype=np.uint8)
@@ -98,7 +98,7 @@ def test_luma_of_full_range_is_pillows(rng):
     assert np.abs(luma(rgb, "full").astype(int) - theirs[..., 0]).max() == 1
 
 
-def test_the_two_lumas_are_one_scaled(rng):
+def test_studio_range_luma_is_full_range_luma_scaled(rng):
     rgb = rng.random((4, 5, 3))
     np.testing.assert_allclose(luma(rgb), (16 + 219 * luma(rgb, "full")) / 255, atol=1e-15)
 
@@ -122,20 +122,20 @@ def test_16_bit_luma_is_rounded_half_up(rgb):
 def test_8_bit_luma_agrees_with_rounded_doubles(rng):
     rgb = rng.integers(0, 256, (200, 300, 3), dtype=np.uint8)
     rounded = np.floor(rgb_to_ycbcr(rgb / 255)[..., 0] * 255 + 0.5)
-    # A double may fall on the wrong side of a tie, and of 60,000 colours a few are ties.
+    # A double may fall on the wrong side of a tie, and a few of 60,000 colours are ties.
     assert (luma(rgb) != rounded).sum() <= 10
     assert luma(rgb).dtype == np.uint8
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_float_luma_is_the_first_of_ycbcr(dtype, rng):
+def test_float_luma_is_the_first_channel_of_ycbcr(dtype, rng):
     rgb = rng.random((4, 5, 3)).astype(dtype)
     assert luma(rgb).dtype == dtype
     np.testing.assert_array_equal(luma(rgb), rgb_to_ycbcr(rgb)[..., 0])
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_grey_is_luma_unconverted(dtype):
+def test_grey_is_returned_unconverted(dtype):
     grey = np.array([[0, 1, 255]], dtype)
     np.testing.assert_array_equal(luma(grey), grey)
     assert luma(grey).dtype == dtype
@@ -151,12 +151,12 @@ def test_grey_is_luma_unconverted(dtype):
         (np.zeros((2, 2, 3), np.int64), "got int64: convert it"),
     ],
 )
-def test_luma_refuses(picture, message):
+def test_luma_refuses_other_shapes_and_dtypes(picture, message):
     with pytest.raises(PictureError, match=message):
         luma(picture)
 
 
-def test_luma_goes_from_range_to_range(rng):
+def test_luma_converts_between_the_ranges(rng):
     rgb = rng.random((4, 5, 3)).astype(np.float32)
     full = studio_to_full(luma(rgb))
     assert full.dtype == full_to_studio(full).dtype == np.float32
@@ -165,13 +165,13 @@ def test_luma_goes_from_range_to_range(rng):
 
 
 @pytest.mark.parametrize("convert", [rgb_to_ycbcr, ycbcr_to_rgb, luma])
-def test_a_range_that_is_none_is_refused(convert):
+def test_an_unknown_range_is_refused(convert):
     with pytest.raises(SettingsError, match="luma_range must be one of studio, full, got 'tv'"):
         convert(np.zeros((2, 2, 3)), "tv")
 
 
 @pytest.mark.parametrize("convert", [rgb_to_ycbcr, ycbcr_to_rgb])
-def test_conversions_refuse_what_is_not_float_colour(convert):
+def test_conversions_refuse_anything_but_float_colour(convert):
     with pytest.raises(PictureError, match=r"expects shape \(H, W, 3\), got \(2, 2\)"):
         convert(np.zeros((2, 2)))
     with pytest.raises(PictureError, match=r"got \(2, 2, 4\)"):

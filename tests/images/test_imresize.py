@@ -1,4 +1,4 @@
-"""imresize against an exact-rational judge, hand-worked tables, and MATLAB's own output."""
+"""imresize against exact rational arithmetic, hand-worked tables, and MATLAB's own output."""
 
 import math
 from fractions import Fraction
@@ -27,7 +27,7 @@ def exact_cubic(x):
 
 
 def exact_line(line, out_length, scale):
-    """One line of pixels, pixel by pixel, all in fractions; written from the definition alone."""
+    """Resize one line pixel by pixel, in fractions, straight from the definition."""
     n, stretch = len(line), min(scale, Fraction(1))
     out = []
     for x in range(1, out_length + 1):
@@ -45,7 +45,7 @@ def exact_line(line, out_length, scale):
 
 
 def exact_resize(picture, lengths, scales, rounding=None):
-    """Both passes of one channel; ``rounding`` is applied to every value after each pass."""
+    """Resize one channel in two passes; apply ``rounding`` to every value after each."""
     rows = [[Fraction(float(value)) for value in row] for row in picture]
     ties = []
     for axis in (0, 1) if scales[0] <= scales[1] else (1, 0):
@@ -96,7 +96,7 @@ def test_doubles_by_a_scale_agree_with_exact_fractions(height, width, scale, dat
 def test_integers_are_clipped_and_rounded_half_up_after_each_pass(dtype, shape, data):
     height, width, *size = shape
     maximum = int(np.iinfo(dtype).max)
-    # Mostly black and white: that is where bicubic overshoots and clipping shows.
+    # Mostly black and white: that is where bicubic overshoots and clipping matters.
     values = st.sampled_from([0, maximum]) | st.integers(0, maximum)
     picture = data.draw(arrays(dtype, (height, width), elements=values))
     scales = Fraction(size[0], height), Fraction(size[1], width)
@@ -104,7 +104,7 @@ def test_integers_are_clipped_and_rounded_half_up_after_each_pass(dtype, shape, 
     got = imresize(picture, tuple(size))
     assert got.dtype == dtype
     difference = np.abs(got.astype(int) - np.array(expected, int))
-    # Where a value lies on a tie, MATLAB's own doubles decide; elsewhere nothing may differ.
+    # On a tie, the rounding of MATLAB's doubles decides; elsewhere nothing may differ.
     assert difference.max() == 0 or (nearest_tie < 1e-9 and difference.max() <= 1)
 
 
@@ -158,7 +158,7 @@ def test_the_axis_that_shrinks_most_goes_first(rng):
     np.testing.assert_array_equal(imresize(picture.T, (20, 30)), columns_first.T)
 
 
-def test_every_channel_is_resized_by_itself(rng):
+def test_every_channel_is_resized_separately(rng):
     picture = rng.integers(0, 256, (13, 17, 4), dtype=np.uint8)
     for size in (1 / 3, 2.5, (5, 40)):
         expected = np.stack([imresize(picture[..., c], size) for c in range(4)], axis=2)
@@ -175,7 +175,7 @@ def test_results_do_not_depend_on_the_block_size(rng, monkeypatch):
     np.testing.assert_array_equal(imresize(doubles, 1.9), whole[1])
 
 
-def test_float32_is_summed_in_double_and_rounded_once_a_pass(rng):
+def test_float32_is_summed_in_double_and_rounded_once_per_pass(rng):
     picture = rng.random((20, 30), dtype=np.float32)
     one_pass = imresize(picture.astype(float), (7, 30)).astype(np.float32)
     np.testing.assert_array_equal(imresize(picture, (7, 30)), one_pass)
@@ -192,11 +192,12 @@ def test_scale_one_copies(rng):
         assert not np.shares_memory(got, picture)
 
 
-def test_a_nan_stays_within_the_reach_of_the_filter():
+def test_a_nan_stays_within_the_support_of_the_filter():
     picture = np.zeros((1, 20))
     picture[0, 10] = np.nan
     touched = np.flatnonzero(np.isnan(imresize(picture, (1, 40))[0]))
-    np.testing.assert_array_equal(touched, np.arange(17, 25))  # pixel 10 is 20, 21; 1.75 around
+    # Pixel 10 becomes outputs 20 and 21; outputs up to 1.75 input pixels away use it.
+    np.testing.assert_array_equal(touched, np.arange(17, 25))
 
 
 def test_the_new_size_is_rounded_up():
@@ -215,7 +216,7 @@ def test_the_new_size_is_rounded_up():
         (np.zeros((2, 2), np.int32), PictureError, "got int32"),
     ],
 )
-def test_what_is_no_picture_is_refused(picture, error, message):
+def test_an_array_that_is_not_a_picture_is_refused(picture, error, message):
     with pytest.raises(error, match=message):
         imresize(picture, 2)
 
@@ -236,13 +237,13 @@ def test_what_is_no_picture_is_refused(picture, error, message):
         (None, "whole pixels"),
     ],
 )
-def test_what_is_no_size_is_refused(size, message):
+def test_an_invalid_size_is_refused(size, message):
     with pytest.raises(SettingsError, match=message):
         imresize(np.zeros((2, 2)), size)
 
 
 @pytest.mark.skipif(not MATLAB.is_dir(), reason=f"MATLAB's own output is not at {MATLAB}")
-def test_matlabs_own_output_is_met_in_every_pixel():
+def test_every_pixel_equals_matlabs_own_output():
     original = read_picture(MATLAB / "lena_512x512.png").pixels
     as_uint8 = read_picture(MATLAB / "lena_123x234_uint8.png").pixels
     np.testing.assert_array_equal(imresize(original, (123, 234)), as_uint8)
@@ -250,4 +251,4 @@ def test_matlabs_own_output_is_met_in_every_pixel():
     doubles = imresize(original / 255, (123, 234))
     rounded = np.floor(np.clip(doubles, 0, 1) * 255 + 0.5).astype(np.uint8)
     np.testing.assert_array_equal(rounded, as_double)
-    assert (as_uint8 != as_double).any()  # else the two modes would not be told apart here
+    assert (as_uint8 != as_double).any()  # else this would not tell the two modes apart

@@ -1,4 +1,4 @@
-"""Animations: composited as the formats' specifications say, frame by frame."""
+"""Animations are composited frame by frame as their formats' specifications say."""
 
 import io
 import struct
@@ -24,9 +24,11 @@ def played(content, form):
 
 
 def gif(frames, loop=None):
-    """Return a GIF of 4 x 4 pixels of frames (left, top, width, height, colour, disposal).
+    """Return a GIF of 4 x 4 pixels.
 
-    The palette is red, blue; the colour 2 is transparent. No frame has compression to speak of.
+    A frame is (left, top, width, height, colour, disposal, transparent).
+
+    The palette is red, blue; colour 2 is transparent. The frames are hardly compressed.
     """
     palette = bytes((255, 0, 0, 0, 0, 255, 9, 9, 9, 0, 0, 0))
     out = b"GIF89a" + struct.pack("<HHBBB", 4, 4, 0x81, 1, 0) + palette
@@ -37,7 +39,7 @@ def gif(frames, loop=None):
         out += struct.pack("<B4HB", 0x2C, left, top, wide, high, 0)
         bits, count = 0, 0
         codes = []
-        for _ in range(wide * high):  # a clear code before each keeps codes at three bits
+        for _ in range(wide * high):  # a clear code before each keeps codes at 3 bits
             codes += [4, colour]
         for code in [*codes, 5]:
             bits |= code << count
@@ -49,10 +51,10 @@ def gif(frames, loop=None):
 
 def test_a_gif_is_composited():
     frames = [
-        (0, 0, 4, 4, 0, 1, 0),  # all red, and it stays
-        (1, 1, 2, 2, 1, 3, 0),  # a blue square, then what was before
+        (0, 0, 4, 4, 0, 1, 0),  # all red, stays
+        (1, 1, 2, 2, 1, 3, 0),  # a blue square, replaced afterwards by what was there before
         (0, 0, 2, 2, 2, 1, 1),  # transparent: nothing changes
-        (2, 2, 9, 9, 1, 2, 0),  # blue, too large, then nothing is left there
+        (2, 2, 9, 9, 1, 2, 0),  # blue, too large, cleared afterwards
         (0, 0, 1, 1, 1, 1, 0),
     ]
     animation, got = played(gif(frames), "GIF")
@@ -61,13 +63,13 @@ def test_a_gif_is_composited():
     expected = [np.full((4, 4, 4), RED, np.uint8) for _ in range(5)]
     expected[1][1:3, 1:3] = BLUE
     expected[3][2:, 2:] = BLUE
-    expected[4][2:, 2:] = CLEAR  # though no frame has a transparent colour: browsers do so
+    expected[4][2:, 2:] = CLEAR  # as in browsers, though no frame has a transparent colour
     expected[4][0, 0] = BLUE
     np.testing.assert_array_equal(got, expected)
 
 
 @pytest.mark.parametrize(("loop", "plays"), [(None, 1), (0, 0), (2, 3)])
-def test_the_repetitions_of_a_gif_are_counted_as_browsers_do(loop, plays):
+def test_the_loop_count_of_a_gif_is_read_as_in_browsers(loop, plays):
     frames = [(0, 0, 4, 4, colour, 1, 0) for colour in (0, 1)]
     assert played(gif(frames, loop), "GIF")[0].plays == plays
     for suffix in (".gif", ".png", ".webp"):
@@ -76,7 +78,7 @@ def test_the_repetitions_of_a_gif_are_counted_as_browsers_do(loop, plays):
         assert played(again, form)[0].plays == plays
 
 
-def test_a_gif_whose_end_is_missing_is_played_and_a_cut_one_is_not():
+def test_a_gif_without_an_end_marker_is_read_and_a_truncated_one_is_not():
     content = gif([(0, 0, 4, 4, colour, 1, 0) for colour in (0, 1)])
     assert len(played(content[:-1], "GIF")[1]) == 2
     with pytest.raises(PictureError, match="the picture: cannot be read: the file is cut off"):
@@ -84,7 +86,7 @@ def test_a_gif_whose_end_is_missing_is_played_and_a_cut_one_is_not():
 
 
 def apng(frames, hidden=None, before=(), depth=8):
-    """Return an APNG of 4 x 4 pixels of frames (left, top, pixels, disposal, blend)."""
+    """Return an APNG of 4 x 4 pixels; a frame is (left, top, pixels, disposal, blend)."""
     body = [(b"IHDR", struct.pack(">IIBBBBB", 4, 4, depth, 6, 0, 0, 0))]
     body += [(b"acTL", struct.pack(">II", len(frames), 3)), *before]
     if hidden is not None:
@@ -113,9 +115,9 @@ def test_an_apng_is_composited():
     half = (0, 0, 255, 128)
     frames = [
         (0, 0, block(RED), 0, 0),
-        (1, 1, block(half, 2, 2), 2, 1),  # half blue over red, then what was before
-        (0, 0, block(CLEAR, 2, 4), 0, 1),  # nothing over red
-        (2, 2, block(half, 2, 2), 1, 0),  # half blue in its place, then nothing
+        (1, 1, block(half, 2, 2), 2, 1),  # half blue over red, then as before
+        (0, 0, block(CLEAR, 2, 4), 0, 1),  # transparent over red
+        (2, 2, block(half, 2, 2), 1, 0),  # half blue instead of red, cleared afterwards
         (0, 0, block(BLUE, 1, 1), 0, 0),
     ]
     animation, got = played(apng(frames), "PNG")
@@ -128,14 +130,14 @@ def test_an_apng_is_composited():
     np.testing.assert_array_equal(got, expected)
 
 
-def test_the_picture_for_those_who_play_no_apng_is_no_frame():
+def test_the_still_for_programs_without_apng_is_not_a_frame():
     frames = [(0, 0, block(RED), 0, 0), (0, 0, block(BLUE), 0, 0)]
     animation, got = played(apng(frames, hidden=block((9, 9, 9, 255))), "PNG")
     assert len(animation.durations) == 2
     np.testing.assert_array_equal(got, [block(RED)[..., :3], block(BLUE)[..., :3]])
 
 
-def test_a_deep_apng_says_what_it_loses():
+def test_a_note_says_that_a_16_bit_apng_becomes_8_bit():
     frames = [(0, 0, block(colour).astype(np.uint16) * 257, 0, 0) for colour in (RED, BLUE)]
     done = upscale_file(apng(frames, depth=16), None, StandIn())
     assert done.notes == ("16 bits became 8 bits, as always in an animation",)
@@ -150,7 +152,7 @@ def test_a_frame_outside_its_picture_is_refused():
 
 
 @pytest.mark.parametrize("form", ["PNG", "WebP"])
-def test_a_turned_animation_is_made_upright(form):
+def test_a_rotated_animation_is_made_upright(form):
     turned = exif(orientation=6)
     pixels = [samples(3, seed=k) for k in range(2)]
     options = {"lossless": True} if form == "WebP" else {}
@@ -165,7 +167,7 @@ def test_a_turned_animation_is_made_upright(form):
     np.testing.assert_array_equal(got, [repeated(np.rot90(each, -1)) for each in pixels])
 
 
-def test_frames_that_come_out_equal_are_one_that_stays():
+def test_equal_frames_in_a_row_become_one_that_lasts_as_long():
     frames = [(0, 0, 4, 4, colour, 1, 0) for colour in (0, 1, 0)]
     calls = []
 

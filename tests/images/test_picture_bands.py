@@ -1,4 +1,4 @@
-"""Pictures larger than memory: band by band is the whole, and the memory stays where it was."""
+"""Pictures larger than memory: bands give the same result as the whole, in bounded memory."""
 
 import io
 import os
@@ -30,7 +30,7 @@ HALO = 9
 
 @pytest.fixture
 def small_limit(monkeypatch):
-    """Make every picture a large one, to be enlarged a few rows at a time."""
+    """Treat every picture as large, and enlarge it a few rows at a time."""
     monkeypatch.setattr(upscale_file, "LARGEST_WHOLE", 0)
     monkeypatch.setattr(upscale_file, "_BAND", 5 * WIDTH)
     monkeypatch.setattr(upscale_file, "_SMALL", 0)
@@ -44,7 +44,7 @@ def random_pixels(channels, dtype, rng):
 
 
 class Counting(StandIn):
-    """Enlarges as another, and remembers how many rows it got each time."""
+    """Wraps an enlarger and records how many rows each call gets."""
 
     def __init__(self, enlarger, halo):
         super().__init__(enlarger.pixels, halo=halo, size_of=enlarger.size_of)
@@ -60,7 +60,7 @@ def bicubic(scale):
 
 
 def both_ways(content, enlarger, suffix, halo, **options):
-    """Return the bytes of the whole and of the bands, having made sure that there were bands."""
+    """Return the bytes made whole and made in bands; check that there were bands."""
     whole = upscale_file.upscale_file(
         content, None, Counting(enlarger, None), suffix=suffix, **options
     )
@@ -91,15 +91,17 @@ def both_ways(content, enlarger, suffix, halo, **options):
     ],
 )
 @pytest.mark.parametrize(("deflate", "scale"), [(False, 2), (True, 3), (False, 4)])
-def test_bands_are_the_whole(source, suffix, channels, dtype, deflate, scale, small_limit, rng):
-    """Of MATLAB's bicubic, whose kernel reaches two rows far."""
+def test_bands_give_the_same_picture(
+    source, suffix, channels, dtype, deflate, scale, small_limit, rng
+):
+    """Tried with MATLAB's bicubic, whose kernel extends over two rows on each side."""
     metadata = {"tiff_deflate": deflate, "dpi": (300.0, 300.0)}
     if channels > 2:
         metadata["icc_profile"] = wide_profile()
     content, _ = encode_picture(random_pixels(channels, dtype, rng), source, metadata)
     whole, banded = both_ways(content, bicubic(scale), suffix, 3, stamp={"Software": "minisr"})
     if dtype == np.float32 and scale == 3:
-        # Thirds of a pixel are not exact: further down, imresize rounds the last bit otherwise.
+        # Thirds of a pixel are not exact: in lower rows, imresize rounds the last bit differently.
         one, other = (read_picture(file).pixels.astype(np.float32) for file in (whole, banded))
         np.testing.assert_allclose(one, other, atol=1 if suffix == ".ppm" else 3e-7, rtol=0)
     else:
@@ -108,10 +110,10 @@ def test_bands_are_the_whole(source, suffix, channels, dtype, deflate, scale, sm
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_bands_are_the_whole_through_a_network(channels, dtype, small_limit, rng):
+def test_bands_give_the_same_picture_through_a_network(channels, dtype, small_limit, rng):
     model = ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0))
     pixels = random_pixels(channels, dtype, rng)
-    if channels == 4:  # opaque bands of a picture that is not
+    if channels == 4:  # most bands are opaque, the whole is not
         pixels[..., 3] = np.iinfo(dtype).max
         pixels[21:24, 4:, 3] = 7
     content, _ = encode_picture(pixels, ".tif")
@@ -136,10 +138,10 @@ def test_a_tiff_too_large_for_32_bits_is_a_bigtiff(monkeypatch, rng):
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_exif_goes_into_a_bigtiff_and_out_of_it(monkeypatch, tmp_path, order):
+def test_exif_survives_a_bigtiff(monkeypatch, tmp_path, order):
     exif = Image.Exif()
     exif.endian = order
-    exif[0x010F], exif[0x8298] = "a camera", "somebody"  # longer than a row, and not
+    exif[0x010F], exif[0x8298] = "a camera", "somebody"  # too long for the entry itself
     details = exif.get_ifd(0x8769)
     details[0x829A], details[0x8827], details[0xA434] = IFDRational(1, 250), 400, "a comment"
     exif.get_ifd(0x8825).update({1: "N", 2: (47.0, 22.0, 33.5)})
@@ -174,7 +176,7 @@ def test_exif_goes_into_a_bigtiff_and_out_of_it(monkeypatch, tmp_path, order):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_a_bigtiff_of_high_bytes_first_which_pillow_does_not_read(dtype, rng):
+def test_a_big_endian_bigtiff_which_pillow_cannot_read(dtype, rng):
     tifffile = pytest.importorskip("tifffile")
     pixels = random_pixels(3, dtype, rng)
     words = {"byteorder": ">", "bigtiff": True, "software": "another", "photometric": "rgb"}
@@ -191,14 +193,14 @@ def test_a_bigtiff_of_high_bytes_first_which_pillow_does_not_read(dtype, rng):
         read_picture(file.getvalue())
 
 
-def test_too_small_a_halo_shows(small_limit, rng):
-    """The test above could not fail if the halo were of no matter."""
+def test_too_small_a_halo_changes_the_result(small_limit, rng):
+    """Otherwise the tests above could not fail."""
     content, _ = encode_picture(random_pixels(1, np.uint8, rng), ".tif")
     whole, banded = both_ways(content, bicubic(2), ".tif", 0)
     assert banded != whole
 
 
-def test_what_cannot_go_in_bands_goes_whole(small_limit, rng):
+def test_what_cannot_be_made_in_bands_is_made_whole(small_limit, rng):
     pixels = random_pixels(3, np.uint8, rng)
     for source, suffix, scale, halo in (
         (".png", ".bmp", 2, 3),
@@ -228,9 +230,9 @@ def test_what_cannot_go_in_bands_goes_whole(small_limit, rng):
     ],
 )
 def test_a_png_is_made_in_bands(source, suffix, channels, dtype, small_limit, rng):
-    """Also of what must be read whole; it is packed otherwise, and holds the same."""
+    """Even if the source is read whole. The bytes differ, the pixels and metadata do not."""
     pixels = random_pixels(channels, dtype, rng)
-    pixels[: HEIGHT // 2] = pixels[0, 0]  # rows that each filter suits
+    pixels[: HEIGHT // 2] = pixels[0, 0]  # so that every filter is the best one somewhere
     metadata = {"dpi": (300.0, 300.0)}
     if source != ".bmp" and channels > 2:
         metadata["icc_profile"] = wide_profile()
@@ -241,7 +243,7 @@ def test_a_png_is_made_in_bands(source, suffix, channels, dtype, small_limit, rn
     np.testing.assert_array_equal(one.pixels, other.pixels)
     assert (one.metadata, one.notes) == (other.metadata, other.notes)
     if suffix == ".png":
-        with Image.open(io.BytesIO(banded)) as image:  # another reader's eyes
+        with Image.open(io.BytesIO(banded)) as image:  # read by another program
             image.load()
             assert image.size == (2 * WIDTH, 2 * HEIGHT)
 
@@ -250,7 +252,7 @@ def test_a_png_is_made_in_bands(source, suffix, channels, dtype, small_limit, rn
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
 def test_a_jpeg_is_made_in_strips(source, channels, subsampling, small_limit, monkeypatch, rng):
-    """Restarts or not: the same pixels, and the same metadata."""
+    """With restarts or without, the pixels and the metadata are the same."""
     monkeypatch.setattr("minisr.images.jpeg.rows._AT_ONCE", 1)  # strips of 16 rows
     pixels = random_pixels(channels, np.uint8, rng)
     if channels == 1 and source == ".ppm":
@@ -271,7 +273,7 @@ def test_a_jpeg_is_made_in_strips(source, channels, subsampling, small_limit, mo
         assert image.size == (2 * WIDTH, 2 * HEIGHT)
 
 
-def test_an_animation_never_goes_in_bands(small_limit, rng):
+def test_an_animation_is_never_made_in_bands(small_limit, rng):
     frames = rng.integers(0, 256, (3, HEIGHT, WIDTH, 3), dtype=np.uint8)
     content, _ = encode_animation(
         iter(frames), [100, 200, 300], 0, format_of(".png"), {}, quality=None
@@ -280,8 +282,8 @@ def test_an_animation_never_goes_in_bands(small_limit, rng):
     assert done.frames == 3
 
 
-def test_rows_are_those_of_the_picture():
-    """For every kind of TIFF and PNM whose rows can be had: the same as when it is read whole."""
+def test_rows_equal_those_of_the_whole_picture():
+    """For every kind of TIFF and PNM that can be read by rows."""
     had = []
     for kind in KINDS:
         if kind.suffix not in (".tif", ".ppm", ".pgm", ".pbm") or kind.needs:
@@ -299,7 +301,7 @@ def test_rows_are_those_of_the_picture():
     assert len(had) > 12
 
 
-def test_a_cut_file_leaves_nothing(small_limit, tmp_path, rng):
+def test_a_truncated_file_leaves_no_result(small_limit, tmp_path, rng):
     content, _ = encode_picture(random_pixels(3, np.uint8, rng), ".ppm")
     (tmp_path / "cut.ppm").write_bytes(content[:-60])
     with pytest.raises(PictureError, match=r"cut\.ppm: cannot be read: the file is cut off"):
@@ -311,7 +313,7 @@ def test_a_cut_file_leaves_nothing(small_limit, tmp_path, rng):
 
 @pytest.mark.parametrize("suffix", [".tif", ".ppm"])
 def test_memory_stays_bounded(suffix, tmp_path):
-    """A picture of 26 MB becomes one of 105 MB; what is taken is a part of that."""
+    """A picture of 26 MB becomes one of 105 MB, with 40 MB of memory."""
     code = """if True:
         import resource, sys
         import numpy as np
@@ -324,7 +326,7 @@ def test_memory_stays_bounded(suffix, tmp_path):
         upscale_file._BAND = 1 << 18
         small = source + source[-4:]
         write_picture(small, np.zeros((9, 9, 3), np.uint8))
-        upscale_file.upscale_file(small, target, twice)  # imports, and what they take
+        upscale_file.upscale_file(small, target, twice)  # so that imports are not measured
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         upscale_file.upscale_file(source, target, twice)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

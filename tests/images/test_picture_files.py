@@ -1,4 +1,4 @@
-"""Pictures on disk: every kind read as documented, nothing lost in silence, no partial files."""
+"""Pictures on disk: every kind is read as documented, and no partial file is ever left."""
 
 import os
 import struct
@@ -47,7 +47,7 @@ def test_colour_survives_a_round_trip(suffix, tmp_path, rng):
     np.testing.assert_array_equal(picture.pixels, pixels)
 
 
-def test_16_bit_png_is_packed_as_its_pixels_need_it(rng):
+def test_16_bit_png_is_compressed_in_the_way_that_suits_its_pixels(rng):
     y, x = np.mgrid[:300, :120]
     waves = 30000 + 20000 * np.sin(x[..., None] / 20 + np.arange(3)) * np.cos(y[..., None] / 30)
     photo = np.uint16(waves + rng.normal(0, 100, waves.shape))
@@ -95,7 +95,7 @@ def test_16_bit_png_is_packed_as_its_pixels_need_it(rng):
         (".bmp", (5, 3, 4), np.uint8),
     ],
 )
-def test_grey_deep_and_transparent_pictures_survive(suffix, shape, dtype, tmp_path, rng):
+def test_every_dtype_and_alpha_survive_a_round_trip(suffix, shape, dtype, tmp_path, rng):
     pixels = rng.random(shape, np.float32)
     if dtype != np.float32:
         pixels = (pixels * (np.iinfo(dtype).max + 1)).astype(dtype)
@@ -106,7 +106,7 @@ def test_grey_deep_and_transparent_pictures_survive(suffix, shape, dtype, tmp_pa
 
 
 @pytest.mark.parametrize("shape", [(40, 50, 3), (40, 50)])
-def test_jpeg_is_of_high_quality_with_whole_colour(shape, tmp_path):
+def test_jpeg_has_high_quality_and_full_chroma(shape, tmp_path):
     pixels = np.zeros(shape, np.uint8)
     pixels[:, ::2] = 200 if len(shape) == 2 else (255, 0, 0)  # red on black: all in the chroma
     write_picture(tmp_path / "a.jpg", pixels)
@@ -136,7 +136,7 @@ def test_the_first_frame_of_an_animation_is_read(tmp_path):
     assert read_picture(tmp_path / "a.gif").pixels.shape == (2, 3, 3)
 
 
-def test_cmyk_becomes_rgb_and_loses_a_profile_that_no_longer_fits(tmp_path, srgb):
+def test_cmyk_becomes_rgb_without_its_cmyk_profile(tmp_path, srgb):
     cmyk_profile = srgb[:16] + b"CMYK" + srgb[20:]
     image = Image.new("CMYK", (8, 8), (0, 255, 255, 0))  # no cyan: red
     image.save(tmp_path / "a.jpg", quality=100, icc_profile=cmyk_profile)
@@ -189,7 +189,7 @@ def test_16_bit_png_stays_16_bit(colour, channels, tmp_path):
     np.testing.assert_array_equal(pixels, expected[..., 0] if channels == 1 else expected)
 
 
-def test_a_transparent_deep_colour_becomes_alpha(tmp_path):
+def test_a_transparent_16_bit_colour_becomes_alpha(tmp_path):
     row = struct.pack(">6H", 1, 2, 300, 1, 2, 301)
     content = png_bytes(2, 1, 16, 2, [row], struct.pack(">3H", 1, 2, 300))
     (tmp_path / "a.png").write_bytes(content)
@@ -197,14 +197,14 @@ def test_a_transparent_deep_colour_becomes_alpha(tmp_path):
     np.testing.assert_array_equal(read_picture(tmp_path / "a.png").pixels, expected)
 
 
-def test_deep_ppm_covers_the_whole_range(tmp_path):
+def test_16_bit_ppm_uses_the_full_range(tmp_path):
     (tmp_path / "a.ppm").write_bytes(b"P6 1 1 65535\n" + bytes([1, 2, 3, 4, 5, 6]))
     np.testing.assert_array_equal(read_picture(tmp_path / "a.ppm").pixels, [[[258, 772, 1286]]])
     (tmp_path / "b.ppm").write_bytes(b"P3 # plain\n1 1 1023\n1 512 1023\n")
     np.testing.assert_array_equal(read_picture(tmp_path / "b.ppm").pixels, [[[64, 32800, 65535]]])
 
 
-def test_what_no_picture_can_hold_is_refused(tmp_path):
+def test_samples_that_picture_cannot_hold_are_refused(tmp_path):
     Image.fromarray(np.zeros((2, 2), np.int32)).save(tmp_path / "i.tif")
     with pytest.raises(PictureError, match=r"i\.tif: expected .*, got 32-bit or signed"):
         read_picture(tmp_path / "i.tif")
@@ -213,7 +213,7 @@ def test_what_no_picture_can_hold_is_refused(tmp_path):
         read_picture(tmp_path / "lab.tif")
 
 
-def test_five_and_six_bits_a_channel_are_not_taken_for_sixteen(tmp_path):
+def test_five_and_six_bits_per_channel_are_not_taken_for_sixteen(tmp_path):
     header = struct.pack("<2sIHHI", b"BM", 70, 0, 0, 66)
     header += struct.pack("<IiiHHIIiiII", 40, 1, 1, 1, 16, 3, 4, 0, 0, 0, 0)
     masks = struct.pack("<III", 0xF800, 0x07E0, 0x001F)
@@ -230,7 +230,7 @@ def test_the_orientation_is_applied_once(orientation, suffix, tmp_path):
     undo = {5: 5, 6: 8, 7: 7, 8: 6}.get(orientation, orientation)
     image = Image.fromarray(upright)
     if orientation > 1:
-        # Transpose's members 0.. are orientations 2, 4, 8, 3, 6, 5, 7.
+        # The members of PIL's Transpose, from 0, are orientations 2, 4, 8, 3, 6, 5, 7.
         image = image.transpose({2: 0, 4: 1, 8: 2, 3: 3, 6: 4, 5: 5, 7: 6}[undo])
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -244,7 +244,7 @@ def test_the_orientation_is_applied_once(orientation, suffix, tmp_path):
     assert np.abs(again.pixels.astype(int) - upright).max() < 40
 
 
-def test_a_turned_picture_swaps_its_resolutions(tmp_path):
+def test_a_rotated_picture_swaps_its_resolutions(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (4, 3)).save(tmp_path / "a.jpg", exif=exif, dpi=(300, 150))
@@ -270,7 +270,7 @@ def test_profile_exif_and_resolution_survive(suffix, tmp_path, srgb):
             assert image.info["dpi"] == pytest.approx((300, 300), abs=0.01)
 
 
-def test_a_resolution_of_nothing_is_dropped(tmp_path):
+def test_a_resolution_of_zero_is_dropped(tmp_path):
     Image.new("RGB", (2, 2)).save(tmp_path / "a.tif", dpi=(0, 0))
     assert "dpi" not in read_picture(tmp_path / "a.tif").metadata
 
@@ -300,7 +300,7 @@ def test_truncated_pictures_are_refused(suffix, tmp_path, rng):
         assert "\n" not in str(caught.value)
 
 
-def test_what_is_no_picture_is_refused(tmp_path):
+def test_what_is_not_a_picture_is_refused(tmp_path):
     (tmp_path / "text.png").write_text("not a picture")
     with pytest.raises(PictureError, match=r"text\.png: not a picture, .*\.png \.apng \.jpg"):
         read_picture(tmp_path / "text.png")
@@ -379,7 +379,7 @@ def test_nothing_is_written_before_the_whole_picture_is_encoded(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_names_and_permissions_are_ordinary(tmp_path):
+def test_names_may_be_unicode_and_permissions_are_the_usual_ones(tmp_path):
     path = tmp_path / "Größe 日本.png"
     write_picture(path, COLOUR)
     assert read_picture(path).pixels.shape == COLOUR.shape
@@ -400,11 +400,11 @@ def test_pictures_are_found_and_sorted(tmp_path):
     assert find_pictures(folder) == inside
     assert find_pictures(str(folder)) == inside
     assert find_pictures([odd, str(folder), odd]) == [odd, *inside]
-    assert find_pictures(str(folder / "?.[pt]*")) == inside[1:]  # where no shell has expanded it
+    assert find_pictures(str(folder / "?.[pt]*")) == inside[1:]  # as if no shell had expanded it
     assert find_pictures([folder / "c.tiff", folder]) == [inside[2], inside[0], inside[1]]
 
 
-def test_where_there_are_no_pictures_it_says_so(tmp_path):
+def test_a_path_without_pictures_is_an_error(tmp_path):
     with pytest.raises(PictureError, match=r"gone: expected a picture or a folder, found nothing"):
         find_pictures([tmp_path / "gone"])
     (tmp_path / "notes.txt").touch()

@@ -1,4 +1,4 @@
-"""Metadata, block by block: changed where it must be, and nowhere else."""
+"""Metadata, block by block: it changes where it must, and nowhere else."""
 
 import contextlib
 import io
@@ -19,9 +19,9 @@ from minisr.images.png.text import chunk_of, text_of
 
 
 def tags_of(block):
-    """Return what Pillow finds in EXIF: {tag: value} of the first directory and of EXIF's own.
+    """Return {tag: value} of EXIF's first directory and of its own, as Pillow reads them.
 
-    And the thumbnail, which is looked up by hand: None where the first directory links to none.
+    Also return the thumbnail, which is looked up by hand; None if there is none.
     """
     found = Image.Exif()
     found.load(block)
@@ -46,11 +46,11 @@ def test_exif_is_made_upright_in_place():
     after = exifs.upright(before)
     first, inner, thumbnail = tags_of(after)
     assert first[0x0112] == 1
-    assert 0x9214 not in inner  # the subject was there in a picture that lay on its side
+    assert 0x9214 not in inner  # it was a position in the picture before the rotation
     assert thumbnail is None
-    assert b"\xff\xd8\xff" not in after  # nor do the bytes of the thumbnail stay
+    assert b"\xff\xd8\xff" not in after  # the bytes of the thumbnail are gone, too
     note = b"a maker's own notes"
-    assert after.index(note) == before.index(note)  # its own offsets stay true
+    assert after.index(note) == before.index(note)  # so the offsets in it stay valid
 
 
 def test_upright_exif_keeps_its_thumbnail_and_its_bytes():
@@ -75,38 +75,38 @@ def test_exif_is_stamped_at_its_end():
     after = exifs.stamped(before, {"Software": "minisr, a longer name", "Artist": "me"})
     first, inner, thumbnail = tags_of(after)
     assert first[0x0131] == "minisr, a longer name"
-    assert first[0x013B] == "me"  # short enough to stand in the directory itself
+    assert first[0x013B] == "me"  # short enough to fit in the directory itself
     assert first[0x010F] == "Maker & Co"
     assert inner[0xA002] == 9
     assert thumbnail == tags_of(before)[2]
-    assert after[6 + 8 : len(before)] == before[6 + 8 :]  # all but the header stays where it is
+    assert after[6 + 8 : len(before)] == before[6 + 8 :]  # only the header has changed
     assert tags_of(exifs.stamped(None, {"Software": "minisr"}))[0] == {0x0131: "minisr"}
 
 
 @pytest.mark.parametrize(
     "block", [b"", b"Exif\0\0", b"II*\0", b"II*\0\xff\xff\0\0", b"MM\0*\0\0\0\x08\xff\xff"]
 )
-def test_damaged_exif_is_found_out(block):
+def test_damaged_exif_raises(block):
     for change in (exifs.upright, exifs.orientation_of, lambda b: exifs.resized(b, (1, 1))):
         with pytest.raises((ValueError, struct.error)):
             change(block)
 
 
-def test_cut_exif_never_raises_anything_else():
+def test_truncated_exif_raises_nothing_else():
     whole = exif(orientation=6, thumbnail=True)
     for length in range(len(whole)):
         with contextlib.suppress(ValueError, struct.error):
             exifs.resized(exifs.upright(whole[:length]), (5, 5))
 
 
-def test_damaged_exif_is_named_and_the_picture_is_read(tmp_path):
+def test_a_picture_with_damaged_exif_is_read_with_a_note(tmp_path):
     content = encoded(samples(3), "JPEG", exif=b"Exif\0\0nonsense")
     picture = read_picture(content)
     assert "exif" not in picture.metadata
     assert picture.notes == ("damaged EXIF was left out",)
 
 
-def test_xmp_is_changed_where_it_speaks_of_the_pixels():
+def test_xmp_is_changed_where_it_describes_the_pixels():
     after = xmps.resized(xmps.upright(xmp(orientation=8)), (18, 12))
     assert xmps.orientation_of(xmp(orientation=8)) == 8
     assert xmps.orientation_of(after) == 1
@@ -124,7 +124,7 @@ def test_xmp_is_changed_where_it_speaks_of_the_pixels():
     assert xmps.stamped(again, "other") == again
 
 
-def test_the_orientation_of_xmp_counts_where_exif_has_none():
+def test_the_orientation_in_xmp_is_used_if_exif_has_none():
     content = encoded(samples(3), "PNG")
     text = chunk(*chunk_of(Text("XML:com.adobe.xmp", xmp(orientation=6).decode())))
     picture = read_picture(content[:33] + text + content[33:])
@@ -142,7 +142,7 @@ def test_the_orientation_of_xmp_counts_where_exif_has_none():
         (Text("Title", "plain", "en", "title"), b"iTXt"),
     ],
 )
-def test_text_of_png_goes_there_and_back(entry, kind):
+def test_png_text_survives_a_round_trip(entry, kind):
     assert chunk_of(entry)[0] == kind
     assert text_of(*chunk_of(entry)) == entry
 
@@ -154,7 +154,7 @@ def test_text_that_would_fill_the_memory_is_left_out():
     assert picture.notes == ("a damaged zTXt chunk was left out (too long, or cut off)",)
 
 
-def test_a_damaged_chunk_that_can_be_done_without_is_left_out():
+def test_a_damaged_ancillary_chunk_is_left_out():
     content = png(samples(3), 8, 2, [(b"tEXt", b"Title\0text")])
     damaged = content.replace(b"Title", b"Tidle")
     picture = read_picture(damaged)
@@ -165,8 +165,8 @@ def test_a_damaged_chunk_that_can_be_done_without_is_left_out():
         read_picture(pixels_damaged)
 
 
-def test_exif_in_text_becomes_exif_once():
-    """ImageMagick wrote it so; were the text kept, the picture would be turned a second time."""
+def test_exif_stored_as_text_becomes_exif():
+    """As ImageMagick wrote it. If the text were kept, the picture would be rotated twice."""
     block = exif(orientation=6)
     text = f"\nexif\n{len(block):8}\n{block.hex()}\n"
     entry = (b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(text.encode()))
@@ -176,7 +176,7 @@ def test_exif_in_text_becomes_exif_once():
     np.testing.assert_array_equal(picture.pixels, np.rot90(samples(3), -1))
 
 
-def test_iptc_is_found_among_photoshops_blocks():
+def test_iptc_is_found_in_photoshop_blocks():
     other = b"8BIM\x03\xed\x03abc\0\0\0\x03xyz\0"
     blocks = other + photoshop.blocks_of(b"\x1c\x02\x78\0\x01a")
     assert photoshop.iptc_of(blocks) == b"\x1c\x02\x78\0\x01a"
@@ -186,7 +186,7 @@ def test_iptc_is_found_among_photoshops_blocks():
 
 
 @pytest.mark.parametrize("quality", [1, 10, 30, 49, 50, 51, 75, 85, 92, 95, 99, 100])
-def test_the_quality_of_a_jpeg_is_told_exactly(quality):
+def test_the_quality_of_a_jpeg_is_estimated_exactly(quality):
     with Image.open(io.BytesIO(encoded(samples(3), "JPEG", quality=quality))) as image:
         assert estimate(image.quantization[0]) == quality
     content, _ = encode_picture(samples(3), ".jpg", quality=quality, subsampling="4:2:0")
@@ -204,7 +204,7 @@ def test_a_large_profile_spans_segments_of_a_jpeg():
         assert image.info["icc_profile"] == bytes(profile)
 
 
-def test_what_is_too_large_for_a_jpeg_is_named():
+def test_a_note_names_what_is_too_large_for_a_jpeg():
     block = exifs.stamped(None, {"Description": "x" * 70_000})
     content, notes = encode_picture(samples(3), ".jpg", {"exif": block})
     assert notes == ("EXIF is too large for JPEG and was left out",)
@@ -223,7 +223,7 @@ def test_a_grey_picture_keeps_a_grey_profile_and_refuses_another():
 
 
 def test_the_segments_of_a_jpeg_are_in_order():
-    """JFIF says that its own comes first, and EXIF that it comes right after it."""
+    """JFIF requires its segment to come first, and EXIF requires to come right after it."""
     metadata = {"exif": exif(), "icc_profile": srgb_profile(), "dpi": (300.0, 300.0)}
     content, _ = encode_picture(samples(3), ".jpg", metadata)
     assert content[2:4] == b"\xff\xe0"
