@@ -24,18 +24,19 @@ def software_of(path):
     try:
         with opened(path) as (file, form), explained(path):
             if form == "TIFF":
-                said = read_directory(file).get(tag)
+                software = read_directory(file).get(tag)
             elif form in ("PNG", "JPEG", "WebP"):
                 with Image.open(file, formats=[form.upper()]) as image:
                     # getexif() would make Pillow decode a PNG, to look for EXIF after the pixels.
-                    said = image.info.get("Software") if form == "PNG" else image.getexif().get(tag)
+                    png = form == "PNG"
+                    software = image.info.get("Software") if png else image.getexif().get(tag)
             else:
                 return None
     except PictureError:
         return None
-    return str(said) if said else None
+    return str(software) if software else None
 
 
-def is_minisrs(software):
+def is_by_minisr(software):
     """Return whether `software_of` returned minisr, of any version."""
     return software is not None and software.startswith("minisr ")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from minisr.errors import MinisrError, PictureError
-from minisr.images.software import is_minisrs, software_of
+from minisr.images.software import is_by_minisr, software_of
 from minisr.upscaling.batch import manifest as manifests
 from minisr.upscaling.batch.targets import Job
 
@@ -109,7 +109,7 @@ class Results:
         if job.chosen:  # it may be that of another picture
             raise PictureError(f"{job.target}: exists already; --overwrite replaces it")
         said = software_of(job.target)
-        if not is_minisrs(said):
+        if not is_by_minisr(said):
             raise PictureError(
                 f"{job.target}: exists already, and does not say that minisr made it; --overwrite "
                 "replaces it"

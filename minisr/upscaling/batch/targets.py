@@ -6,7 +6,7 @@ from pathlib import Path
 
 from minisr.errors import PictureError, SettingsError
 from minisr.images.formats import READ_SUFFIXES, WRITE_SUFFIXES, format_of
-from minisr.images.software import is_minisrs, software_of
+from minisr.images.software import is_by_minisr, software_of
 from minisr.images.sources import naming
 
 
@@ -101,7 +101,7 @@ def results_among(found):
     def is_result(path):
         beginnings = (path.stem[:length] for length in range(1, len(path.stem)))
         is_called_so = any((path.parent, stem) in stems for stem in beginnings)
-        return is_called_so and is_minisrs(software_of(path))
+        return is_called_so and is_by_minisr(software_of(path))
 
     return [one for one in found if is_result(one.path)]
 
