@@ -1,4 +1,4 @@
-"""The main job once, on real pictures: train from scratch, enlarge, compare with bicubic."""
+"""The whole job once, on real pictures: train from scratch, enlarge, compare with bicubic."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ SCALE = 3
 # A part of each held-out picture with fine detail: top, left, in pixels of the original.
 DETAIL = {"astronaut.png": (30, 120), "chelsea.png": (60, 90)}
 DETAIL_SIZE = 240
-OWN, SHIPPED = "ESPCN, yours", "ThinSR, comes along"
+OWN, BUNDLED = "ESPCN, yours", "ThinSR, bundled"
 
 
 class DemoError(MinisrError):
@@ -44,13 +44,13 @@ def pictures_folder():
 def run(folder, seconds=90, threads=None, should_stop=lambda: False):
     """Train ESPCN x3, enlarge two pictures that it has not seen, print and draw the comparison.
 
-    Beside it are bicubic and the networks that come with minisr, which have learnt for longer and
-    from more pictures.
+    It is compared with bicubic and with the bundled networks, which were trained for longer and on
+    more pictures.
 
     Parameters
     ----------
     folder : path-like
-        Filled with the run and the pictures; an unfinished run that is there is resumed.
+        For the run and the pictures; an unfinished run in it is resumed.
     seconds : float, optional
         Of training.
     threads : int, optional
@@ -95,8 +95,8 @@ def run(folder, seconds=90, threads=None, should_stop=lambda: False):
     methods = {
         "bicubic": None,
         OWN: result.model,
-        "ESPCN, comes along": models.from_pretrained("espcn", SCALE),
-        SHIPPED: models.from_pretrained(models.DEFAULT, SCALE),
+        "ESPCN, bundled": models.from_pretrained("espcn", SCALE),
+        BUNDLED: models.from_pretrained(models.DEFAULT, SCALE),
     }
     print(f"\n{'PSNR dB / SSIM':<16}" + "".join(f"{name:>21}" for name in methods))
     losers = []
@@ -124,7 +124,7 @@ def _write_pictures(folder, path, methods, scores):
     large = {
         "bicubic": imresize(low, (height, width)),
         OWN: upscale(low, SCALE, methods[OWN]),
-        SHIPPED: upscale(low, SCALE, methods[SHIPPED]),
+        BUNDLED: upscale(low, SCALE, methods[BUNDLED]),
     }
     for name, pixels in (("low", low), *large.items()):
         write_picture(folder / f"{path.stem}-{name.split(',')[0].lower()}.png", pixels)

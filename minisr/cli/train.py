@@ -67,7 +67,7 @@ def train_command(arguments):
 
 
 def _device(arguments):
-    """Return what is to compute: of a run that is gone on with, what it was begun on."""
+    """Return the device that is to compute: a resumed run keeps the one that it was begun on."""
     begun = runs.backend_of(arguments.output) if arguments.resume else None
     if begun is None or arguments.device is not None:
         return choose_device(arguments.device, arguments.quiet)
@@ -78,7 +78,7 @@ def _device(arguments):
 
 
 def _take_recipe(arguments):
-    """Take the recipe out of the pictures that were named, and return it; None if there is none."""
+    """Remove the recipe from the pictures that were named and return it; None if there is none."""
     recipes = [path for path in arguments.pictures if path.suffix.lower() == ".toml"]
     if len(recipes) > 1:
         raise SettingsError(f"one recipe at a time, got {', '.join(map(str, recipes))}")
@@ -89,7 +89,7 @@ def _take_recipe(arguments):
 
 
 def _overridden(recipe, settings, minutes):
-    """Return the settings of a recipe with those of the command line instead."""
+    """Return a recipe's settings, overridden by those of the command line."""
     if {"steps", "epochs"} & {*settings} or minutes is not None:
         recipe = {k: v for k, v in recipe.items() if k not in ("steps", "epochs")}
     options = recipe.get("options", {}) | settings.get("options", {})
@@ -97,7 +97,7 @@ def _overridden(recipe, settings, minutes):
 
 
 def _pictures(arguments, recipe):
-    """Return what to learn from, to measure and to exclude; named pictures replace a recipe's."""
+    """Return what to learn from, measure and exclude; named pictures replace a recipe's."""
     data = arguments.data
     has_pictures = recipe is not None and bool(recipe.pictures)
     chosen = {"pictures": arguments.pictures, "validation": (), "exclude": ()}
@@ -118,7 +118,7 @@ def _pictures(arguments, recipe):
 
 
 def _measure(model):
-    """Say by what the figures were measured: on the luma that the network was trained on."""
+    """Say how the figures were measured: on the luma that the network was trained on."""
     full = model.in_channels == 1 and model.luma_range == "full"
     return "as protocol matlab, but on luma of full range" if full else "protocol matlab"
 
@@ -157,7 +157,9 @@ def add_parser(commands):
         metavar="DIR",
         help="where the sets of pictures lie that a recipe names, see `minisr data get`",
     )
-    sub.add_argument("--minutes", type=float, metavar="T", help="as many steps as take so long")
+    sub.add_argument(
+        "--minutes", type=float, metavar="T", help="instead of --steps: as many as fit into T"
+    )
     sub.add_argument(
         "--resume", action="store_true", help="go on with the run in RUN, whose settings stay"
     )
@@ -172,7 +174,7 @@ def add_parser(commands):
     defaults["steps"] = runs.DEFAULT_STEPS
 
     def setting(flags, name, text, **options):
-        # What was not given is not there at all: a resumed run has settings of its own.
+        # What is not given is left out altogether: a resumed run has settings of its own.
         if name in defaults and defaults[name] is not dataclasses.MISSING:
             shown = defaults[name]
             shown = " ".join(map(str, shown)) if isinstance(shown, tuple) else shown
@@ -190,29 +192,29 @@ def add_parser(commands):
         help="an option of the network, as --set activation=relu; may be repeated",
     )
     setting(("--steps",), "steps", "batches", type=int)
-    setting(("--epochs",), "epochs", "instead: times that all pixels are seen", type=int)
+    setting(("--epochs",), "epochs", "instead of --steps: how often all pixels are seen", type=int)
     setting(("--seed",), "seed", "the same seed gives the same weights", type=int)
     setting(("--loss",), "loss", "what is minimised", choices=config.LOSSES)
-    setting(("--last-loss",), "last_loss", "another one at the end", choices=config.LOSSES)
+    setting(("--last-loss",), "last_loss", "another loss for the last steps", choices=config.LOSSES)
     setting(
-        ("--last-loss-from",), "last_loss_from", "part of the steps before that one", type=float
+        ("--last-loss-from",), "last_loss_from", "fraction of the steps before that one", type=float
     )
     setting(("--optimizer",), "optimizer", "what learns", choices=optim.OPTIMIZERS)
-    setting(("--learning-rate",), "learning_rate", "at its highest", type=float)
+    setting(("--learning-rate",), "learning_rate", "its peak", type=float)
     setting(("--beta2",), "beta2", "decay of the second moment", type=float)
     setting(("--schedule",), "schedule", "how the learning rate falls", choices=config.SCHEDULES)
-    setting(("--warmup",), "warmup", "steps of its rise, for cosine", type=int)
+    setting(("--warmup",), "warmup", "steps of the warm-up, for cosine", type=int)
     setting(
         ("--decay-start",),
         "decay_start",
-        "part of the steps before it falls, for cosine",
+        "fraction of the steps before it falls, for cosine",
         type=float,
     )
-    setting(("--final",), "final", "part of it that is left at the end, for cosine", type=float)
+    setting(("--final",), "final", "fraction of it that is left at the end, for cosine", type=float)
     setting(("--milestones",), "milestones", "epochs, for multistep", type=int, nargs="+")
     setting(("--gamma",), "gamma", "factor at a milestone, for multistep", type=float)
-    setting(("--batch-size",), "batch_size", "patches a step", type=int)
-    setting(("--patch-size",), "patch_size", "low-resolution pixels a side", type=int)
+    setting(("--batch-size",), "batch_size", "patches per step", type=int)
+    setting(("--patch-size",), "patch_size", "side of a patch, in low-resolution pixels", type=int)
     setting(("--in-channels",), "in_channels", "1 luma, 3 RGB", type=int, choices=(1, 3))
     setting(
         ("--luma-range",),
@@ -223,7 +225,7 @@ def add_parser(commands):
     setting(
         ("--start",),
         "start",
-        "first weights: a file's, or those of a network that comes along, as espcn_x3",
+        "first weights: a file's, or those of a bundled network, as espcn_x3",
         metavar="WEIGHTS",
     )
     setting(("--initialization",), "initialization", "of the weights", choices=METHODS)

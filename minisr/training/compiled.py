@@ -11,7 +11,7 @@ from minisr.training.trainer import Trainer
 
 
 def make_trainer(config, patches, threads, backend="cpu"):
-    """Make what trains: the one place where training chooses its engine.
+    """Make the trainer: the one place where training chooses its engine.
 
     Parameters
     ----------
@@ -19,9 +19,9 @@ def make_trainer(config, patches, threads, backend="cpu"):
         Its ``engine`` decides.
     patches : minisr.training.patches.Patches
     threads : minisr.system.threads.Threads
-        Of no effect on what is learnt; "layers" needs none.
+        How many there are changes nothing in what is learnt; "layers" uses none.
     backend : str, optional
-        On "reference" there is nothing to compile: layer by layer is all it knows.
+        On "reference" there is nothing to compile: it trains layer by layer in any case.
 
     Returns
     -------
@@ -52,7 +52,7 @@ class CompiledTrainer(Trainer):
         # is therefore made anew, and lets one kernel update them all.
         self.optimizer = self.make_optimizer(self.model.parameters)
         self.average = _FlatAverage(self.model, self.averaged, config.average_decay)
-        # BLAS is SOAP's alone; its threads spin while they wait, and take the processors from ours.
+        # Only SOAP needs BLAS, whose threads spin while they wait and take processors from ours.
         is_soap = isinstance(self.optimizer, optim.SOAP)
         self._blas = one_blas_thread if is_soap else contextlib.nullcontext
 

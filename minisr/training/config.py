@@ -1,4 +1,4 @@
-"""The settings of a training run: everything that decides what a network learns."""
+"""The settings of a training run: together with the pictures, they decide what is learnt."""
 
 import math
 import numbers
@@ -19,7 +19,7 @@ SCHEDULES = ("cosine", "multistep", "constant")
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides what a network learns; with the pictures, it decides every bit.
+    """Everything that decides what a network learns: with the pictures, it fixes every bit.
 
     Attributes
     ----------
@@ -27,49 +27,50 @@ class TrainConfig:
     steps : int
         How many batches.
     epochs : int or None
-        How many times as many pixels as there are; if given, ``steps`` follows from it.
+        How often as many pixels are seen as the pictures have; ``steps`` then follows from it.
     model : str
         A key of `minisr.models.MODELS`.
     in_channels : int
-        1 for luma, 3 for RGB. None becomes the network's own choice, here and below.
+        1 for luma, 3 for RGB. Here and below, None stands for the network's own default.
     luma_range : str
         Which luma, see `minisr.images.colour`.
     options : dict
-        The network's further ones: ``{"activation": "relu"}``.
+        Further options of the network: ``{"activation": "relu"}``.
     batch_size : int
     patch_size : int
-        Low-resolution pixels a side.
+        Side of a patch, in low-resolution pixels.
     loss : str
         One of ``LOSSES``.
     last_loss : str or None
-        Another one for the last steps. Charbonnier learns faster, but PSNR is of squared errors.
+        The loss of the last steps, if it is to be another: Charbonnier learns faster, but PSNR
+        measures squared errors.
     last_loss_from : float
-        The part of all steps after which it is that one.
+        The fraction of all steps after which ``last_loss`` takes over.
     optimizer : str
         One of `minisr.optim.OPTIMIZERS`.
     learning_rate : float
-        At its highest.
+        Its peak.
     beta2 : float
-        How long Adam remembers squared gradients. PyTorch's 0.999 reacts too slowly here: with it,
-        and a learning rate of 3e-3, runs fell apart after some thousand steps.
+        Decay of the second moment. PyTorch's 0.999 reacts too slowly here: with it, and a learning
+        rate of 3e-3, runs diverged after some thousand steps.
     schedule : str
-        One of ``SCHEDULES``: "cosine" falls to ``final`` after the warm-up; "multistep"
-        multiplies by ``gamma`` at each milestone.
+        One of ``SCHEDULES``: after the warm-up, "cosine" falls to ``final``; "multistep"
+        multiplies the learning rate by ``gamma`` at each milestone.
     warmup : int
-        Steps of the rise, for "cosine"; at most a tenth of all.
+        For "cosine", how many steps the learning rate rises; at most a tenth of all.
     decay_start : float
-        The part of all steps after which "cosine" begins to fall, if the warm-up is over then.
+        The fraction of all steps after which "cosine" begins to fall, if the warm-up is over then.
     final : float
-        What "cosine" falls to, as a part of ``learning_rate``.
+        What "cosine" falls to, as a fraction of ``learning_rate``.
     milestones : tuple of int
-        In epochs, for "multistep". An epoch has seen as many pixels as there are.
+        For "multistep", in epochs. In an epoch as many pixels are seen as the pictures have.
     gamma : float
         For "multistep".
     average_decay : float
-        Of the moving average of the weights, which is what is saved and used; 0 is none.
+        Decay of the moving average of the weights, which is what is saved and used; 0 for none.
     start : str or None
-        Weights that the first ones come from, see `minisr.weights.read_start`; what does not fit
-        starts as always.
+        Weights to start from, see `minisr.weights.read_start`; what does not fit is initialised as
+        always.
     initialization : str
         One of `minisr.models.initialization.METHODS`, or None.
     icnr : bool
@@ -136,7 +137,7 @@ class TrainConfig:
         self._require(self.schedule in SCHEDULES, "schedule", f"one of {', '.join(SCHEDULES)}")
 
     def _require_kinds(self):
-        """See that each setting is of the kind that its field says."""
+        """See that each setting is of the type that its field declares."""
         for setting in fields(self):
             kinds = get_args(setting.type) or (setting.type,)
             value = getattr(self, setting.name)

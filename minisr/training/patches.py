@@ -1,4 +1,4 @@
-"""Batches of random patches, cut out of pairs of pictures."""
+"""Batches of random patches, cut from pairs of pictures."""
 
 import numpy as np
 
@@ -6,16 +6,16 @@ from minisr.errors import PictureError, SettingsError
 
 
 class Patches:
-    """Random patches, turned and mirrored in all eight ways.
+    """Random patches, rotated and mirrored in all eight ways.
 
-    A batch depends on the seed and on the step's number alone, so a run that is resumed sees what
-    it would have seen, and nothing about the random numbers has to be stored.
+    A batch depends on the seed and the step's number alone. So a resumed run sees what it would
+    have seen anyway, and no state of a random generator has to be stored.
 
     Parameters
     ----------
     pairs : list of Pair
     patch_size : int
-        Low-resolution pixels a side.
+        Side of a patch, in low-resolution pixels.
     batch_size : int
     seed : int
 
@@ -46,18 +46,18 @@ class Patches:
         self.patch_size = patch_size
         self.batch_size = batch_size
         self.seed = seed
-        # Every place in every picture is equally likely.
+        # Every position in every picture is equally likely.
         self._places = np.array([pair.low.shape[1:] for pair in pairs]) - patch_size + 1
         self._chances = self._places.prod(axis=1) / self._places.prod(axis=1).sum()
 
     @property
     def steps_per_epoch(self):
-        """Steps after which as many pixels were seen as the pictures have."""
+        """After how many steps as many pixels have been seen as the pictures have."""
         pixels = sum(pair.low[0].size for pair in self.pairs)
         return max(1, round(pixels / (self.batch_size * self.patch_size**2)))
 
     def batch(self, step):
-        """Cut the batch of a step.
+        """Cut a step's batch.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class Patches:
 
 
 def _turned(patch, turn):
-    """Return one of the eight ways in which a square of pixels can lie, as a view."""
+    """Return a view of a square patch, in one of the eight ways in which it can be turned."""
     if turn & 1:
         patch = patch[:, ::-1]
     if turn & 2:

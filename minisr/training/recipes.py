@@ -1,4 +1,4 @@
-"""Recipes: the settings of a training run, and the pictures that it learns from, in a TOML file."""
+"""Recipes: the settings of a training run, and the pictures it learns from, in a TOML file."""
 
 import dataclasses
 import os
@@ -23,13 +23,15 @@ class Recipe:
     name : str
         That of its file, without the suffix.
     settings : dict
-        Of `minisr.training.TrainConfig`; those that it leaves out keep their defaults.
+        Of `minisr.training.TrainConfig`; what the recipe leaves out keeps its default.
     pictures : tuple of minisr.datasets.pairs.PictureSet
-        To learn from; empty if it names none.
+        To learn from; empty if the recipe names none.
     validation, exclude : tuple of str
         Pictures to measure, and others not to learn from.
 
-    The paths of all these begin in a folder that the recipe does not know.
+    Notes
+    -----
+    All paths are relative to a folder that the recipe does not know, see `find`.
     """
 
     name: str
@@ -94,7 +96,7 @@ def read_recipe(path):
     Raises
     ------
     SettingsError
-        If it cannot be read, is no TOML, or has a key or a value that makes no sense.
+        If it cannot be read, is not TOML, or has an unknown key or a value that is not allowed.
 
     Examples
     --------
@@ -104,7 +106,7 @@ def read_recipe(path):
     path = Path(path)
     try:
         recipe = tomllib.loads(_text(path))
-    except ValueError as error:  # also what is no UTF-8
+    except ValueError as error:  # also for what is not UTF-8
         raise SettingsError(f"{path} is no recipe in TOML: {error}") from error
     unknown = [key for key in recipe if key not in (*SETTINGS, *PICTURES)]
     if unknown:
@@ -135,7 +137,7 @@ def _text(path):
 
 
 def _picture_set(table, path):
-    """Make a set of what a table of ``[[pictures]]`` says."""
+    """Make a set of pictures from a table of ``[[pictures]]``."""
     defaults = {"shrink": 1, "above": 0}
     if not isinstance(table, dict) or {*table} - {"set", *defaults}:
         raise SettingsError(f"{path}: pictures have set, shrink and above, got {table!r}")

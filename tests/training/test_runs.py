@@ -252,6 +252,15 @@ def test_a_checkpoint_of_another_version_is_refused(pictures, tmp_path, change):
         runs.train(tmp_path, resume=True, show_progress=False)
 
 
+def test_a_damaged_checkpoint_says_what_is_wrong_and_what_to_do(pictures, tmp_path):
+    train(tmp_path, pictures)
+    tensors, metadata = tensor_files.load(tmp_path / runs.CHECKPOINT)
+    tensor_files.save(tmp_path / runs.CHECKPOINT, tensors, metadata | {"rows": [{}], "steps": -1})
+    message = r"its rows, steps cannot be what a run has written; begin a new run in another folder"
+    with pytest.raises(CheckpointError, match=message):
+        runs.train(tmp_path, resume=True, show_progress=False)
+
+
 def test_another_backend_does_not_go_on(pictures, tmp_path):
     train(tmp_path, pictures)
     with pytest.raises(SettingsError, match=r"backend cpu \(now reference\)"):

@@ -17,7 +17,7 @@ class Console:
     show_progress : bool
         Whether to draw bars on stderr, if that is a terminal, and to report each epoch.
     say : callable
-        Takes a line about something worth knowing.
+        Takes a line that is worth knowing.
     should_stop : callable
         Asked after every step; if true, the run is saved and ends.
     """

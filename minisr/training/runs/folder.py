@@ -30,7 +30,7 @@ def _are_sets(value):
     )
 
 
-# What a checkpoint says beside tensors and settings, and how it is told from a damaged one's.
+# What a checkpoint says beside tensors and settings, and what is checked before it is trusted.
 SOUND = {
     "backend": lambda value: isinstance(value, str),
     "fingerprint": lambda value: isinstance(value, str),
@@ -49,7 +49,7 @@ SOUND = {
 
 @dataclass(frozen=True)
 class Saved:
-    """A run as its checkpoint has it."""
+    """A run as its checkpoint remembers it."""
 
     tensors: dict
     about: dict
@@ -72,7 +72,7 @@ def saved_run(folder, resume):
     names = {field.name for field in dataclasses.fields(TrainConfig)}
     config = about.get("config")
     if isinstance(config, dict):
-        config = {"engine": engine.DEFAULT} | config  # runs of earlier versions had no other
+        config = {"engine": engine.DEFAULT} | config  # earlier versions had no other
     if not isinstance(config, dict) or {*config} != names or {*SOUND} - {*about}:
         raise CheckpointError(
             f"{path} is of version {about.get('version')}, whose runs this version, {__version__}, "
@@ -80,7 +80,10 @@ def saved_run(folder, resume):
         )
     wrong = [name for name, is_sound in SOUND.items() if not is_sound(about[name])]
     if wrong:
-        raise CheckpointError(f"{path} is damaged: its {', '.join(wrong)} make no sense")
+        raise CheckpointError(
+            f"{path} is damaged: its {', '.join(wrong)} cannot be what a run has written; "
+            "begin a new run in another folder"
+        )
     try:
         return Saved(tensors, about, TrainConfig(**config), about["steps"])
     except (TypeError, ValueError) as error:
@@ -94,7 +97,7 @@ def discard(folder):
 
 
 def is_finished(folder):
-    """Return whether the folder's run came to its last step; False if there is none."""
+    """Return whether the folder's run has reached its last step; False if there is none."""
     if not (Path(folder) / CHECKPOINT).exists():
         return False
     saved = saved_run(Path(folder), resume=True)
@@ -108,7 +111,7 @@ def backend_of(folder):
 
 
 def make_folder(folder):
-    """Make the folder, and find out now rather than after the work whether it can be written."""
+    """Make the folder, and find out before the work, not after it, whether it can be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -87,7 +87,7 @@ def settle(request):
     Raises
     ------
     SettingsError, CheckpointError
-        If something given cannot be used; it says what.
+        If something given cannot be used; the message says what.
     """
     saved = saved_run(request.folder, request.resume)
     if saved is not None:

@@ -1,4 +1,4 @@
-"""A training run from beginning to end."""
+"""A training run from beginning to end: read `_carry_out` for its course."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +71,7 @@ def train(
     recipe : str, optional
         The name of the recipe that all this is from.
     resume : bool, optional
-        Go on from the folder's checkpoint; begin if there is none.
+        Go on from the folder's checkpoint; begin if there is none yet.
     threads : int, optional
         By default one per processor. The result does not depend on it.
     backend : str, optional
@@ -79,7 +79,7 @@ def train(
     show_progress : bool, optional
         Whether to draw bars on stderr, if that is a terminal.
     say : callable, optional
-        Takes a line about something worth knowing.
+        Takes a line that is worth knowing.
     should_stop : callable, optional
         Asked after every step; if true, the run is saved and ends.
     **settings
@@ -94,7 +94,7 @@ def train(
     Raises
     ------
     SettingsError, PictureError, CheckpointError, TrainingError
-        If something given cannot be used, or the loss is no number any more; it says what.
+        If something given cannot be used, or training diverges; the message says what.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def _carry_out(plan, pool, console):
 
 
 def _ready(plan, trainer):
-    """Return the trainer with the state that it begins with: chance, other weights, or its own."""
+    """Give the trainer its state, if that is a saved run's or comes from other weights."""
     if plan.saved is not None:
         try:
             trainer.load_state_dict(plan.saved.tensors, plan.saved.steps)
@@ -140,6 +140,6 @@ def _ready(plan, trainer):
 
 
 def _taken(start):
-    """Say what a network begins with."""
+    """Return a line that says where the first weights come from."""
     left = f", but for {', '.join(start['left'])}" if start["left"] else ""
     return f"the first weights are those of {start['weights']}{left}"
