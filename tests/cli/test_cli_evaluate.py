@@ -75,7 +75,7 @@ def test_each_network_is_compiled_once_however_many_pictures(folder, weights, mo
 def test_a_picture_too_large_to_be_honest_must_be_allowed(folder, weights, monkeypatch, capsys):
     monkeypatch.setattr("minisr.images.sources.LARGE_PIXELS", 100)
     assert run("evaluate", folder / "0.png", "-m", weights) == 2
-    assert "if you trust it: --allow-large\n" in capsys.readouterr().err
+    assert "if you trust it, use --allow-large\n" in capsys.readouterr().err
     assert run("evaluate", folder / "0.png", "-m", weights, "--allow-large") == 0
 
 

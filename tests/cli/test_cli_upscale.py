@@ -673,12 +673,12 @@ def test_a_picture_too_large_to_be_honest_must_be_allowed(upscale, picture, tmp_
     status, _, lines = upscale(picture)
     assert status == 2
     assert "a.png: too large" in lines[0]
-    assert lines[0].endswith("if you trust it: --allow-large")
+    assert lines[0].endswith("if you trust it, use --allow-large")
     monkeypatch.setattr(sys, "stdin", Stream(picture.read_bytes()))
     status, _, lines = upscale("-", "-o", tmp_path / "piped.png")
     assert (status, len(lines)) == (2, 1)
     assert "standard input: too large" in lines[0]
-    assert lines[0].endswith("if you trust it: --allow-large")
+    assert lines[0].endswith("if you trust it, use --allow-large")
     assert upscale(picture, "--allow-large")[0] == 0
 
 
