@@ -23,7 +23,7 @@ from minisr.kernels.cuda import process as cuda_process
 SCALES = (3, 2, 4)
 PACKAGES = ["numpy", "numba", "numba-cuda", "torch"]
 TOY = {"toy": (6, 12)}
-TOY_NETWORK, TOY_OPTIONS = "espcn", {"channels": (4, 3)}
+TOY_NETWORK, TOY_OPTIONS = "espcn", {"channels": (2, 2)}
 END_TO_END = "PyTorch eager"
 
 

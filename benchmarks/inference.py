@@ -78,7 +78,8 @@ def main():
             height, width = size
             title = f"x{scale}, {width} x {height} -> {width * scale} x {height * scale}"
             print(f"\n{title}")
-            torch.compiler.reset()
+            if torch_compile:
+                torch.compiler.reset()
             rows, skipped = measure(arguments.network, scale, size, threads, seconds, torch_compile)
             print_table(rows, COLUMNS)
             report["pictures"].append({"title": title, "peers": rows, "skipped": skipped})

@@ -101,7 +101,8 @@ def main():
         for batch_size, patch_size in workloads[: 1 if arguments.short else None]:
             title = f"{batch_size} patches of {patch_size} x {patch_size}"
             print(f"\n{title}")
-            torch.compiler.reset()
+            if compiled:
+                torch.compiler.reset()
             rows, skipped = measure(batch_size, patch_size, threads, seconds, compiled)
             print_table(rows, COLUMNS)
             report["workloads"].append({"title": title, "peers": rows, "skipped": skipped})

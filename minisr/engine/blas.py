@@ -26,9 +26,10 @@ def _libraries():
     from scipy.linalg import cython_blas
 
     found = []
-    for module, end in ((np._core._multiarray_umath, "64_"), (cython_blas, "")):
+    places = (lambda: np._core._multiarray_umath, "64_"), (lambda: cython_blas, "")
+    for module, end in places:
         try:
-            library = ctypes.CDLL(module.__file__)
+            library = ctypes.CDLL(module().__file__)
             names = (f"scipy_openblas_{verb}_num_threads{end}" for verb in ("get", "set"))
             found.append(tuple(getattr(library, name) for name in names))
         except (OSError, AttributeError):
