@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import signal
 import sys
@@ -5,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cuda_simulator import make_shared_arrays_safe
 from find_gpu import has_gpu
 
 if not has_gpu():
@@ -12,6 +14,8 @@ if not has_gpu():
     os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")
     # Its threads wait for each other by asking again and again, each for as long as it may.
     sys.setswitchinterval(1e-4)
+    if importlib.util.find_spec("numba_cuda"):
+        make_shared_arrays_safe()
 
 import minisr
 from minisr import ESPCN

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+from minisr import engine
 from minisr.cli.common import note, printable
 from minisr.cli.reports import check_reports
 from minisr.cli.upscale.messages import report_outcomes
@@ -99,6 +100,8 @@ def _settings(arguments, enlarger, stamp):
     chosen = {name: getattr(arguments, name, None) for name in names}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     chosen |= {"to": enlarger.label, "stamp": bool(stamp)}
+    if arguments.engine != engine.DEFAULT:  # whose rounding differs
+        chosen["engine"] = arguments.engine
     return {"settings": chosen, "weights": enlarger.fingerprint()}
 
 
