@@ -199,6 +199,7 @@ OTHERS = {
     "the same convolution twice": shuffled(twice, tanh, twice),
     "the same activation twice": shuffled(conv(1, 5), tanh, conv(5, 1), tanh),
     "a convolution of a subclass": shuffled(conv(1, 1, kind=Doubled), Tanh(cpu)),
+    "a second convolution of a subclass": shuffled(conv(1, 1), conv(1, 1, kind=Doubled)),
     "an activation of a subclass": shuffled(conv(1, 1), Softened(cpu)),
     "PReLU after the shuffle": network_of(
         named(conv(1, 8), PixelShuffle(2, cpu), prelu(2)), cpu, 2
@@ -237,6 +238,9 @@ OTHERS = {
     "a skip past an enlargement": network_of(
         named(Bicubic(2, cpu), conv(1, 1)), cpu, 2, shortcut=pixels
     ),
+    "a skip past an activation that comes first": network_of(
+        named(Tanh(cpu), conv(1, 4), PixelShuffle(2, cpu)), cpu, 2, shortcut=pixels
+    ),
     "no convolution": network_of(named(Bicubic(2, cpu), Tanh(cpu)), cpu, 2),
     "no layers": network_of({}, cpu),
     "EDSR": EDSR(2, in_channels=1, channels=4, residual_blocks=1, rng=np.random.default_rng(0)),
@@ -274,8 +278,9 @@ def test_a_subclass_that_changes_nothing_is_still_a_stack(name):
         [conv(1, 4), conv(5, 4), PixelShuffle(2, cpu)],
         [conv(1, 4), prelu(5), conv(4, 4), PixelShuffle(2, cpu)],
         [conv(1, 5), PixelShuffle(2, cpu)],
+        [conv(1, 4), PixelShuffle(2, cpu), conv(4, 4)],
     ],
-    ids=["channels", "slopes", "channels of the shuffle"],
+    ids=["channels", "slopes", "channels of the shuffle", "channels after the shuffle"],
 )
 def test_layers_that_do_not_fit_together_say_so(layers, rng):
     """A stack trusts its caller, and would read beyond an array."""
@@ -289,6 +294,14 @@ def test_a_skip_needs_as_many_channels_as_come_out():
     layers = named(conv(1, 8), PixelShuffle(2, cpu))
     assert plan_stack(network_of(layers, cpu, 2)) is not None
     assert plan_stack(network_of(layers, cpu, 2, shortcut=pixels)) is None
+
+
+def test_a_skip_must_enlarge_as_the_layers_do(rng):
+    layers = named(conv(1, 4), PixelShuffle(2, cpu))
+    network = network_of(layers, cpu, 2, shortcut=NearestUpsample(3, cpu))
+    assert plan_stack(network) is None
+    with pytest.raises(ShapeError, match="like the shortcut"):
+        engine.compile(network)(rng.random((1, 1, 6, 7), np.float32))
 
 
 def test_layers_may_be_replaced_before_a_network_is_compiled(rng):
