@@ -3,7 +3,7 @@
 Layers and networks say *what* is computed, one layer after another; that is the lesson, and it runs
 as it stands. This room decides *how*: which part of a network a backend runs as one (`stacks`), in
 which bands of rows (`bands`), with which samples side by side (`learning`), and on which device
-(`devices`). It is the only room outside ``minisr.kernels`` that knows about speed.
+(`devices`).
 
 >>> from minisr import ESPCN, engine
 >>> fast = engine.compile(ESPCN.from_pretrained(3))

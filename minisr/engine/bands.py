@@ -1,13 +1,13 @@
-"""Bands of rows: the one place that says how a picture is cut so that memory stays bounded.
+"""Bands of rows: how a picture is cut so that memory stays bounded.
 
 A band is a few rows and, above and below it, as many more as a result can depend on (the halo).
 The halo's own results are wrong where they meet the cut, and are thrown away. What is kept is what
 the whole picture would give, to the bit, where a backend sums a pixel in one order wherever it
 lies, as "cpu" does in float32, and where bands begin at multiples of `BLOCK`.
 
-Three things are cut into bands: a deep network's activations (`run_in_bands`), a batch for which a
-GPU has no memory (`WithinMemory`), and a picture on its way through several networks
-(`minisr.upscaling.plan`), whose band is sized by `rows_within`.
+Who cuts: `run_in_bands` a deep network that is no stack, `WithinMemory` a batch for which a GPU has
+no memory, `minisr.upscaling.pixels` a picture in memory, `minisr.upscaling.file_bands` a file that
+is larger than memory. A backend's stack cuts what it gets once more, for its caches.
 """
 
 import threading
