@@ -31,7 +31,6 @@ def hardware(toy):
     """Return the GPU's name, memory and driver, its ceilings measured, and print them."""
     cuda_process.enter()
     if toy:
-        sys.setswitchinterval(1e-4)  # its threads wait by asking, each for as long as it may
         print("Numba's simulator: what follows are not times of a GPU")
         return {"gpu": "Numba's simulator", "flops": 1e12, "bytes": 1e12}
     from cuda_ceiling import Copy, MultiplyAdds

@@ -20,7 +20,7 @@ LEARN = (
 )
 HOLD_OUT = ("astronaut.png", "chelsea.png")
 SCALE = 3
-# A part of each held-out picture with fine detail: top, left, in pixels of the original.
+# A part of each held-out picture with fine detail: top and left, in pixels of the original.
 DETAIL = {"astronaut.png": (30, 120), "chelsea.png": (60, 90)}
 DETAIL_SIZE = 240
 OWN, BUNDLED = "ESPCN, yours", "ThinSR, bundled"
@@ -52,7 +52,7 @@ def run(folder, seconds=90, threads=None, should_stop=lambda: False):
     folder : path-like
         For the run and the pictures; an unfinished run in it is resumed.
     seconds : float, optional
-        Of training.
+        How long to train.
     threads : int, optional
     should_stop : callable, optional
         See `minisr.training.runs.train`.
@@ -78,7 +78,7 @@ def run(folder, seconds=90, threads=None, should_stop=lambda: False):
     )
     print(f"{' and '.join(HOLD_OUT)} are held out.")
     if again:
-        print(f"(Going on with the unfinished run in {folder / 'run'}.)")
+        print(f"(Resuming the unfinished run in {folder / 'run'}.)")
     result = runs.train(
         folder / "run",
         [data / name for name in LEARN],

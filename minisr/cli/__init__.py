@@ -26,18 +26,18 @@ def main(argv=None):
     int
         Exit status: 0 done, 1 some files failed, 2 nothing done, 130 interrupted.
     """
-    if argv is None and sys.stdout is not None:  # names may have letters that a console has not
+    if argv is None and sys.stdout is not None:  # a console may lack characters of file names
         sys.stdout.reconfigure(errors="backslashreplace")
-    if not sys.warnoptions:  # of damaged metadata; what is lost by it is said in one line
+    if not sys.warnoptions:  # about damaged metadata; one line of ours says what is lost by it
         warnings.filterwarnings("ignore", module=r"PIL\.")
-        logging.getLogger("PIL").addHandler(logging.NullHandler())  # else it prints, too
+        logging.getLogger("PIL").addHandler(logging.NullHandler())  # otherwise it prints, too
     arguments = _parser().parse_args(argv)
-    arguments.words = sys.argv[1:] if argv is None else argv  # for those who say how they were made
+    arguments.words = sys.argv[1:] if argv is None else argv  # pages show how they were made
     try:
         return arguments.run(arguments)
     except MinisrError as error:
         return _fail(error)
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader of our output has closed it
         sys.stdout = None
         return 0
     except OSError as error:
@@ -55,7 +55,11 @@ def _fail(message):
 
 
 def _parser():
-    parser = Parser(prog="minisr", description="Larger pictures by ESPCN, written by hand.")
+    parser = Parser(
+        prog="minisr",
+        description="Enlarge pictures and videos with ESPCN and other small networks, written by "
+        "hand in NumPy and Numba.",
+    )
     parser.add_argument("--version", action="version", version=f"minisr {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     for command in COMMANDS:

@@ -13,27 +13,27 @@ from minisr.errors import PictureError, SettingsError
 from minisr.images.sources import ALLOWED_BY
 from minisr.system.threads import Threads
 
-INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended
+INTERRUPTED = 130  # the exit status that shells expect after Ctrl-C
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, as every other error here.
+    """A parser that reports an error in one line, like all errors of the program.
 
     Attributes
     ----------
     intermixes : bool
-        Whether options may stand between the files of a command, as people write them. What has
-        subcommands must leave that to those.
+        Whether options may stand between the files of a command, where people put them. A parser
+        with subcommands must leave this to them.
     """
 
     intermixes = False
 
     def parse_known_args(self, args=None, namespace=None):
-        """Parse words; which they are, argparse passes on to each subcommand."""
-        # argparse forgets a -- between its two passes, and what follows would become options.
+        """Parse words; argparse calls this for each subcommand, too."""
+        # argparse forgets a -- between its two passes, and would take what follows for options.
         if not self.intermixes or "--" in args:
             return super().parse_known_args(args, namespace)
-        self.intermixes = False  # for this is what either pass calls
+        self.intermixes = False  # because either pass calls this method again
         try:
             return self.parse_known_intermixed_args(args, namespace)
         finally:
@@ -55,7 +55,7 @@ def add_command(commands, name, run, summary):
 def add_threads(parser):
     """Add ``-j``."""
     parser.add_argument(
-        "-j", "--threads", type=int, metavar="N", help="threads (default: one a processor)"
+        "-j", "--threads", type=int, metavar="N", help="threads to use (default: one per processor)"
     )
 
 
@@ -65,9 +65,9 @@ def add_device(parser):
         "--device",
         type=_device,
         metavar="DEVICE",
-        help="what computes: cpu; cuda, or cuda:N for one of several GPUs, by pip install "
-        "'minisr[cuda]'; auto, a GPU if there is one that can be used, else the processor; or "
-        "reference, plain NumPy, slow (default: cpu). `minisr info` lists the GPUs",
+        help="what computes: cpu; cuda, or cuda:N for one of several GPUs, which needs pip install "
+        "'minisr[cuda]'; auto, a GPU if one can be used, otherwise the processor; or reference, "
+        "slow, in plain NumPy (default: cpu). `minisr info` lists the GPUs",
     )
 
 
@@ -77,13 +77,13 @@ def add_engine(parser, default=engine.DEFAULT):
         "--engine",
         choices=engine.ENGINES,
         default=default,
-        help="how a network is run: compiled, or layers, one after another as the code reads, slow "
+        help="how a network is run: compiled; or layers, slow, layer by layer as the code reads "
         f"(default: {engine.DEFAULT})",
     )
 
 
 def _device(text):
-    """See that what follows ``--device`` is one; argparse prints the error."""
+    """Check what follows ``--device``; argparse prints the error."""
     try:
         devices.parse(text)
     except SettingsError as error:
@@ -92,14 +92,14 @@ def _device(text):
 
 
 def choose_device(name, quiet=False):
-    """Return the device that ``--device`` asks for; say which one "auto" has chosen.
+    """Return the device that ``--device`` asks for; report which one "auto" has chosen.
 
     Parameters
     ----------
     name : str or None
         None is the processor.
     quiet : bool, optional
-        Whether to say nothing. Nothing is said either where no bar would be drawn.
+        Whether to report nothing. Without a terminal on stderr, nothing is reported either.
 
     Returns
     -------
@@ -113,20 +113,20 @@ def choose_device(name, quiet=False):
 
 
 def scale(text):
-    """Turn what follows ``-s`` into a whole number; argparse prints the error."""
+    """Turn what follows ``-s`` into an integer; argparse prints the error."""
     if text not in [str(scale) for scale in range(2, 9)]:
         raise argparse.ArgumentTypeError(f"expected an integer from 2 to 8, got {text}")
     return int(text)
 
 
 def printable(message):
-    """Return a message without what breaks its line or commands a terminal, as names may."""
+    """Return a message in one line, without the control characters that file names may have."""
     words = " ".join(str(message).split())
     return "".join(letter if letter.isprintable() else "?" for letter in words)
 
 
 def note(message):
-    """Print a line about something worth knowing, without breaking a progress bar."""
+    """Print a line for the user on stderr, without breaking a progress bar."""
     tqdm.write(f"minisr: {printable(message)}", file=sys.stderr)
 
 
@@ -135,13 +135,13 @@ def add_allow_large(parser):
     parser.add_argument(
         "--allow-large",
         action="store_true",
-        help="read pictures of more than 179 megapixels, which may be traps",
+        help="also read pictures of more than 179 megapixels, which may be decompression bombs",
     )
 
 
 @contextlib.contextmanager
 def allowed_by_option():
-    """Let messages about pictures that are too large name the option, not the library's."""
+    """Let errors about too large pictures name the option, not the argument of the library."""
     try:
         yield
     except PictureError as error:
@@ -152,29 +152,29 @@ def allowed_by_option():
 
 
 def threads_within(pool, files):
-    """Let threads share one picture; of several, let each thread have its own."""
+    """Return the threads within a picture: all for a single one; of several, each has one."""
     return pool if len(files) == 1 else Threads(1)
 
 
 def no_bar(files):
-    """Return tqdm's ``disable``: one picture needs no bar, and a log file none at all."""
+    """Return tqdm's ``disable``: a single picture needs no bar, nor does a log file."""
     return len(files) < 2 or not sys.stderr.isatty()
 
 
 class Interruptible:
-    """While a ``with`` block runs, the first Ctrl-C only asks to stop; the second one does.
+    """In a ``with`` block, the first Ctrl-C is a request to stop; the second one interrupts.
 
     Parameters
     ----------
     words : str, optional
-        What to say to the first, where it may be long until the end of what has begun.
+        What to print at the first, if the work in progress may take long to end.
     """
 
     def __init__(self, words=None):
         self.asked, self.words = False, words
 
     def __call__(self):
-        """Return whether it was asked to stop."""
+        """Return whether a stop was requested."""
         return self.asked
 
     def __enter__(self):
@@ -189,5 +189,5 @@ class Interruptible:
             raise KeyboardInterrupt
         self.asked = True
         if self.words is not None:
-            with contextlib.suppress(RuntimeError):  # in the middle of a line that is being written
+            with contextlib.suppress(RuntimeError):  # a line was just being written
                 note(self.words)

@@ -11,7 +11,7 @@ def demo_command(arguments):
     with Interruptible() as interrupted:
         finished = demo.run(arguments.output, arguments.seconds, arguments.threads, interrupted)
     if not finished:
-        note("interrupted. Run the demo again to go on")
+        note("interrupted; run the demo again to continue")
         return INTERRUPTED
     return 0
 
@@ -19,7 +19,10 @@ def demo_command(arguments):
 def add_parser(commands):
     """Describe the command to argparse."""
     sub = add_command(
-        commands, "demo", demo_command, "Train for 90 seconds on real pictures; compare."
+        commands,
+        "demo",
+        demo_command,
+        "Train for 90 seconds on real pictures and compare with bicubic.",
     )
     add_threads(sub)
     sub.add_argument(
@@ -28,6 +31,8 @@ def add_parser(commands):
         type=Path,
         default=Path("demo-output"),
         metavar="DIR",
-        help="a folder (default: demo-output)",
+        help="folder for the run and the pictures (default: demo-output)",
     )
-    sub.add_argument("--seconds", type=float, default=90, help="of training (default: 90)")
+    sub.add_argument(
+        "--seconds", type=float, default=90, metavar="T", help="how long to train (default: 90)"
+    )

@@ -70,7 +70,7 @@ def evaluate_command(arguments):
 
 
 def _write(arguments, figures, networks, sections, skipped):
-    """Write the reports that are asked for, and print the table."""
+    """Write the requested reports, and print the table."""
     try:
         if arguments.json:
             figures.write_json(arguments.json)
@@ -78,14 +78,14 @@ def _write(arguments, figures, networks, sections, skipped):
             figures.write_csv(arguments.csv)
         if arguments.html:
             evaluation_page.write_page(arguments, figures, networks, sections, skipped)
-    finally:  # a full disk does not take the table, nor a closed pipe (| head -1) the files
+    finally:  # the table is printed even if a disk is full, and files come before a closed pipe
         print(figures.text())
 
 
 def _protocols(name, with_lows):
-    """Return the protocols to measure by and, for all of them, the variants that explain them.
+    """Return the protocols to measure by and, for "all", the variants that explain them.
 
-    Those that make low-resolution pictures in a way of their own have no use for given ones.
+    Given low-resolution pictures are of no use to protocols that make their own in another way.
     """
     if name != "all":
         return [PROTOCOLS[name]], {}
@@ -98,7 +98,7 @@ def _protocols(name, with_lows):
 
 
 def _networks(arguments):
-    """Return bicubic, as None, and the networks that are asked for, by name, and their scale."""
+    """Return the methods by name (bicubic is None, the others are networks) and their scale."""
     networks = dict.fromkeys(["bicubic", *(arguments.model or [models.DEFAULT])])
     scale = arguments.scale
     is_needed = any(name != "bicubic" for name in networks)
@@ -112,14 +112,17 @@ def _networks(arguments):
 
 
 def _load(name, scale, backend):
-    """Return the network that ``-m`` and ``-s`` ask for: a bundled one, or a file's."""
+    """Return the network that ``-m`` and ``-s`` ask for, bundled or from a file."""
     if is_network_name(name):
         return models.from_pretrained(name, DEFAULT_SCALE if scale is None else scale, backend)
     if not Path(name).exists():
         raise no_such_network(name)
     model = weights.load(name, backend)
     if scale not in (None, model.upscale_factor):
-        raise SettingsError(f"{name} enlarges x{model.upscale_factor}, not x{scale}")
+        raise SettingsError(
+            f"{name} enlarges x{model.upscale_factor}, not x{scale}; "
+            "leave out -s, or choose another network"
+        )
     return model
 
 
@@ -129,35 +132,41 @@ def add_parser(commands):
         commands, "evaluate", evaluate_command, "Measure networks and bicubic on pictures."
     )
     add_threads(sub)
-    sub.add_argument("pictures", nargs="+", type=Path, metavar="PICTURES", help="and folders")
     sub.add_argument(
-        "-s", "--scale", type=scale, metavar="S", help="default: 3, or that of the file of weights"
+        "pictures", nargs="+", type=Path, metavar="PICTURES", help="pictures and folders"
+    )
+    sub.add_argument(
+        "-s",
+        "--scale",
+        type=scale,
+        metavar="S",
+        help="scale factor, 2 to 8 (default: 3, or that of the file of weights)",
     )
     sub.add_argument(
         "-m",
         "--model",
         action="append",
-        help="a network that comes along, or a file of weights; may be repeated; "
+        help="a bundled network (`minisr info` lists them), or a file of weights; may be repeated; "
         f"'bicubic' alone measures no network (default: {models.DEFAULT})",
     )
     sub.add_argument(
         "--protocol",
         choices=[*PROTOCOLS, "all"],
         default="matlab",
-        help="what exactly is measured; 'all' shows them side by side and why they differ "
+        help="how exactly to measure; 'all' shows every protocol and why they differ "
         "(default: matlab)",
     )
     sub.add_argument(
         "--low",
         type=Path,
         metavar="DIR",
-        help="low-resolution pictures that are there already, in DIR or DIR/LRbicxS "
-        "(default: they are made as the protocol says)",
+        help="use the low-resolution pictures in DIR or DIR/LRbicxS (default: make them as the "
+        "protocol says)",
     )
-    sub.add_argument("--json", type=table, metavar="FILE", help="also write the figures there")
-    sub.add_argument("--csv", type=table, metavar="FILE", help="also write them as a table")
+    sub.add_argument("--json", type=table, metavar="FILE", help="also write the figures as JSON")
+    sub.add_argument("--csv", type=table, metavar="FILE", help="also write the figures as CSV")
     sub.add_argument(
-        "--html", type=page, metavar="FILE", help="also write a page to look at the pictures"
+        "--html", type=page, metavar="FILE", help="also write a page that shows the pictures"
     )
     add_allow_large(sub)
     add_device(sub)

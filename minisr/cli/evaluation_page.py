@@ -1,4 +1,4 @@
-"""From networks and what was measured to the page of ``minisr evaluate --html``."""
+"""The page of ``minisr evaluate --html``, from networks and their figures."""
 
 import itertools
 import shlex
@@ -25,7 +25,7 @@ def write_page(arguments, figures, methods, sections, notes):
     methods : dict of str to Network or None
         None is bicubic.
     sections : list of minisr.evaluation.report.Section
-        A picture each.
+        One per picture.
     notes : list of str
         What was skipped, and why.
     """
@@ -35,7 +35,7 @@ def write_page(arguments, figures, methods, sections, notes):
         ("Scale", f"x{figures.scale}"),
         ("Pictures", str(len(sections))),
         ("Protocol", f"{protocol.name}: {protocol.description}"),
-        ("Mean", "of the values of each picture" if protocol.mean == "psnr" else "PSNR of the MSE"),
+        ("Mean", "of the pictures' values" if protocol.mean == "psnr" else "PSNR of the mean MSE"),
         ("Made by", f"minisr {__version__}"),
     ]
     made = "antialiased when it shrank the pictures"
@@ -43,8 +43,8 @@ def write_page(arguments, figures, methods, sections, notes):
         made = f"of the low-resolution pictures in {arguments.low}"
     elif not (protocol.crops and protocol.shrink.startswith("matlab")):
         notes = [
-            f"The figures are of protocol {protocol.name}, which shrinks in a way of its own; the "
-            "pictures, to be looked at, were shrunk by MATLAB's imresize.",
+            f"The figures are by protocol {protocol.name}, which shrinks pictures in its own way; "
+            "those shown here were shrunk by MATLAB's imresize.",
             *notes,
         ]
     write_report(
@@ -85,12 +85,12 @@ def _method(label, name, model, score, bicubic):
 
 
 def _curve(weights):
-    """Return the curve of the run that has made a file of weights, or None if there is none."""
+    """Return the curve of the run that made a file of weights; None if it has none."""
     if not (weights.is_file() and weights.name == runs.MODEL):
         return None
     try:
         rows = runs.read_log(weights.parent)
-    except CheckpointError as error:  # somebody else's log; all has been measured by now
+    except CheckpointError as error:  # another program's log.csv; the figures are worth more
         note(f"no curve: {error}")
         return None
     if not rows:

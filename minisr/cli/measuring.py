@@ -18,7 +18,7 @@ from minisr.upscaling.enlarger import Enlarger
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured on a picture.
+    """The figures of a picture.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Measured:
     variants : dict of str to (dict of str to minisr.evaluation.evaluate.Score)
         Bicubic's, by variant of protocol matlab.
     section : minisr.evaluation.report.Section or None
-        What the page shows.
+        The picture's part of the page.
     """
 
     scores: dict
@@ -36,7 +36,7 @@ class Measured:
 
 
 class Page:
-    """What the page shows of pictures: each enlarged as ``minisr upscale`` would.
+    """Makes the page's section for each picture, enlarged as ``minisr upscale`` would.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Page:
 
 
 def compiled(networks, engine, threads):
-    """Return what runs networks as they were trained, compiled before any of it is timed.
+    """Return enlargers that run networks as they were trained, compiled before any is timed.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def compiled(networks, engine, threads):
 
 @dataclass(frozen=True)
 class Measure:
-    """Measures one picture; several threads may call it at once.
+    """Measures a picture; several threads may call it at once.
 
     Attributes
     ----------
@@ -102,14 +102,14 @@ class Measure:
         See `compiled`.
     protocols : list of minisr.evaluation.protocols.Protocol
     variants : dict of str to minisr.evaluation.protocols.Protocol
-        Of protocol matlab, by what they do otherwise.
+        Of protocol matlab, by what they do differently.
     lows : dict of pathlib.Path to (pathlib.Path or PictureError)
-        See `minisr.evaluation.low_pictures.match_low_pictures`; none where protocols make them.
+        See `minisr.evaluation.low_pictures.match_low_pictures`; empty if protocols make them.
     page : Page or None
     threads : minisr.system.threads.Threads
-        That share a picture.
+        They share a picture.
     allow_large : bool
-        Whether to read also what is larger than 179 megapixels.
+        Whether to read pictures of more than 179 megapixels, too.
     """
 
     scale: int
@@ -122,13 +122,13 @@ class Measure:
     allow_large: bool
 
     def __call__(self, path):
-        """Return `Measured`, or the PictureError that says why not."""
+        """Return the picture's figures, or the PictureError that says why there are none."""
         try:
             with allowed_by_option():
                 return self._measured(path)
         except (PictureError, DeviceMemoryError) as error:
-            is_said = isinstance(error, PictureError) and str(path) in str(error)
-            return error if is_said else PictureError(f"{path}: {error}")
+            is_named = isinstance(error, PictureError) and str(path) in str(error)
+            return error if is_named else PictureError(f"{path}: {error}")
 
     def _measured(self, path):
         picture = self._read(path)
@@ -155,7 +155,7 @@ class Measure:
 
 
 def differences(variants, measured):
-    """Return what each choice is worth to bicubic, against protocol matlab, in dB.
+    """Return by how much each variant changes bicubic's PSNR against protocol matlab, in dB.
 
     Parameters
     ----------

@@ -23,17 +23,20 @@ from minisr.models.initialization import METHODS
 from minisr.training import config, runs
 from minisr.training.recipes import read_recipe
 
+INTEGER, NUMBER = {"type": int, "metavar": "N"}, {"type": float, "metavar": "X"}
+DEFAULTS = {field.name: field.default for field in dataclasses.fields(config.TrainConfig)}
+DEFAULTS["steps"] = runs.DEFAULT_STEPS
+
 
 def train_command(arguments):
     """Train a network on pictures."""
-    names = [field.name for field in dataclasses.fields(config.TrainConfig)]
-    settings = {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
+    settings = {name: getattr(arguments, name) for name in DEFAULTS if hasattr(arguments, name)}
     recipe = _take_recipe(arguments)
     if recipe is not None:
         settings = _overridden(recipe.settings, settings, arguments.minutes)
     chosen = _pictures(arguments, recipe)
     if settings and not arguments.resume and not chosen["pictures"]:
-        raise SettingsError("train on what? name folders or pictures")
+        raise SettingsError("expected pictures to learn from, got none: name folders or pictures")
     device = _device(arguments)
     with Interruptible() as interrupted:
         result = runs.train(
@@ -51,9 +54,9 @@ def train_command(arguments):
         )
     if not result.finished:
         if (arguments.output / runs.CHECKPOINT).exists():
-            note(f"interrupted; saved. Go on with: minisr train --resume -o {arguments.output}")
+            note(f"interrupted; saved. Continue with: minisr train --resume -o {arguments.output}")
         else:
-            note("interrupted before the first step; nothing to save")
+            note("interrupted before the first step; nothing was saved")
         return INTERRUPTED
     last = result.rows[-1]
     if last["psnr"] is not None:
@@ -67,21 +70,21 @@ def train_command(arguments):
 
 
 def _device(arguments):
-    """Return the device that is to compute: a resumed run keeps the one that it was begun on."""
-    begun = runs.backend_of(arguments.output) if arguments.resume else None
-    if begun is None or arguments.device is not None:
+    """Return the device that is to compute: a resumed run keeps the one it was started on."""
+    started = runs.backend_of(arguments.output) if arguments.resume else None
+    if started is None or arguments.device is not None:
         return choose_device(arguments.device, arguments.quiet)
     try:
-        return choose_device(begun)
+        return choose_device(started)
     except DeviceError as error:
-        raise DeviceError(f"the run in {arguments.output} was begun on a GPU: {error}") from error
+        raise DeviceError(f"the run in {arguments.output} was started on a GPU: {error}") from error
 
 
 def _take_recipe(arguments):
-    """Remove the recipe from the pictures that were named and return it; None if there is none."""
+    """Take the recipe out of the pictures that were named and return it; None if there is none."""
     recipes = [path for path in arguments.pictures if path.suffix.lower() == ".toml"]
     if len(recipes) > 1:
-        raise SettingsError(f"one recipe at a time, got {', '.join(map(str, recipes))}")
+        raise SettingsError(f"expected one recipe at most, got {', '.join(map(str, recipes))}")
     if not recipes:
         return None
     arguments.pictures.remove(recipes[0])
@@ -97,21 +100,23 @@ def _overridden(recipe, settings, minutes):
 
 
 def _pictures(arguments, recipe):
-    """Return what to learn from, measure and exclude; named pictures replace a recipe's."""
+    """Return the pictures to learn from, measure and exclude; named ones replace a recipe's."""
     data = arguments.data
     has_pictures = recipe is not None and bool(recipe.pictures)
     chosen = {"pictures": arguments.pictures, "validation": (), "exclude": ()}
     if data is not None:
         if arguments.pictures or not has_pictures:
             raise SettingsError(
-                "--data is where the pictures of a recipe lie: "
-                "give it with a recipe that names them, and name no others"
+                "--data is the folder of a recipe's pictures: "
+                "give it with a recipe that names some, and name no others"
             )
         found = recipe.find(data)
         chosen = {name: getattr(found, name) for name in chosen}
     elif has_pictures and not arguments.pictures and not arguments.resume:
         names = ", ".join(each.name for each in recipe.pictures)
-        raise SettingsError(f"where are the pictures of {recipe.name} ({names})? give --data DIR")
+        raise SettingsError(
+            f"expected the folder of the pictures of {recipe.name} ({names}): give --data DIR"
+        )
     if arguments.validation:
         chosen["validation"] = arguments.validation
     return chosen
@@ -124,10 +129,10 @@ def _measure(model):
 
 
 class _Options(argparse.Action):
-    """Collects ``OPTION=VALUE``; a value is JSON, or a word as it stands."""
+    """Collects ``OPTION=VALUE`` in a dict; a value is JSON, or else a plain word."""
 
     def __call__(self, parser, namespace, values, option_string=None):
-        """Add one to the dictionary."""
+        """Add an option to the dict."""
         name, equals, text = values.partition("=")
         if not name or not equals:
             parser.error(f"{option_string} expects OPTION=VALUE, got {values}")
@@ -141,97 +146,169 @@ class _Options(argparse.Action):
 def add_parser(commands):
     """Describe the command to argparse."""
     sub = add_command(commands, "train", train_command, "Train a network on pictures.")
-    add_threads(sub)
-    add_engine(sub, argparse.SUPPRESS)
     sub.add_argument(
         "pictures",
         nargs="*",
         type=Path,
         metavar="PICTURES",
-        help="and folders; one of them may be a recipe (RECIPE.toml)",
+        help="pictures and folders to learn from; one of them may be a recipe (RECIPE.toml)",
     )
-    sub.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="a folder")
+    sub.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="RUN",
+        help="folder of the run: its weights, checkpoint, log and curves",
+    )
+    sub.add_argument(
+        "--resume", action="store_true", help="continue the run in RUN, with its settings"
+    )
     sub.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
-        help="where the sets of pictures lie that a recipe names, see `minisr data get`",
-    )
-    sub.add_argument(
-        "--minutes", type=float, metavar="T", help="instead of --steps: as many as fit into T"
-    )
-    sub.add_argument(
-        "--resume", action="store_true", help="go on with the run in RUN, whose settings stay"
+        help="folder of the sets of pictures that a recipe names, see `minisr data get`",
     )
     sub.add_argument(
         "--validation",
         type=Path,
         nargs="+",
         metavar="PICTURES",
-        help="measured as it goes (default: one picture in ten, at most eight, is held out)",
+        help="pictures and folders to validate on, never learnt from (default: one picture in ten, "
+        "at most eight)",
     )
-    defaults = {field.name: field.default for field in dataclasses.fields(config.TrainConfig)}
-    defaults["steps"] = runs.DEFAULT_STEPS
+    add_threads(sub)
+    add_device(sub)
+    add_engine(sub, argparse.SUPPRESS)
+    sub.add_argument("-q", "--quiet", action="store_true", help="show no progress bar")
+    _add_length(sub.add_argument_group("length"))
+    _add_network(sub.add_argument_group("network"))
+    _add_batches(sub.add_argument_group("batches and loss"))
+    _add_optimizer(sub.add_argument_group("optimizer"))
 
-    def setting(flags, name, text, **options):
-        # What is not given is left out altogether: a resumed run has settings of its own.
-        if name in defaults and defaults[name] is not dataclasses.MISSING:
-            shown = defaults[name]
-            shown = " ".join(map(str, shown)) if isinstance(shown, tuple) else shown
-            text += f" (default: {shown})" if shown is not None else ""
-        sub.add_argument(*flags, dest=name, default=argparse.SUPPRESS, help=text, **options)
 
-    setting(("-s", "--scale"), "upscale_factor", "how much larger: 2 to 8", type=scale)
-    setting(("-m", "--model"), "model", "network", choices=list(models.MODELS))
-    sub.add_argument(
+def _add_length(group):
+    _add_setting(group, "--steps", "number of batches to train on", **INTEGER)
+    _add_setting(
+        group,
+        "--epochs",
+        "instead of --steps: number of epochs, in each of which as many pixels are seen as the "
+        "pictures have",
+        **INTEGER,
+    )
+    group.add_argument(
+        "--minutes", type=float, metavar="T", help="instead of --steps: as many as fit into T"
+    )
+
+
+def _add_network(group):
+    _add_setting(
+        group,
+        ("-s", "--scale"),
+        "scale factor, 2 to 8; required for a new run, unless a recipe has it",
+        name="upscale_factor",
+        type=scale,
+        metavar="S",
+    )
+    _add_setting(group, ("-m", "--model"), "network to train", choices=list(models.MODELS))
+    group.add_argument(
         "--set",
         dest="options",
         action=_Options,
         default=argparse.SUPPRESS,
         metavar="OPTION=VALUE",
-        help="an option of the network, as --set activation=relu; may be repeated",
+        help="set an option of the network, such as activation=relu; may be repeated",
     )
-    setting(("--steps",), "steps", "batches", type=int)
-    setting(("--epochs",), "epochs", "instead of --steps: how often all pixels are seen", type=int)
-    setting(("--seed",), "seed", "the same seed gives the same weights", type=int)
-    setting(("--loss",), "loss", "what is minimised", choices=config.LOSSES)
-    setting(("--last-loss",), "last_loss", "another loss for the last steps", choices=config.LOSSES)
-    setting(
-        ("--last-loss-from",), "last_loss_from", "fraction of the steps before that one", type=float
+    _add_setting(
+        group,
+        "--in-channels",
+        "1 for luma, 3 for RGB (default: the network's own)",
+        type=int,
+        choices=(1, 3),
     )
-    setting(("--optimizer",), "optimizer", "what learns", choices=optim.OPTIMIZERS)
-    setting(("--learning-rate",), "learning_rate", "its peak", type=float)
-    setting(("--beta2",), "beta2", "decay of the second moment", type=float)
-    setting(("--schedule",), "schedule", "how the learning rate falls", choices=config.SCHEDULES)
-    setting(("--warmup",), "warmup", "steps of the warm-up, for cosine", type=int)
-    setting(
-        ("--decay-start",),
-        "decay_start",
-        "fraction of the steps before it falls, for cosine",
-        type=float,
-    )
-    setting(("--final",), "final", "fraction of it that is left at the end, for cosine", type=float)
-    setting(("--milestones",), "milestones", "epochs, for multistep", type=int, nargs="+")
-    setting(("--gamma",), "gamma", "factor at a milestone, for multistep", type=float)
-    setting(("--batch-size",), "batch_size", "patches per step", type=int)
-    setting(("--patch-size",), "patch_size", "side of a patch, in low-resolution pixels", type=int)
-    setting(("--in-channels",), "in_channels", "1 luma, 3 RGB", type=int, choices=(1, 3))
-    setting(
-        ("--luma-range",),
-        "luma_range",
-        "luma to learn: studio as MATLAB has it, full as OpenCV and Pillow do",
+    _add_setting(
+        group,
+        "--luma-range",
+        "luma to learn: studio as in MATLAB, full as in OpenCV and Pillow",
         choices=LUMA_RANGES,
     )
-    setting(
-        ("--start",),
-        "start",
-        "first weights: a file's, or those of a bundled network, as espcn_x3",
+    _add_setting(
+        group,
+        "--start",
+        "start from these weights: a file, or a bundled network such as espcn_x3",
         metavar="WEIGHTS",
     )
-    setting(("--initialization",), "initialization", "of the weights", choices=METHODS)
-    setting(
-        ("--icnr",), "icnr", "start without a checkerboard", action=argparse.BooleanOptionalAction
+    _add_setting(
+        group,
+        "--initialization",
+        "how to initialise weights (default: the network's own)",
+        choices=METHODS,
     )
-    setting(("--average",), "average_decay", "of the weights' moving average", type=float)
-    sub.add_argument("-q", "--quiet", action="store_true", help="no progress bar")
-    add_device(sub)
+    _add_setting(
+        group,
+        "--icnr",
+        "initialise convolutions before a shuffle so that they make no checkerboard (default: the "
+        "network's own)",
+        action=argparse.BooleanOptionalAction,
+    )
+
+
+def _add_batches(group):
+    _add_setting(group, "--batch-size", "patches per batch", **INTEGER)
+    _add_setting(group, "--patch-size", "side of a patch, in low-resolution pixels", **INTEGER)
+    _add_setting(
+        group,
+        "--seed",
+        "seed of weights and patches; the same seed gives the same result",
+        **INTEGER,
+    )
+    _add_setting(group, "--loss", "loss to minimise", choices=config.LOSSES)
+    _add_setting(group, "--last-loss", "another loss for the last steps", choices=config.LOSSES)
+    _add_setting(group, "--last-loss-from", "fraction of the steps before --last-loss", **NUMBER)
+
+
+def _add_optimizer(group):
+    _add_setting(group, "--optimizer", "optimizer to use", choices=list(optim.OPTIMIZERS))
+    _add_setting(group, "--learning-rate", "peak learning rate", **NUMBER)
+    _add_setting(group, "--beta2", "decay of the second moment", **NUMBER)
+    _add_setting(group, "--schedule", "how the learning rate falls", choices=config.SCHEDULES)
+    _add_setting(
+        group, "--warmup", "for cosine: steps of warm-up, at most a tenth of all", **INTEGER
+    )
+    _add_setting(
+        group,
+        "--decay-start",
+        "for cosine: fraction of the steps before the learning rate falls",
+        **NUMBER,
+    )
+    _add_setting(
+        group, "--final", "for cosine: last learning rate, as a fraction of the peak", **NUMBER
+    )
+    _add_setting(
+        group,
+        "--milestones",
+        "for multistep: epochs at which the learning rate is multiplied by --gamma",
+        nargs="+",
+        **INTEGER,
+    )
+    _add_setting(group, "--gamma", "for multistep: factor at each milestone", **NUMBER)
+    _add_setting(
+        group,
+        "--average",
+        "decay of the moving average of the weights, which is what is saved; 0 for none",
+        name="average_decay",
+        **NUMBER,
+    )
+
+
+def _add_setting(group, flags, text, name=None, **options):
+    """Add the option for a field of `TrainConfig`, with the field's default in its help."""
+    flags = (flags,) if isinstance(flags, str) else flags
+    name = name or flags[-1].removeprefix("--").replace("-", "_")
+    default = DEFAULTS[name]
+    if default is not None and default is not dataclasses.MISSING:
+        shown = " ".join(map(str, default)) if isinstance(default, tuple) else default
+        text += f" (default: {shown})"
+    # What is not given is left out altogether: a resumed run has settings of its own.
+    group.add_argument(*flags, dest=name, default=argparse.SUPPRESS, help=text, **options)

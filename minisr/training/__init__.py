@@ -1,4 +1,4 @@
-"""Training: read `trainer` first; `runs` is what happens around it, in a folder."""
+"""Training: read `trainer` first; `runs` is everything around it: a folder, a log, checkpoints."""
 
 from minisr.training.compiled import CompiledTrainer, make_trainer
 from minisr.training.config import TrainConfig

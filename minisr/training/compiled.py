@@ -48,8 +48,8 @@ class CompiledTrainer(Trainer):
         self.threads = threads
         self.compiled = engine.compile(self.model)
         engine.compile(self.averaged)
-        # A backend may now have moved each network's parameters into one array. What holds arrays
-        # is therefore made anew, and lets one kernel update them all.
+        # The backend may now have moved each network's parameters into one flat array. So what
+        # holds arrays is made anew, and one kernel can update all of them.
         self.optimizer = self.make_optimizer(self.model.parameters)
         self.average = _FlatAverage(self.model, self.averaged, config.average_decay)
         # Only SOAP needs BLAS, whose threads spin while they wait and take processors from ours.
@@ -75,13 +75,13 @@ class CompiledTrainer(Trainer):
 
 
 class _FlatAdam(optim.Adam):
-    """Adam that updates all arrays at once; a checkpoint has its moments parameter by parameter.
+    """Adam that updates all arrays at once; a checkpoint still has moments for each parameter.
 
     Parameters
     ----------
     adam : minisr.optim.Adam
     whole : list of Parameter
-        All of its parameters as one, see `minisr.engine.flat.flat_parameters`.
+        All its parameters as one, see `minisr.engine.flat.flat_parameters`.
     """
 
     def __init__(self, adam, whole):
@@ -103,14 +103,14 @@ class _FlatAdam(optim.Adam):
 
 
 def _split(whole, parameters):
-    """Return views of a flat array, one of each parameter's shape after another."""
+    """Split a flat array into views, one per parameter and of its shape."""
     ends = np.cumsum([parameter.value.size for parameter in parameters])
     parts = np.split(whole, ends[:-1])
     return [part.reshape(p.value.shape) for part, p in zip(parts, parameters, strict=True)]
 
 
 class _FlatAverage(optim.MovingAverage):
-    """A moving average that takes all arrays at once where they lie in one."""
+    """A moving average that updates all arrays at once if they are parts of one."""
 
     def pairs(self):
         averages, values = zip(*super().pairs(), strict=True)

@@ -1,4 +1,4 @@
-"""The settings of a training run: together with the pictures, they decide what is learnt."""
+"""The settings of a training run, which together with the pictures decide what is learnt."""
 
 import math
 import numbers
@@ -13,21 +13,22 @@ from minisr.errors import SettingsError
 from minisr.models import initialization
 
 LOSSES = ("mse", "l1", "charbonnier")
-NUMBERS = {int: numbers.Integral, float: numbers.Real}  # NumPy's are as good as Python's
+NUMBERS = {int: numbers.Integral, float: numbers.Real}  # NumPy's are accepted like Python's
 SCHEDULES = ("cosine", "multistep", "constant")
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides what a network learns: with the pictures, it fixes every bit.
+    """Everything that decides what a network learns: with the pictures, it determines every bit.
 
     Attributes
     ----------
     upscale_factor : int
     steps : int
-        How many batches.
+        How many batches to train on.
     epochs : int or None
-        How often as many pixels are seen as the pictures have; ``steps`` then follows from it.
+        If given, ``steps`` follows from it. In an epoch, as many pixels are seen as the pictures
+        have.
     model : str
         A key of `minisr.models.MODELS`.
     in_channels : int
@@ -35,21 +36,21 @@ class TrainConfig:
     luma_range : str
         Which luma, see `minisr.images.colour`.
     options : dict
-        Further options of the network: ``{"activation": "relu"}``.
+        Further options of the network, such as ``{"activation": "relu"}``.
     batch_size : int
     patch_size : int
         Side of a patch, in low-resolution pixels.
     loss : str
         One of ``LOSSES``.
     last_loss : str or None
-        The loss of the last steps, if it is to be another: Charbonnier learns faster, but PSNR
-        measures squared errors.
+        Another loss for the last steps: Charbonnier learns faster, but PSNR measures squared
+        errors.
     last_loss_from : float
         The fraction of all steps after which ``last_loss`` takes over.
     optimizer : str
         One of `minisr.optim.OPTIMIZERS`.
     learning_rate : float
-        Its peak.
+        Its peak, if a schedule changes it.
     beta2 : float
         Decay of the second moment. PyTorch's 0.999 reacts too slowly here: with it, and a learning
         rate of 3e-3, runs diverged after some thousand steps.
@@ -57,27 +58,28 @@ class TrainConfig:
         One of ``SCHEDULES``: after the warm-up, "cosine" falls to ``final``; "multistep"
         multiplies the learning rate by ``gamma`` at each milestone.
     warmup : int
-        For "cosine", how many steps the learning rate rises; at most a tenth of all.
+        For "cosine", over how many steps the learning rate rises first; at most a tenth of all.
     decay_start : float
         The fraction of all steps after which "cosine" begins to fall, if the warm-up is over then.
     final : float
         What "cosine" falls to, as a fraction of ``learning_rate``.
     milestones : tuple of int
-        For "multistep", in epochs. In an epoch as many pixels are seen as the pictures have.
+        For "multistep", in epochs.
     gamma : float
         For "multistep".
     average_decay : float
         Decay of the moving average of the weights, which is what is saved and used; 0 for none.
     start : str or None
-        Weights to start from, see `minisr.weights.read_start`; what does not fit is initialised as
-        always.
+        Weights to start from, see `minisr.weights.read_start`; parameters that do not fit are
+        initialised as usual.
     initialization : str
         One of `minisr.models.initialization.METHODS`, or None.
     icnr : bool
-        Whether convolutions before a shuffle start without a checkerboard; or None.
+        Whether to initialise convolutions before a shuffle so that they make no checkerboard, or
+        None.
     seed : int
     engine : str
-        One of `minisr.engine.ENGINES`: "layers" trains layer by layer, as the code reads.
+        One of `minisr.engine.ENGINES`; "layers" trains layer by layer, as the code reads.
     """
 
     upscale_factor: int
@@ -110,7 +112,7 @@ class TrainConfig:
 
     def __post_init__(self):
         object.__setattr__(self, "milestones", tuple(self.milestones))
-        self._require_kinds()
+        self._require_types()
         for name, value in self._require_network().training_defaults.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
@@ -136,15 +138,15 @@ class TrainConfig:
         self._require(self.engine in engine.ENGINES, "engine", f"one of {engines}")
         self._require(self.schedule in SCHEDULES, "schedule", f"one of {', '.join(SCHEDULES)}")
 
-    def _require_kinds(self):
-        """See that each setting is of the type that its field declares."""
+    def _require_types(self):
+        """Check that each setting has the type that its field declares."""
         for setting in fields(self):
-            kinds = get_args(setting.type) or (setting.type,)
+            types = get_args(setting.type) or (setting.type,)
             value = getattr(self, setting.name)
-            fits = isinstance(value, tuple(NUMBERS.get(kind, kind) for kind in kinds))
-            fits = fits and (bool in kinds or not isinstance(value, bool))
-            names = [kind.__name__ for kind in kinds if kind is not NoneType]
-            self._require(fits, setting.name, f"of kind {' or '.join(names)}")
+            fits = isinstance(value, tuple(NUMBERS.get(one, one) for one in types))
+            fits = fits and (bool in types or not isinstance(value, bool))
+            names = [one.__name__ for one in types if one is not NoneType]
+            self._require(fits, setting.name, f"of type {' or '.join(names)}")
         whole = all(isinstance(milestone, numbers.Integral) for milestone in self.milestones)
         self._require(whole, "milestones", "whole numbers")
 
@@ -157,7 +159,7 @@ class TrainConfig:
             raise SettingsError(f"{name} must be {expected}, got {getattr(self, name)!r}")
 
     def make_model(self, backend):
-        """Make the network with its first weights."""
+        """Make the network with its initial weights."""
         settings = {
             "upscale_factor": self.upscale_factor,
             "in_channels": self.in_channels,
@@ -165,19 +167,21 @@ class TrainConfig:
         }
         twice = ", ".join({*settings} & {*self.options})
         if twice:
-            raise SettingsError(f"{twice}: a setting of training, and no option of the network")
+            raise SettingsError(
+                f"{twice}: expected as a setting of training, got it as an option of the network"
+            )
         model = models.build(self.model, settings | self.options, backend=backend)
         rng = np.random.default_rng(self.seed)
         initialization.initialize(model, rng, self.initialization, self.icnr)
         return model
 
     def loss_at(self, step):
-        """Return the loss of a step, from zero."""
+        """Return the loss of a step, which counts from zero."""
         last = self.last_loss is not None and step >= self.last_loss_from * self.steps
         return self.last_loss if last else self.loss
 
     def make_schedule(self, steps_per_epoch):
-        """Return the function from the number of steps taken to the learning rate's factor."""
+        """Return a function from the number of steps taken to a factor of the learning rate."""
         if self.schedule == "cosine":
             warmup = min(self.warmup, self.steps // 10)
             begin = round(self.decay_start * self.steps)

@@ -39,7 +39,7 @@ class Patches:
                 height, width = pair.high.shape[1:]
                 raise PictureError(
                     f"{pair.name} is {width} x {height} pixels, but patches of {patch_size} at "
-                    f"x{self.scale} need {patch_size * self.scale} a side; "
+                    f"x{self.scale} need {patch_size * self.scale} per side; "
                     "leave it out or choose a smaller patch size"
                 )
         self.pairs = pairs
@@ -52,12 +52,12 @@ class Patches:
 
     @property
     def steps_per_epoch(self):
-        """After how many steps as many pixels have been seen as the pictures have."""
+        """How many steps it takes to see as many pixels as the pictures have."""
         pixels = sum(pair.low[0].size for pair in self.pairs)
         return max(1, round(pixels / (self.batch_size * self.patch_size**2)))
 
     def batch(self, step):
-        """Cut a step's batch.
+        """Cut the batch of a step.
 
         Parameters
         ----------
@@ -74,7 +74,7 @@ class Patches:
         low = np.empty((self.batch_size, C, P, P), np.float32)
         high = np.empty((self.batch_size, C, P * R, P * R), np.float32)
         chosen = rng.choice(len(self.pairs), self.batch_size, p=self._chances)
-        tops, lefts = rng.integers(self._places[chosen].T)  # all at once: a draw takes 5 us
+        tops, lefts = rng.integers(self._places[chosen].T)  # all in one call: each takes 5 us
         turns = rng.integers(8, size=self.batch_size)
         for n, (k, top, left, turn) in enumerate(zip(chosen, tops, lefts, turns, strict=True)):
             pair = self.pairs[k]
@@ -87,7 +87,7 @@ class Patches:
 
 
 def _turned(patch, turn):
-    """Return a view of a square patch, in one of the eight ways in which it can be turned."""
+    """Return a view of a square patch, rotated and mirrored in one of the eight ways."""
     if turn & 1:
         patch = patch[:, ::-1]
     if turn & 2:

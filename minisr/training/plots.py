@@ -9,9 +9,9 @@ def plot_curves(rows, path, title):
     Parameters
     ----------
     rows : list of dict
-        Of a run's log: "step", "loss", "psnr", "bicubic_psnr".
+        Rows of a run's log, of which "step", "loss", "psnr" and "bicubic_psnr" are used.
     path : path-like
-        A PNG; it appears, or is replaced, when all is drawn.
+        A PNG; it appears, or is replaced, once it is complete.
     title : str
 
     Returns
@@ -33,7 +33,7 @@ def plot_curves(rows, path, title):
         right.plot(steps, [row["psnr"] for row in rows], color="tab:red", label="network")
         bicubic = rows[0]["bicubic_psnr"]
         right.axhline(bicubic, color="grey", linestyle="--", label=f"bicubic {bicubic:.2f} dB")
-        # The first points, of a network that knows nothing yet, would flatten the rest.
+        # The first points, of a network that has hardly learnt anything, would flatten the rest.
         right.set_ylim(bottom=bicubic - 2)
         right.set(xlabel="step", ylabel="PSNR on held-out pictures, dB")
         right.legend(loc="lower right")

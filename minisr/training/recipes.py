@@ -1,4 +1,4 @@
-"""Recipes: the settings of a training run, and the pictures it learns from, in a TOML file."""
+"""Recipes: TOML files with the settings of a training run and the pictures it learns from."""
 
 import dataclasses
 import os
@@ -16,18 +16,18 @@ PICTURES = ("pictures", "validation", "exclude")
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a recipe says.
+    """The content of a recipe.
 
     Attributes
     ----------
     name : str
-        That of its file, without the suffix.
+        The name of its file, without the suffix.
     settings : dict
         Of `minisr.training.TrainConfig`; what the recipe leaves out keeps its default.
     pictures : tuple of minisr.datasets.pairs.PictureSet
         To learn from; empty if the recipe names none.
     validation, exclude : tuple of str
-        Pictures to measure, and others not to learn from.
+        Pictures to validate on, and others not to learn from.
 
     Notes
     -----
@@ -41,7 +41,7 @@ class Recipe:
     exclude: tuple = ()
 
     def find(self, folder):
-        """Return the same recipe with the paths of its pictures in a folder of sets.
+        """Return the same recipe, with its pictures' paths completed by a folder of sets.
 
         Parameters
         ----------
@@ -51,14 +51,14 @@ class Recipe:
         Raises
         ------
         SettingsError
-            If something is not there.
+            If something does not exist.
         """
         wanted = (*(each.path for each in self.pictures), *self.validation, *self.exclude)
         missing = [path for path in wanted if not (Path(folder) / path).exists()]
         if missing:
             sets = dict.fromkeys(Path(path).parts[0] for path in missing)
             raise SettingsError(
-                f"{Path(folder) / missing[0]}: not there, and {self.name} needs it; fetch it by: "
+                f"{Path(folder) / missing[0]}: not found, but {self.name} needs it; fetch it with: "
                 f"minisr data get {' '.join(sets)} -o {folder}"
             )
 
@@ -83,11 +83,11 @@ def read_recipe(path):
     path : path-like
         Its keys are fields of `minisr.training.TrainConfig` and, where it names its pictures:
 
-        - ``[[pictures]]``, a table for each set to learn from: ``set`` is a folder of a folder
-          that is told later (``minisr train --data``); ``shrink`` and ``above`` are those of
+        - ``[[pictures]]``, a table for each set to learn from: ``set`` is a subfolder of the folder
+          given later (``minisr train --data``); ``shrink`` and ``above`` are those of
           `minisr.datasets.pairs.PictureSet`;
-        - ``validation`` and ``exclude``: a list of pictures in the same folder, or the name of a
-          text file beside the recipe with one a line.
+        - ``validation`` and ``exclude``: a list of pictures in that folder, or the name of a text
+          file beside the recipe with one picture per line.
 
     Returns
     -------
@@ -107,19 +107,19 @@ def read_recipe(path):
     try:
         recipe = tomllib.loads(_text(path))
     except ValueError as error:  # also for what is not UTF-8
-        raise SettingsError(f"{path} is no recipe in TOML: {error}") from error
+        raise SettingsError(f"{path} is not a recipe in TOML: {error}") from error
     unknown = [key for key in recipe if key not in (*SETTINGS, *PICTURES)]
     if unknown:
         raise SettingsError(
-            f"{path}: no such setting: {', '.join(unknown)}; "
-            f"there are {', '.join((*SETTINGS, *PICTURES))}"
+            f"{path}: unknown setting: {', '.join(unknown)}; "
+            f"expected only {', '.join((*SETTINGS, *PICTURES))}"
         )
     options = recipe.get("options", {})
     if not isinstance(options, dict):
         raise SettingsError(f"{path}: options must be a table, got {options!r}")
     tables = recipe.get("pictures", [])
     if not isinstance(tables, list):
-        raise SettingsError(f"{path}: pictures must be tables, [[pictures]], got {tables!r}")
+        raise SettingsError(f"{path}: pictures must be tables, as [[pictures]], got {tables!r}")
     return Recipe(
         path.stem,
         {key: value for key, value in recipe.items() if key in SETTINGS},
@@ -140,27 +140,29 @@ def _picture_set(table, path):
     """Make a set of pictures from a table of ``[[pictures]]``."""
     defaults = {"shrink": 1, "above": 0}
     if not isinstance(table, dict) or {*table} - {"set", *defaults}:
-        raise SettingsError(f"{path}: pictures have set, shrink and above, got {table!r}")
+        raise SettingsError(
+            f"{path}: each [[pictures]] may have set, shrink and above, got {table!r}"
+        )
     name = table.get("set")
     if not isinstance(name, str) or not name:
-        raise SettingsError(f"{path}: pictures need the name of a set, got {table!r}")
+        raise SettingsError(f"{path}: each [[pictures]] needs the name of a set, got {table!r}")
     sizes = {key: table.get(key, default) for key, default in defaults.items()}
     for key, size in sizes.items():
         if type(size) is not int or size < defaults[key]:
             raise SettingsError(
-                f"{path}: {key} must be a whole number from {defaults[key]} on, got {size!r}"
+                f"{path}: {key} must be an integer of at least {defaults[key]}, got {size!r}"
             )
     return PictureSet(name, name, **sizes)
 
 
 def _names(value, key, path):
-    """Return the names in a list, or in the text file that ``value`` names."""
+    """Return the names in a list, or those in the text file that ``value`` names."""
     if isinstance(value, str):
         listed = path.parent / value
         try:
             lines = [line.partition("#")[0].strip() for line in _text(listed).splitlines()]
         except UnicodeDecodeError as error:
-            raise SettingsError(f"{listed} is no text: {error}") from error
+            raise SettingsError(f"{listed} is not a text file in UTF-8: {error}") from error
         value = [line for line in lines if line]
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
         raise SettingsError(

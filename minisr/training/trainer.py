@@ -1,4 +1,4 @@
-"""Training: the step that is repeated until a network has learnt."""
+"""Training: one step, repeated until the network has learnt."""
 
 from minisr import optim
 from minisr.errors import CheckpointError
@@ -17,7 +17,7 @@ class Trainer:
     Attributes
     ----------
     model, averaged : Network
-        The network that learns, and the average of its weights: the one to use.
+        The network that learns, and one with the average of its weights, which is the one to use.
     steps : int
         Taken so far.
     """
@@ -62,7 +62,7 @@ class Trainer:
         return self.model.learn(low, high, loss)
 
     def state_dict(self):
-        """Return all that a resumed run needs beside config and steps, as ``{name: ndarray}``."""
+        """Return what a resumed run needs besides config and steps, as ``{name: ndarray}``."""
         parts = {"model": self.model, "average": self.averaged, "optimizer": self.optimizer}
         return {
             f"{part}.{name}": array

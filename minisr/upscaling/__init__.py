@@ -1,1 +1,1 @@
-"""Larger pictures: `enlarger` is the contract; pictures, files, folders and videos stand on it."""
+"""Enlarging: `enlarger` is the contract on which pictures, files, folders and videos stand."""

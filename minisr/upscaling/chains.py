@@ -1,4 +1,4 @@
-"""Which networks, one after the other, make a factor that none of them has."""
+"""Chains: which networks, one after the other, make a factor that none of them has."""
 
 import math
 from pathlib import Path
@@ -7,38 +7,41 @@ from minisr.errors import SettingsError
 from minisr.models import MODELS, from_pretrained, pretrained_names
 from minisr.weights import load
 
-LARGEST = 16  # times as high and as wide
-DEFAULT_SCALE = 3  # where no scale or size is given, and the model is a name
+LARGEST = 16  # the largest factor of height and width
+DEFAULT_SCALE = 3  # of a network named without a scale or size
 
 
 def is_network_name(name):
-    """Return whether a text names a kind of network rather than a file of weights."""
-    return name in MODELS or any(name == shipped for shipped, _ in pretrained_names())
+    """Return whether a text names a network rather than a file of weights."""
+    return name in MODELS or any(name == bundled for bundled, _ in pretrained_names())
 
 
 def factors_of(name):
-    """Return the factors of the networks of a name; raise SettingsError if there are none."""
-    factors = tuple(factor for shipped, factor in pretrained_names() if shipped == name)
+    """Return the factors of the bundled networks of a name; raise SettingsError if there are none.
+
+    Something else may go by that name, such as a folder: that error says more.
+    """
+    factors = tuple(factor for bundled, factor in pretrained_names() if bundled == name)
     if factors:
         return factors
     if name in MODELS:
-        from_pretrained(name, DEFAULT_SCALE)  # which says what there is instead
+        from_pretrained(name, DEFAULT_SCALE)  # raises, and says what there is instead
     if Path(name).exists():
-        load(name)  # a folder, say: which says what to do
+        load(name)  # raises, and says what to do
     raise no_such_network(name)
 
 
 def no_such_network(name):
     """Return the error for a text that is neither a network's name nor a file."""
-    names = ", ".join(sorted({shipped for shipped, _ in pretrained_names()}))
-    return SettingsError(f"{name}: no such file of weights; networks that come along: {names}")
+    names = ", ".join(sorted({bundled for bundled, _ in pretrained_names()}))
+    return SettingsError(f"{name}: no such file of weights; bundled networks: {names}")
 
 
 def chains_of(factors):
-    """Return the best chain of factors for every product that may be of use, by the product."""
+    """Return the best chain of factors for every useful product, as a dict from the product."""
     found = {}
     chains = [(factor,) for factor in factors]
-    while chains:  # the shorter ones first, so that whoever comes first stays
+    while chains:  # shorter ones first, and of these the larger factors: the first one found stays
         chains = sorted(chains, reverse=True)
         for chain in chains:
             found.setdefault(math.prod(chain), chain)

@@ -1,4 +1,4 @@
-"""Any enlargement from networks that each have one: chains of them, and a reduction at the end."""
+"""Enlargement by any factor, from networks of one factor each: in chains, reduced at the end."""
 
 import copy
 import hashlib
@@ -13,56 +13,56 @@ from minisr.errors import PictureError, SettingsError
 from minisr.system.threads import default_threads
 from minisr.upscaling.chains import DEFAULT_SCALE, LARGEST, chains_of, factors_of, is_network_name
 from minisr.upscaling.pixels import enlarge_pixels
-from minisr.upscaling.plan import Enlargement, Step, halo_of
+from minisr.upscaling.plan import CorrectedNetwork, Enlargement, halo_of
 
 COLOURS = ("luma", "rgb")
-WASTE = 2  # how many times as high and wide as asked for a chain may make a picture
+MOST_OVERSHOOT = 2  # times the height and width asked for: no chain may enlarge further
 
 
 class Enlarger:
-    """Makes pictures larger by any factor, or to any size, with the networks that there are.
+    """Enlarges pictures by any factor, or to any size, with the networks that there are.
 
     Parameters
     ----------
     model : str, path-like or Network, optional
-        The name of a network that comes along, a file of weights, or a network; by default
+        The name of a bundled network, a file of weights, or a network; by default
         `minisr.models.DEFAULT`.
     scale : float, optional
         Above 1, at most 16. By default that of the file or the network, or 3 for a name.
     size : (int or None, int or None), optional
-        Instead of ``scale``: height and width of the result in pixels. Where one is None, the
-        picture's shape decides it.
+        Instead of ``scale``: height and width of the result in pixels. If one is None, it follows
+        from the picture's aspect ratio.
     device : str or minisr.engine.devices.Device, optional
-        What computes: "cpu", "cuda", "cuda:1", "auto", see `minisr.engine.devices`; a network has
-        its own already.
+        What computes: "cpu", "cuda", "cuda:1", "auto", see `minisr.engine.devices`. A network that
+        is passed has its own already.
     colour : {"luma", "rgb"}, optional
-        What of a colour picture goes through a network of luma, see `minisr.upscale`.
+        What of a colour picture goes through a luma network, see `minisr.upscale`.
     engine : {"compiled", "layers"}, optional
         See `minisr.engine`.
     as_trained : bool, optional
-        Whether to leave networks as they are, which on flat pictures is not flat; otherwise see
-        `minisr.upscaling.plan.Step`.
+        Whether to use networks just as they were trained. Otherwise their bias on constant images
+        is corrected, see `minisr.upscaling.plan.CorrectedNetwork`.
 
     Attributes
     ----------
     device : minisr.engine.devices.Device
-        What "auto" has come to.
+        For "auto", the device that was chosen.
     in_channels : int
-        1 where luma goes through the networks, 3 where RGB does.
+        1 if luma goes through the networks, 3 if RGB does.
     luma_range : {"studio", "full"}
-        Which luma they take in.
+        Which luma they expect.
     halo : int or None
-        How many rows of the small picture above and below a band decide about the band's result:
-        with them it is, once theirs is cut off, the whole picture's, to the bit if the band begins
-        at a multiple of 4 rows. None where it is not known, or where the result is reduced and no
-        rows of it belong to the band alone.
+        How many rows of the small picture above and below a band influence the band's result. Add
+        them to the band and cut their part off the result: what remains is the whole picture's
+        result, to the bit if the band begins at a multiple of 4 rows. None if the number is
+        unknown, or if the result is reduced, when no row of it belongs to one band alone.
     description : str
         What it does, such as "espcn x3".
 
     Raises
     ------
     SettingsError
-        No such network, or a scale or size that cannot be had.
+        There is no such network, or it cannot make that scale or size.
     CheckpointError
         The file of weights cannot be used.
     DeviceError
@@ -70,12 +70,12 @@ class Enlarger:
 
     Notes
     -----
-    Where there is a network of x3, x3 is its work alone. Other whole factors are products, as few
-    networks as possible, the larger first: x8 is x4, then x2. Where no product is the factor, the
-    next larger one is made, and MATLAB's bicubic reduces it: x2.5 is x3 and then 5/6 of that. A
-    file, or a network, is composed with itself: of x3 it does x9, too, and what is not too far
-    below either; to make more than twice the height and width that is asked for is refused.
-    Networks are loaded when they are first needed, once, whichever thread comes first.
+    If there is a network of x3, it does x3 alone. Other whole factors are products of as few
+    networks as possible, the larger first: x8 is x4, then x2. If no product is the factor, the next
+    larger one is made, and MATLAB's bicubic reduces it: x2.5 is x3, then 5/6 of that. A file or a
+    network is chained with itself: one of x3 also does x9, and what is not too far below either; a
+    chain that makes more than twice the height and width asked for is refused. Each network is
+    loaded once, when it is first needed, by whichever thread comes first.
     """
 
     def __init__(
@@ -98,8 +98,8 @@ class Enlarger:
         self.device, self.colour = devices.choose(device), colour
         self.engine, self.as_trained = engine, as_trained
         self._lock = threading.Lock()
-        self._networks, self._steps = {}, {}  # by factor
-        self._enlargements = {}  # by the size of the picture
+        self._networks, self._corrected = {}, {}  # by factor
+        self._enlargements = {}  # by the picture's size
         self._choose(models.DEFAULT if model is None else model)
         self.scale, self.size = None, None
         if size is None:
@@ -109,7 +109,7 @@ class Enlarger:
             self.size = _checked_size(size)
 
     def _choose(self, model):
-        """Find out which factors there are, which is the default, and the name of it all."""
+        """Set the name, the factors that there are, and the default one."""
         if isinstance(model, str | Path) and (
             is_network_name(str(model)) or not Path(model).is_file()
         ):
@@ -125,20 +125,21 @@ class Enlarger:
         self.factors = (self._default,)
 
     def network(self, factor):
-        """Return the network of a factor, loaded if it has not been."""
-        return self._step(factor).network
+        """Return the network of a factor; load it if that has not been done."""
+        return self._corrected_network(factor).network
 
-    def _step(self, factor):
+    def _corrected_network(self, factor):
         with self._lock:
-            if factor not in self._steps:
+            if factor not in self._corrected:
                 network = self._networks.get(factor)
                 if network is None:
                     network = models.from_pretrained(self.name, factor, self.device.backend)
-                self._steps[factor] = Step(network, self.as_trained, self.engine)
-            return self._steps[factor]
+                corrected = CorrectedNetwork(network, self.as_trained, self.engine)
+                self._corrected[factor] = corrected
+            return self._corrected[factor]
 
     def chain(self, scale):
-        """Return the factors of the networks that make ``scale`` or a little more.
+        """Return the factors of the networks that together make ``scale``, or a little more.
 
         Parameters
         ----------
@@ -154,12 +155,15 @@ class Enlarger:
             There is no such chain.
         """
         product = min(product for product in chains_of(self.factors) if product >= scale)
-        if product > WASTE * scale:
-            raise SettingsError(f"{self.name} enlarges x{self.factors[0]}, not x{scale:g}")
+        if product > MOST_OVERSHOOT * scale:
+            raise SettingsError(
+                f"{self.name} enlarges x{self.factors[0]}, not x{scale:g}; "
+                "choose another scale or another network"
+            )
         return chains_of(self.factors)[product]
 
     def size_of(self, height, width):
-        """Return height and width of what becomes of a picture.
+        """Return height and width of a picture's result.
 
         Parameters
         ----------
@@ -174,8 +178,7 @@ class Enlarger:
         Raises
         ------
         PictureError
-            The picture is as large already, or so small that it would have to grow more than 16
-            times.
+            The picture is that large already, or would have to grow more than 16 times.
         """
         if self.size is None:
             return _rounded(height * self.scale), _rounded(width * self.scale)
@@ -184,16 +187,18 @@ class Enlarger:
         wide = wide or max(1, _rounded(width * high / height))
         if high <= height and wide <= width:
             raise PictureError(
-                f"its {width} x {height} pixels are enough for {wide} x {high} already"
+                f"its {width} x {height} pixels are enough for {wide} x {high} already; "
+                "choose a larger size"
             )
         if max(high / height, wide / width) > LARGEST:
             raise PictureError(
-                f"from {width} x {height} to {wide} x {high} is more than x{LARGEST}"
+                f"from {width} x {height} to {wide} x {high} is more than x{LARGEST}; "
+                "choose a smaller size"
             )
         return high, wide
 
     def turned(self):
-        """Return what does the same with pictures that lie on their side, width being height."""
+        """Return an enlarger for pictures that lie on their side: height and width are swapped."""
         if self.size is None:
             return self
         other = copy.copy(self)  # with the same networks
@@ -208,7 +213,7 @@ class Enlarger:
         return self.chain(max(high / height, wide / width))
 
     def of(self, height, width):
-        """Return how pictures of this size become larger ones.
+        """Return what enlarges pictures of this size.
 
         Parameters
         ----------
@@ -222,9 +227,9 @@ class Enlarger:
         shape = height, width
         found = self._enlargements.get(shape)
         if found is None:
-            steps = [self._step(factor) for factor in self.chain_of(*shape)]
-            found = Enlargement(steps, shape, self.size_of(*shape), self.device.backend)
-            self._enlargements = {shape: found}  # of one size alone: a folder may have thousands
+            networks = [self._corrected_network(factor) for factor in self.chain_of(*shape)]
+            found = Enlargement(networks, shape, self.size_of(*shape), self.device.backend)
+            self._enlargements = {shape: found}  # only the last: a folder may have thousands
         return found
 
     def pixels(self, picture, threads=None):
@@ -240,13 +245,13 @@ class Enlarger:
         Returns
         -------
         ndarray, shape (H', W') or (H', W', C), dtype of ``picture``
-            Of `size_of` pixels. Integers are clipped and rounded; floats are as the network gives
-            them, unclipped.
+            Of the size that `size_of` returns. Integers are clipped and rounded; floats are as the
+            network returns them, unclipped.
 
         Raises
         ------
         PictureError
-            If the array is no picture, or has NaN or infinity in it.
+            If the array is not a picture, or contains NaN or infinity.
         """
         return enlarge_pixels(picture, self, threads or default_threads())
 
@@ -258,7 +263,7 @@ class Enlarger:
         low : ndarray, shape (H, W), float32, intensity in [0, 1]
             Luma of `luma_range`, or any other plane.
         threads : minisr.system.threads.Threads, optional
-            By default one a processor.
+            By default one per processor.
 
         Returns
         -------
@@ -268,7 +273,7 @@ class Enlarger:
         return self.planes(low[None], threads)[0]
 
     def planes(self, low, threads=None):
-        """Enlarge planes of one picture: each by itself, or three together as red, green and blue.
+        """Enlarge a picture's planes: each by itself, or three together as red, green and blue.
 
         Parameters
         ----------
@@ -303,7 +308,7 @@ class Enlarger:
         """Rows that a band needs above and below it, or None."""
         if self.size is not None or math.prod(self.chain(self.scale)) != self.scale:
             return None
-        return halo_of([self._step(factor) for factor in self.chain(self.scale)])
+        return halo_of([self._corrected_network(factor) for factor in self.chain(self.scale)])
 
     @property
     def label(self):
@@ -315,11 +320,11 @@ class Enlarger:
 
     @property
     def description(self):
-        """The network, and what it is asked for."""
+        """The network, and what it enlarges to."""
         return f"{self.name} {self.label}"
 
     def fingerprint(self):
-        """Return a hash of all weights that may be used, which are loaded for it."""
+        """Return a hash of all weights that may be used, after loading them."""
         total = hashlib.sha256()
         for factor in sorted(self.factors if self.size else set(self.chain(self.scale))):
             network = self.network(factor)
@@ -345,5 +350,5 @@ def _checked_size(size):
     for side in size:
         whole = isinstance(side, numbers.Integral) and not isinstance(side, bool)
         if side is not None and not (whole and side >= 1):
-            raise SettingsError(f"a height or width must be a whole number from 1 on, got {side}")
+            raise SettingsError(f"height and width must be integers of at least 1, got {side}")
     return tuple(size)

@@ -1,4 +1,4 @@
-"""A picture file in, a larger one out, with all that came with it."""
+"""Enlarging a picture file: pixels, metadata and, in an animation, every frame."""
 
 import io
 import math
@@ -22,19 +22,19 @@ from minisr.system import memory
 from minisr.system.atomic import atomic_path
 from minisr.upscaling.file_bands import enlarged_bands
 
-LARGEST_WHOLE = 64_000_000  # pixels; what has more goes through in bands, where it can
+LARGEST_WHOLE = 64_000_000  # pixels; larger pictures are enlarged in bands, if possible
 _BAND = 1 << 19  # pixels at a time
-_SMALL = 1 << 24  # bytes of pixels; there is no need to ask whether there is memory for these
+_SMALL = 1 << 24  # bytes of pixels, below which free memory need not be checked
 
 
 @dataclass(frozen=True)
 class Upscaled:
-    """What became of a file.
+    """What enlarging a file has come to.
 
     Attributes
     ----------
     content : bytes or None
-        The encoded result where no target was named.
+        The encoded result if no target was named.
     size_in, size_out : tuple of int
         Width and height in pixels, upright.
     frames : int
@@ -68,7 +68,7 @@ def upscale_file(
     source : str, Path, bytes or binary file
         PNG, JPEG, TIFF, WebP, BMP, GIF or PPM/PGM/PBM.
     target : str, Path or None
-        Where to write; the file appears when it is complete. None returns the bytes.
+        Where to write; the file appears once it is complete. If None, the bytes are returned.
     enlarger : minisr.upscaling.enlarger.Enlarger
         Or anything with its ``size_of``, ``halo`` and ``pixels``.
     threads : minisr.system.threads.Threads, optional
@@ -76,19 +76,13 @@ def upscale_file(
     suffix : str, optional
         The format, such as ".png"; by default that of ``target`` or, without one, of ``source``.
     quality : int, optional
-        Of JPEG, 1 to 100; by default that of the source if it is a JPEG too, else 95. With it, a
-        WebP is packed with loss; without, if the source was.
+        Of JPEG, 1 to 100; by default the source's if it is a JPEG too, else 95. If given, WebP is
+        lossy; otherwise it is lossy only if the source was.
     stamp : dict of str to str, optional
-        Who made the picture, such as ``{"Software": "minisr"}``, written where the format has a
-        place for it.
+        Who made the picture, such as ``{"Software": "minisr"}``; written if the format has a place
+        for it.
     allow_large : bool, optional
-        Read also what is larger than 179 megapixels.
-
-    Notes
-    -----
-    A TIFF, PNM, PNG or JPEG of more than 64 megapixels, enlarged by a whole factor, is made band by
-    band where the enlarger's ``halo`` is known, and is never whole in memory; nor is its source if
-    that is a TIFF or PNM. The pixels are the same, bit for bit.
+        Whether to read pictures of more than 179 megapixels, too.
 
     Returns
     -------
@@ -97,7 +91,13 @@ def upscale_file(
     Raises
     ------
     PictureError
-        The source cannot be read, the memory will not do, or the format cannot hold the result.
+        The source cannot be read, there is not enough memory, or the format cannot hold the result.
+
+    Notes
+    -----
+    A TIFF, PNM, PNG or JPEG of more than 64 megapixels, enlarged by a whole factor, is made band by
+    band if the enlarger's ``halo`` is known, and is never whole in memory; nor is its source if
+    that is a TIFF or PNM. The pixels are the same, bit for bit.
     """
     goal = name_of(source if target is None else target)
     with naming(goal):
@@ -140,18 +140,18 @@ def upscale_file(
 
 
 def _chosen_format(target, suffix):
-    """Return the format that a suffix or the target's name asks for; None where neither does."""
+    """Return the format that a suffix or the target's name asks for; None if neither does."""
     if suffix is None and target is None:
         return None
     form = format_of(suffix if suffix is not None else Path(target).suffix)
     if target is not None and not Path(target).parent.is_dir():
-        raise PictureError("cannot be written: No such file or directory")
+        raise PictureError(f"cannot be written: no folder {Path(target).parent}")
     return form
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What is to be done with a file, whether it is a still, an animation or bands of rows."""
+    """How to enlarge a file, be it as a still, as an animation or in bands of rows."""
 
     enlarger: object
     threads: object
@@ -161,19 +161,21 @@ class _Job:
     stamp: dict
 
     def enlarge(self, pixels):
-        """Return pixels enlarged, with a clear error where a machine has not got the memory."""
+        """Return enlarged pixels; a lack of memory becomes a clear error."""
         with naming(self.name):
             try:
                 return self.enlarger.pixels(pixels, self.threads)
             except MemoryError:
-                raise PictureError("there is not enough memory to enlarge it") from None
+                raise PictureError(
+                    "there is not enough memory to enlarge it; use fewer threads or a smaller scale"
+                ) from None
 
     def still(self, picture):
-        """Return the bytes of a still, enlarged, and the other fields of `Upscaled`."""
+        """Return the bytes of an enlarged still, and the other fields of `Upscaled`."""
         check_alpha(picture.pixels, self.form)  # before the work, not after it
         large = self.enlarge(picture.pixels)
         fit, notes = fitted(large, self.form)
-        quality, subsampling = self.packing(picture)
+        quality, subsampling = self.compression(picture)
         content, lost = encode_picture(
             *(fit, self.form.suffixes[0], self.metadata(picture.metadata, large)),
             quality=quality,
@@ -183,7 +185,7 @@ class _Job:
         return content, (_size(picture.pixels), _size(large), 1, notes)
 
     def animation(self, animation, frames):
-        """Return the bytes of an animation, every frame enlarged, and the fields of `Upscaled`."""
+        """Return the bytes of an enlarged animation, and the other fields of `Upscaled`."""
         if not self.form.animation:
             raise PictureError(f"{self.form.name} cannot hold an animation: write GIF, WebP or PNG")
         first = animation.first
@@ -202,24 +204,24 @@ class _Job:
         notes = (*first.notes, *lost)
         return content, (_size(first.pixels), _size(start), number, notes)
 
-    def packing(self, picture):
-        """Return the quality and the subsampling of a picture's result."""
+    def compression(self, picture):
+        """Return quality and chroma subsampling of the result; None is the format's default."""
         if picture is not None and picture.format == self.form.name:
             return self.quality or picture.quality, picture.subsampling
         return self.quality, None
 
     def bands(self, reader, file, scale, picture=None):
-        """Write a picture of many rows to an open file; return the other fields of `Upscaled`.
+        """Write a result to an open file, band by band; return the other fields of `Upscaled`.
 
-        ``picture`` is given if it is in memory.
+        ``picture`` is the whole picture, if it is in memory.
         """
         height, width = reader.shape[:2]
         shape = height * scale, width * scale, *reader.shape[2:]
         pixel, notes = fitted(np.zeros((1, 1, *reader.shape[2:]), reader.dtype), self.form)
         metadata = stamped(resized(reader.metadata, shape[1::-1]), self.stamp, self.form)
         metadata, lost = fitting(metadata, self.form, pixel)
-        packing = self.packing(picture)
-        writer = row_writer(file, self.form, shape, pixel.dtype, metadata, *packing)
+        compression = self.compression(picture)
+        writer = row_writer(file, self.form, shape, pixel.dtype, metadata, *compression)
         halo = self.enlarger.halo
         rows = max(_BAND // width, halo, 1)
         for band in enlarged_bands(reader, self.enlarge, scale, halo, rows):
@@ -243,7 +245,7 @@ def _check_memory(found, scale, frames=1):
 
 
 def _write_bands(job, reader, target, scale, picture=None):
-    """Enlarge band by band, into a file or into bytes; ``picture`` is given if it is in memory."""
+    """Enlarge band by band, into a file or into bytes; ``picture`` is as for `_Job.bands`."""
     if target is None:
         file = io.BytesIO()
         done = job.bands(reader, file, scale, picture)

@@ -4,34 +4,34 @@ import numpy as np
 
 from minisr.engine.bands import cut, round_up
 
-# Bands begin at rows that are multiples of this. Kernels that make several rows at a time begin
-# anew every few rows of a picture, and round otherwise elsewhere.
+# Bands begin at multiples of this many rows. Kernels compute a few rows at a time, counted from the
+# top of what they get; if a band began elsewhere, its results would be rounded differently.
 ANCHOR = 16
 
 
 def enlarged_bands(reader, enlarge, scale, halo, rows):
-    """Yield the rows of an enlarged picture, a band at a time.
+    """Yield the rows of an enlarged picture, one band at a time.
 
     Parameters
     ----------
     reader : minisr.images.bands.RowReader
     enlarge : callable
-        Takes pixels and returns them larger; a row of its result must depend on no row of its input
-        further away than ``halo``.
+        Takes pixels and returns them enlarged. A row of its result must not depend on any row of
+        its input that is further away than ``halo``.
     scale : int
     halo, rows : int
-        Rows of the small picture: those around a band, and those of a band.
+        Rows of the small picture: those on either side of a band, and those of a band.
 
     Yields
     ------
     ndarray
-        Bit for bit what the picture would be if it were enlarged as a whole.
+        Bit for bit the rows of the picture enlarged as a whole.
 
     Notes
     -----
-    One thing about transparency is not local: where there is none in a picture, nothing is weighted
-    by it. So a band that happens to be opaque, of a picture that is not, gets rows beyond its halo
-    that say so, and what becomes of those is thrown away.
+    Transparency has one effect that is not local: in an opaque picture, nothing is weighted by
+    alpha. So if a picture is not opaque but one of its bands happens to be, transparent rows are
+    added to that band, outside its halo, and their result is thrown away.
     """
     height = reader.shape[0]
     opaque = reader.is_opaque(rows)
@@ -39,9 +39,9 @@ def enlarged_bands(reader, enlarge, scale, halo, rows):
         top, bottom = band.top // ANCHOR * ANCHOR, band.bottom
         pixels = reader.rows(top, bottom)
         if not opaque and _is_opaque(pixels) and (top > 0 or bottom < height):
-            mark = np.zeros((round_up(max(halo, 1), ANCHOR), *pixels.shape[1:]), pixels.dtype)
-            pixels = np.concatenate([pixels, mark] if bottom < height else [mark, pixels])
-            top -= len(mark) if bottom == height else 0
+            clear = np.zeros((round_up(max(halo, 1), ANCHOR), *pixels.shape[1:]), pixels.dtype)
+            pixels = np.concatenate([pixels, clear] if bottom < height else [clear, pixels])
+            top -= len(clear) if bottom == height else 0
         large = enlarge(pixels)
         yield large[(band.first - top) * scale : (band.last - top) * scale]
 

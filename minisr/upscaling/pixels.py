@@ -1,4 +1,4 @@
-"""The pixels of a picture, enlarged: luma through networks, chroma by bicubic, alpha kept."""
+"""Pixels in memory, enlarged: luma or RGB, and alpha, by networks; chroma by bicubic."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ from minisr.errors import PictureError
 from minisr.images.chroma import chroma_of, join_chroma, luma_of
 from minisr.upscaling.resizer import Resizer
 
-# The largest value of each kind of picture; floats are intensities already.
+# The value of intensity 1 in pictures of each dtype.
 MAXIMUM = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
-STRIP_PIXELS = 1 << 16  # of a strip whose colour a thread splits, or joins, at a time
+STRIP_PIXELS = 1 << 16  # whose colour a thread splits, or joins, at a time
 
 
 def enlarge_pixels(picture, enlarger, threads):
@@ -22,10 +22,10 @@ def enlarge_pixels(picture, enlarger, threads):
     pixels = picture.reshape(height, width, channels)
     result = np.empty((*enlargement.size, channels), picture.dtype)
     maximum = MAXIMUM[picture.dtype.name]
-    # Where nothing shines through, nothing will.
+    # An opaque picture stays opaque.
     opaque = channels in (2, 4) and bool((pixels[..., -1] == maximum).all())
     by_luma = channels > 2 and enlarger.colour == "luma" and enlarger.in_channels == 1
-    kind = Kind(
+    form = PixelForm(
         colours=channels - (channels in (2, 4)),
         alpha=channels in (2, 4) and not opaque,
         by_luma=by_luma,
@@ -35,55 +35,55 @@ def enlarge_pixels(picture, enlarger, threads):
     resizer = Resizer((height, width), enlargement.size, enlarger.device.backend)
     if opaque:
         result[..., -1] = maximum
-    rows = enlargement.band_rows(kind.planes)
+    rows = enlargement.band_rows(form.planes)
     for first in range(0, len(result), rows):
         last = min(len(result), first + rows)
         top, bottom = enlargement.source_rows(first, last)
-        band = np.empty((kind.planes, bottom - top, width), np.float32)
+        band = np.empty((form.planes, bottom - top, width), np.float32)
 
         def prepare(strip, band=band, top=top):
-            band[:, strip] = kind.to_networks(pixels[strip.start + top : strip.stop + top])
+            band[:, strip] = form.to_networks(pixels[strip.start + top : strip.stop + top])
 
         threads.map(prepare, strips(0, bottom - top, width))
-        made = enlargement.make(band, top, first, last, threads, exact=picture.dtype != np.uint8)
+        large = enlargement.make(band, top, first, last, threads, exact=picture.dtype != np.uint8)
         del band, prepare
 
-        def finish(strip, made=made):
-            planes = made.strip(strip.start, strip.stop)
-            if kind.by_luma:
+        def finish(strip, large=large):
+            planes = large.strip(strip.start, strip.stop)
+            if form.by_luma:
                 above, below = resizer.source_rows(strip.start, strip.stop)
-                chroma = kind.chroma(pixels[above:below])
+                chroma = form.chroma(pixels[above:below])
                 chroma = resizer.rows(chroma, above, strip.start, strip.stop)
-                planes = kind.join(planes, chroma)
-            kind.store(planes, result[strip])
+                planes = form.join(planes, chroma)
+            form.store(planes, result[strip])
 
         threads.map(finish, strips(first, last, enlargement.size[1]))
-        del made, finish
+        del large, finish
     return result.reshape(*result.shape[:2], *picture.shape[2:])
 
 
 def strips(first, last, width):
-    """Return slices of rows, one for a thread to work on: it alone writes them."""
+    """Cut rows into slices; each is written by one thread alone."""
     rows = max(1, STRIP_PIXELS // width)
     return [slice(at, min(last, at + rows)) for at in range(first, last, rows)]
 
 
 @dataclass(frozen=True)
-class Kind:
-    """Which planes a picture is made of, there and back; planes are (N, rows, W), float32.
+class PixelForm:
+    """How a picture's pixels become planes, shape (N, rows, W), float32, and pixels again.
 
     Attributes
     ----------
     colours : int
         1 for grey, 3 for RGB.
     alpha : bool
-        Whether there is a channel of transparency that is in use.
+        Whether there is an alpha channel that is not opaque throughout.
     by_luma : bool
         Whether luma goes through the networks, and chroma does not.
     luma_range : {"studio", "full"} or None
         Of that luma.
     maximum : int
-        What intensity 1 is.
+        The value of intensity 1.
     """
 
     colours: int
@@ -94,28 +94,28 @@ class Kind:
 
     @property
     def planes(self):
-        """How many go through the networks."""
+        """How many planes go through the networks."""
         return (1 if self.by_luma else self.colours) + self.alpha
 
     def to_networks(self, pixels):
-        """Return what goes through the networks."""
+        """Return the planes that go through the networks."""
         colour, alpha = self._weighted(pixels)
         if self.by_luma:
             colour = luma_of(colour, self.luma_range)[None]
         return np.concatenate([colour, alpha]) if self.alpha else colour
 
     def chroma(self, pixels):
-        """Return what does not: chroma, and alpha once more, to know what chroma is weighted by."""
+        """Return the planes for bicubic: chroma, and alpha again, by which chroma is weighted."""
         colour, alpha = self._weighted(pixels)
         chroma = chroma_of(colour, self.luma_range)
         return np.concatenate([chroma, alpha]) if self.alpha else chroma
 
     def join(self, planes, chroma):
-        """Return colours, and alpha if there is any, of luma (and alpha) and chroma."""
+        """Return colours, and alpha if there is any, from luma (and alpha) and chroma."""
         if not self.alpha:
             return join_chroma(planes[0], chroma, self.luma_range)
-        # Bicubic's edge of the visible is softer than the network's. Chroma weighted by the one and
-        # luma by the other would make a fringe of another colour.
+        # Alpha from bicubic has softer edges than the network's. If chroma were weighted by one and
+        # luma by the other, edges would get a fringe of another colour.
         alpha, softer = planes[1], chroma[2]
         share = alpha / np.maximum(softer, np.float32(1 / 512))
         colour = join_chroma(planes[0], chroma[:2] * share.clip(0, 4), self.luma_range)
@@ -126,7 +126,7 @@ class Kind:
         colour = planes[: self.colours]
         if self.alpha:
             alpha = planes[self.colours]
-            # Below half an 8-bit level there is no colour.
+            # With alpha below half an 8-bit level, there is no colour to recover.
             visible = alpha > np.float32(1 / 512)
             colour = np.divide(colour, alpha, out=np.zeros_like(colour), where=visible)
             self._write(alpha.clip(0, 1), out[..., -1])
@@ -137,11 +137,11 @@ class Kind:
         if out.dtype.kind == "u":
             plane = plane.clip(0, 1)
             plane *= np.float32(self.maximum)
-            plane += np.float32(0.5)  # the cast cuts off, so this rounds half up
+            plane += np.float32(0.5)  # the cast truncates, so this rounds half up
         out[...] = plane
 
     def _weighted(self, pixels):
-        """Return colours, weighted by alpha, and alpha."""
+        """Return the colour planes, weighted by alpha, and the alpha plane."""
         scaled = pixels.transpose(2, 0, 1).astype(np.float32, order="C")
         scaled /= np.float32(self.maximum)
         colour, alpha = scaled[: self.colours], scaled[self.colours :]

@@ -1,4 +1,4 @@
-"""A picture resized a few rows at a time: MATLAB's bicubic, by kernels in float32."""
+"""Pictures resized a few rows at a time: MATLAB's bicubic, by kernels in float32."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from minisr.images.resize import axis_weights
 
 
 class Resizer:
-    """Resizes planes of one size to planes of another, any rows of them alone.
+    """Resizes planes from one size to another, and makes only the rows that are asked for.
 
     Parameters
     ----------
@@ -18,8 +18,8 @@ class Resizer:
 
     Notes
     -----
-    `minisr.images.imresize` is the definition. It sums in double; here, sums are of float32, for
-    results that will be rounded to 8 or 16 bits. What the rows are depends on no cut.
+    `minisr.images.imresize` is the definition. It sums in float64; here sums are float32, since
+    results will be rounded to 8 or 16 bits. A row does not depend on where the picture is cut.
     """
 
     def __init__(self, shape, size, backend="cpu"):
@@ -31,7 +31,7 @@ class Resizer:
         ]
 
     def source_rows(self, first, last):
-        """Return the first, and the one after the last, row of what decides about some rows.
+        """Return which rows of the source some rows of the result need, as start and stop.
 
         Parameters
         ----------
@@ -47,7 +47,7 @@ class Resizer:
         Parameters
         ----------
         band : ndarray, shape (C, h, W), float32
-            Rows ``top`` to ``top + h - 1`` of the planes, `source_rows` among them.
+            Rows ``top`` to ``top + h - 1`` of the planes, with at least those of `source_rows`.
         top, first, last : int
 
         Returns

@@ -1,4 +1,4 @@
-"""A larger video in one call, as `minisr.upscale` is for pictures."""
+"""One call that enlarges a video, as `minisr.upscale` does a picture."""
 
 from minisr.upscaling.enlarger import Enlarger
 from minisr.upscaling.video import upscale_video as upscale_through
@@ -20,7 +20,7 @@ def upscale_video(
     threads : minisr.system.threads.Threads, optional
         As there.
     size : (int or None, int or None), optional
-        Instead of ``scale``: height and width of the result, of the picture as it is shown.
+        Instead of ``scale``: height and width of the result, of the picture as it is displayed.
     device : str or minisr.engine.devices.Device, optional
         As of `minisr.upscale`.
     **options
@@ -35,9 +35,9 @@ def upscale_video(
     Raises
     ------
     PictureError
-        The source is no such video, or the result cannot be written.
+        The source is not a video that can be read, or the result cannot be written.
     SettingsError
-        A setting cannot be had, or PyAV is not installed (extra ``video``).
+        A setting is not possible, or PyAV is not installed (extra ``video``).
     DeviceError
         The device cannot be used.
     """

@@ -130,7 +130,7 @@ def test_mistakes_in_upscale(folder, weights, tmp_path, capsys):
     assert "x3.safetensors enlarges x3, not x4" in error(picture, "-s", 4, "-m", three)
     assert "is a folder; a run's weights are in" in error(picture, "-m", tmp_path / "empty")
     assert "bad.safetensors is damaged or not" in error(picture, "-m", tmp_path / "bad.safetensors")
-    assert "no such file of weights; networks that come along: espcn" in error(picture, "-m", "vd")
+    assert "no such file of weights; bundled networks: espcn" in error(picture, "-m", "vd")
     assert "cannot write pictures of kind '.xyz'" in error(
         picture, "-m", weights, "-o", tmp_path / "out.xyz"
     )
@@ -153,7 +153,7 @@ def test_mistakes_in_upscale(folder, weights, tmp_path, capsys):
         picture, tmp_path / "other" / "0.png", "-m", weights, "-o", tmp_path / "both"
     )
     (tmp_path / "file").write_text("")
-    assert "the folder cannot be made" in error(
+    assert "the folder cannot be created" in error(
         picture, "-m", weights, "-o", tmp_path / "file" / "deep"
     )
     assert not [file for file in tmp_path.rglob("*") if file.name.endswith(".part")]
@@ -238,8 +238,8 @@ def test_mistakes_in_train(folder, tmp_path, capsys):
     def error(*words):
         return error_of(capsys, "train", *SMALL, *words)
 
-    assert "which scale?" in error(folder, "-o", out)
-    assert "train on what?" in error("-s", 2, "-o", out)
+    assert "expected a scale, got none" in error(folder, "-o", out)
+    assert "expected pictures to learn from, got none" in error("-s", 2, "-o", out)
     assert "expected a picture or a folder" in error(tmp_path / "no", "-s", 2, "-o", out)
     for steps in (0, -1):
         assert "steps must be at least 1" in error(folder, "-s", 2, "-o", out, "--steps", steps)
@@ -253,7 +253,7 @@ def test_mistakes_in_train(folder, tmp_path, capsys):
     assert "smaller than a patch" in error(folder, "-s", 2, "-o", out, "--patch-size", 500)
     assert "there is no run in" in error("--resume", "-o", out)
     (tmp_path / "file").write_text("")
-    assert "cannot be made or written to: Not a directory" in error(
+    assert "cannot be created or written to: Not a directory" in error(
         folder, "-s", 2, "-o", tmp_path / "file" / "run", "--steps", 1
     )
     assert not out.exists()
@@ -277,7 +277,7 @@ def test_ctrl_c_saves_and_ends_in_130(folder, tmp_path):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.splitlines() == [
-        f"minisr: interrupted; saved. Go on with: minisr train --resume -o {out}"
+        f"minisr: interrupted; saved. Continue with: minisr train --resume -o {out}"
     ]
     assert tensor_files.load(out / runs.CHECKPOINT)[1]["steps"] > 0
 
@@ -286,7 +286,7 @@ def test_ctrl_c_before_the_first_step_says_so(folder, tmp_path, capsys, monkeypa
     monkeypatch.setattr(Interruptible, "__call__", lambda self: True)
     words = ("train", folder, "-s", 2, "-o", tmp_path / "run", "--steps", 9, *SMALL)
     line = error_of(capsys, *words, status=130)
-    assert line == "minisr: interrupted before the first step; nothing to save"
+    assert line == "minisr: interrupted before the first step; nothing was saved"
 
 
 def test_the_demo_fails_loudly_where_espcn_does_not_win(tmp_path, capsys, monkeypatch):

@@ -102,9 +102,9 @@ def test_bicubic_on_set5_is_the_published_figure(shared_data, tmp_path, scale, p
 
 
 def test_a_flat_picture_has_no_finite_psnr_and_json_says_null(weights, tmp_path):
-    write_picture(tmp_path / "flat.png", np.full((40, 40), 7, np.uint8))
+    write_picture(tmp_path / "constant.png", np.full((40, 40), 7, np.uint8))
     report = tmp_path / "report.json"
-    assert run("evaluate", tmp_path / "flat.png", "-m", weights, "--json", report) == 0
+    assert run("evaluate", tmp_path / "constant.png", "-m", weights, "--json", report) == 0
     assert json.loads(report.read_text())["mean"]["bicubic"]["psnr"] is None
 
 
@@ -268,12 +268,12 @@ def test_a_report_that_cannot_be_written_is_said_before_the_work(folder, tmp_pat
     ("words", "message"),
     [
         (("--html", "0.png"), "--html: expected a name that ends in .html, got 0.png"),
-        (("--json", "0.png"), "--json: expected a name that is no picture's, got 0.png"),
-        (("--csv", "other.tif"), "--csv: expected a name that is no picture's, got other.tif"),
-        (("photo.html", "--html", "sub/../photo.html"), "photo.html: would replace a file which"),
-        (("photo.data", "--csv", "photo.data"), "--csv photo.data: would replace a file which is"),
-        (("--csv", "w.safetensors"), "--csv w.safetensors: would replace a file which is read"),
-        (("--json", "x", "--csv", "x"), "--csv x: would replace a file which --json writes"),
+        (("--json", "0.png"), "--json: expected a name that is not a picture's, got 0.png"),
+        (("--csv", "other.tif"), "--csv: expected a name that is not a picture's, got other.tif"),
+        (("photo.html", "--html", "sub/../photo.html"), "photo.html: would replace a file that"),
+        (("photo.data", "--csv", "photo.data"), "--csv photo.data: would replace a file that is"),
+        (("--csv", "w.safetensors"), "--csv w.safetensors: would replace a file that is read"),
+        (("--json", "x", "--csv", "x"), "--csv x: would replace a file that --json writes"),
     ],
 )
 def test_a_report_replaces_nothing_that_is_read(
@@ -331,10 +331,10 @@ def test_a_run_has_its_curve_on_the_page(folder, tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_flat_pictures_by_all_protocols(weights, tmp_path):
-    write_picture(tmp_path / "flat.png", np.full((60, 60, 3), 7, np.uint8))
+def test_constant_images_by_all_protocols(weights, tmp_path):
+    write_picture(tmp_path / "constant.png", np.full((60, 60, 3), 7, np.uint8))
     report = tmp_path / "report.json"
-    words = ("evaluate", tmp_path / "flat.png", "-m", weights, "--protocol", "all")
+    words = ("evaluate", tmp_path / "constant.png", "-m", weights, "--protocol", "all")
     assert run(*words, "--json", report) == 0
     differences = json.loads(report.read_text())["differences"]
     assert differences["nothing shaved"] is None  # infinity less infinity

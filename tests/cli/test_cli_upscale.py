@@ -220,7 +220,7 @@ def test_results_of_another_scale_are_no_sources(upscale, picture, tmp_path):
     status, _, lines = upscale(*everything, "-s", 2, model=models.DEFAULT)
     assert status == 0
     assert lines == [
-        "minisr: 6 of the files named are results of others of them, and are left out",
+        "minisr: left out 6 of the files named: they are results of others of them",
         "minisr: 2 of 2 were done already; --overwrite makes them again",
     ]
     assert sorted(picture.parent.iterdir()) == everything
@@ -257,13 +257,13 @@ def test_what_is_there_beside_a_source_is_no_result_unless_it_says_so(
 
     for content in (picture.read_bytes(), b"no picture", b""):
         target.write_bytes(content)
-        refused("and does not say that minisr made it")
+        refused("but does not say that minisr made it")
     weights.save(ESPCN(2, channels=(4, 3), rng=rng), tmp_path / "other.safetensors")
     assert upscale(picture, "--overwrite", model=tmp_path / "other.safetensors")[0] == 0
     refused(f"made by minisr {__version__}, other.safetensors x2")
     assert upscale(picture, "--overwrite")[0] == 0
     os.utime(target, (1, 1))
-    refused(f"and is older than {picture}")
+    refused(f"but is older than {picture}")
 
 
 def test_patterns_and_links(upscale, picture, tmp_path, monkeypatch):
@@ -313,7 +313,7 @@ def test_no_room_on_the_disk(upscale, picture, tmp_path, monkeypatch):
     for words in ((), ("-W", 30)):
         status, _, lines = upscale(picture, "-o", tmp_path / "out", *words)
         assert status == 2
-        assert "1 results need some 0.0 MB or more, and 0.0 MB are free; make room" in lines[0]
+        assert "1 results need some 0.0 MB or more, but only 0.0 MB are free; make" in lines[0]
 
 
 def test_the_disk_full_in_the_middle(upscale, picture, tmp_path, monkeypatch):
@@ -352,7 +352,7 @@ def test_ctrl_c_ends_after_what_has_begun(upscale, picture, tmp_path, monkeypatc
     monkeypatch.setattr(Interruptible, "__call__", lambda self: True)
     status, _, lines = upscale(picture.parent, "-o", tmp_path / "out")
     assert status == 130
-    assert lines == ["minisr: interrupted: 2 of 2 are left; the same command goes on from there"]
+    assert lines == ["minisr: interrupted: 2 of 2 are left; the same command continues from there"]
     monkeypatch.undo()
     assert upscale(picture.parent, "-o", tmp_path / "out")[0] == 0
 
@@ -426,7 +426,8 @@ def test_a_first_ctrl_c_says_what_it_waits_for_and_a_second_one_does_not_wait(
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=100)
     assert done.returncode == 130
     assert done.stderr.splitlines() == [
-        "minisr: stopping when the pictures that have begun are done; Ctrl-C again stops at once",
+        "minisr: stopping once the pictures in progress are done; press Ctrl-C again to stop at "
+        "once",
         "minisr: interrupted",
     ]
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".minisr-manifest.jsonl"]
@@ -498,17 +499,20 @@ def test_pipes_and_files_in_every_combination(upscale, picture, tmp_path, monkey
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("-", "a.png"), "- is one picture, and goes with no other"),
-        (("-", "-r"), "- is one picture, and goes with no other"),
-        (("-", "--html", "p.html"), "--html shows files"),
-        (("-", "--ext", "mkv"), "--ext mkv is a video's, and - is one picture"),
-        (("-", "-o", "."), ". is a folder: - has no name there"),
-        ((".", "-o", "-"), ". is a folder, and -o - takes one picture"),
+        (("-", "a.png"), "- stands for one picture; give it alone"),
+        (("-", "-r"), "- stands for one picture; give it alone"),
+        (("-", "--html", "p.html"), "--html shows pictures in files, got -"),
+        (("-", "--ext", "mkv"), "--ext mkv is a video's format, but - stands for a picture"),
+        (("-", "-o", "."), ". is a folder, but a picture from - has no name"),
+        ((".", "-o", "-"), ". is a folder, but -o - takes one picture"),
         (("-", "-o", "no/where.png"), "where.png: cannot be written: no folder no"),
         (("-", "-o", "o.xyz"), "cannot write pictures of kind '.xyz'"),
-        (("-", "-o", "o.jpg", "--ext", "png"), "o.jpg: is no name for a .png; leave out --ext"),
-        (("-", "-o", "o.png"), "standard input, and nothing is sent there"),
-        (("-",), "a picture is no text for a terminal"),
+        (
+            ("-", "-o", "o.jpg", "--ext", "png"),
+            "o.jpg: expected a name that ends in .png, as --ext says; leave out --ext",
+        ),
+        (("-", "-o", "o.png"), "expected a picture on standard input, got a terminal"),
+        (("-",), "a picture would go to the terminal: redirect it"),
     ],
 )
 def test_what_pipes_cannot_do(upscale, tmp_path, monkeypatch, words, message):
@@ -585,7 +589,7 @@ def test_a_page_replaces_no_picture_of_whatever_name(upscale, picture):
     before = odd.read_bytes()
     status, _, lines = upscale(odd, "--html", odd)
     assert (status, len(lines)) == (2, 1)
-    assert "a.html: would replace a file which is read; choose another name" in lines[0]
+    assert "a.html: would replace a file that is read; choose another name" in lines[0]
     assert odd.read_bytes() == before
     assert [path.name for path in odd.parent.iterdir()] == ["a.html"]
 
@@ -694,17 +698,20 @@ def test_a_picture_too_large_to_be_honest_must_be_allowed(upscale, picture, tmp_
         (("-s", "nan"), "expected a number above 1, at most 16, got nan"),
         (("-W", "0"), "expected a whole number of pixels, got 0"),
         (("-H", "4.5"), "expected a whole number of pixels, got 4.5"),
-        (("-W", "30", "-s", "2"), "-s says how much larger, -W and -H how large; give one"),
+        (("-W", "30", "-s", "2"), "expected a scale (-s) or a size (-W, -H), got both"),
         (("--quality", "101"), "expected a whole number from 1 to 100, got 101"),
         (("--ext", "xyz"), "cannot write pictures of kind 'xyz': use .png"),
-        (("--ext", "mkv"), "--ext mkv is a video's, and all that is given are pictures"),
+        (("--ext", "mkv"), "--ext mkv is a video's format, but only pictures are given"),
         (("--colour", "cmyk"), "invalid choice: 'cmyk'"),
-        (("--suffix", "a/b"), "--suffix is a part of a name, got 'a/b'"),
+        (("--suffix", "a/b"), "--suffix must be part of a name, got 'a/b'"),
         (("--suffix", ""), "would replace the source"),
         (("-o", "no/where.png"), "where.png: cannot be written: no folder"),
         (("-o", "out.xyz"), "cannot write pictures of kind '.xyz'"),
-        (("-o", "out.jpg", "--ext", "png"), "out.jpg: is no name for a .png; leave out --ext"),
-        (("-o", ""), "-o is a file, a folder or -, got ''"),
+        (
+            ("-o", "out.jpg", "--ext", "png"),
+            "out.jpg: expected a name that ends in .png, as --ext says; leave out --ext",
+        ),
+        (("-o", ""), "-o must be a file, a folder or -, got ''"),
         (("--html", "a.png"), "expected a name that ends in .html, got a.png"),
         (("--html", "no/page.html"), "no/page.html: cannot be written: no folder no"),
         (("--html", "../in.html"), "../in.html: cannot be written: is a folder"),

@@ -202,9 +202,11 @@ def test_the_format_of_videos_and_of_pictures_each_by_itself(tmp_path, capsys):
         assert main(["upscale", str(tmp_path / "a.mp4"), *words]) == 2
         return capsys.readouterr().err
 
-    assert "--ext png is a picture's, and all that is given are videos" in error("--ext", "png")
+    assert "--ext png is a picture's format, but only videos are given" in error("--ext", "png")
     target = str(tmp_path / "large.mp4")
-    said = "large.mp4: is no name for a .mkv; leave out --ext, or change -o"
+    said = (
+        "large.mp4: expected a name that ends in .mkv, as --ext says; leave out --ext, or change -o"
+    )
     assert said in error("--ext", "mkv", "-o", target)
 
 

@@ -123,7 +123,7 @@ def test_the_command_line_knows_every_network(name, options, pictures, tmp_path,
     assert "options " in error_of(capsys, "train", "--resume", "-o", out, "--set", "no=1")
 
 
-def test_options_that_are_none_are_refused_before_pictures_are_read(pictures, tmp_path, capsys):
+def test_unknown_options_are_refused_before_pictures_are_read(pictures, tmp_path, capsys):
     def error(*words):
         return error_of(capsys, "train", "nowhere", "-s", 2, "-o", tmp_path / "run", *words)
 
@@ -135,7 +135,7 @@ def test_options_that_are_none_are_refused_before_pictures_are_read(pictures, tm
     )
     assert "upscale_factor of EDSR must be 2, 3, 4 or 8, got 5" in error("-m", "edsr", "-s", 5)
     assert "expects OPTION=VALUE, got depth" in error("--set", "depth")
-    assert "in_channels: a setting of training" in error("--set", "in_channels=3")
+    assert "in_channels: expected as a setting of training" in error("--set", "in_channels=3")
     assert "activation must be one of tanh, relu" in error("--set", "activation=gelu")
     assert "epochs and minutes exclude each other" in error("--epochs", 3, "--minutes", 1)
     assert "epochs must be at least 1, got 0" in error("--epochs", 0)
@@ -144,7 +144,7 @@ def test_options_that_are_none_are_refused_before_pictures_are_read(pictures, tm
         TrainConfig(2, 1, model="vdsr")
     with pytest.raises(SettingsError, match="unknown setting: depth"):
         train(tmp_path / "run", [pictures], **settings_of("espcn", {}, depth=3))
-    with pytest.raises(SettingsError, match="learning_rate must be of kind float, got 'fast'"):
+    with pytest.raises(SettingsError, match="learning_rate must be of type float, got 'fast'"):
         train(tmp_path / "run", [pictures], **settings_of("espcn", {}, learning_rate="fast"))
 
 
@@ -171,12 +171,12 @@ def test_a_network_of_full_range_is_measured_by_the_protocols_luma(tmp_path, rng
         assert same == (name == "grey")  # a grey picture's values are its luma, in any range
 
 
-def test_the_networks_choose_what_they_are_not_told():
+def test_networks_have_defaults_of_their_own():
     espcn, edsr = (TrainConfig(2, 1, model=name) for name in ("espcn", "edsr"))
     assert (espcn.in_channels, espcn.initialization, espcn.icnr) == (1, "balanced", True)
     assert (edsr.in_channels, edsr.initialization, edsr.icnr) == (3, "normal", False)
-    told = TrainConfig(2, 1, model="edsr", in_channels=1, initialization="uniform", icnr=True)
-    assert (told.in_channels, told.initialization, told.icnr) == (1, "uniform", True)
+    given = TrainConfig(2, 1, model="edsr", in_channels=1, initialization="uniform", icnr=True)
+    assert (given.in_channels, given.initialization, given.icnr) == (1, "uniform", True)
 
 
 def test_luma_range_decides_what_pairs_are_made_of():
@@ -230,7 +230,7 @@ def test_the_recipe_trains_as_subpixelcnns_users_do(pictures, tmp_path, capsys):
     assert run("train", "--resume", "-o", out) == 0
 
 
-def test_an_epochs_loss_is_that_of_all_its_steps_though_stopped_between(pictures, tmp_path):
+def test_an_epochs_loss_is_that_of_all_its_steps_even_if_interrupted(pictures, tmp_path):
     settings = settings_of("espcn", {"channels": [3, 2]}, epochs=2)
     del settings["steps"]
     whole = train(tmp_path / "whole", [pictures], **settings)
@@ -248,23 +248,23 @@ def test_recipes_that_cannot_be_used_are_named(pictures, tmp_path, capsys):
         recipe.write_text(text)
         return error_of(capsys, "train", recipe, *words, "-o", tmp_path / "run")
 
-    assert "no such setting: learn_rate, depth; there are upscale_factor, steps" in error(
+    assert "unknown setting: learn_rate, depth; expected only upscale_factor, steps" in error(
         "learn_rate = 1\nseed = 3\ndepth = 2", pictures
     )
-    assert "recipe.toml is no recipe in TOML" in error("model: espcn", pictures)
-    assert "train on what?" in error("upscale_factor = 2")
-    assert "which scale?" in error("seed = 2", pictures)
-    assert "seed must be of kind int, got 'a'" in error("upscale_factor = 2\nseed = 'a'", pictures)
-    assert "icnr must be of kind bool" in error("upscale_factor = 2\nicnr = 1", pictures)
-    assert "batch_size must be of kind int, got True" in error(
+    assert "recipe.toml is not a recipe in TOML" in error("model: espcn", pictures)
+    assert "expected pictures to learn from, got none" in error("upscale_factor = 2")
+    assert "expected a scale, got none" in error("seed = 2", pictures)
+    assert "seed must be of type int, got 'a'" in error("upscale_factor = 2\nseed = 'a'", pictures)
+    assert "icnr must be of type bool" in error("upscale_factor = 2\nicnr = 1", pictures)
+    assert "batch_size must be of type int, got True" in error(
         "upscale_factor = 2\nbatch_size = true", pictures
     )
     assert "milestones must be whole numbers" in error(
         "upscale_factor = 2\nmilestones = [1, 'b']", pictures
     )
     assert "options must be a table, got 3" in error("upscale_factor = 2\noptions = 3", pictures)
-    assert "one recipe at a time" in error("upscale_factor = 2", pictures, recipe)
-    assert "a setting is of the wrong kind" in error("upscale_factor = 2\nmilestones = 5", pictures)
+    assert "expected one recipe at most, got" in error("upscale_factor = 2", pictures, recipe)
+    assert "a setting is of the wrong type" in error("upscale_factor = 2\nmilestones = 5", pictures)
     missing = error_of(capsys, "train", tmp_path / "no.toml", pictures, "-o", tmp_path / "run")
     assert f"no.toml cannot be read: {os.strerror(2)}" in missing
     assert not (tmp_path / "run").exists()

@@ -52,7 +52,7 @@ def test_an_epoch_sees_as_many_pixels_as_there_are():
 def test_bad_settings_are_named():
     pair = numbered_pair(5, 8, 3)
     with pytest.raises(
-        PictureError, match="numbers is 24 x 15 pixels, but patches of 6 at x3 need 18"
+        PictureError, match="numbers is 24 x 15 pixels, but patches of 6 at x3 need 18 per side"
     ):
         Patches([pair], 6, 1, 0)
     with pytest.raises(SettingsError, match="patch_size must be at least 1, got 0"):

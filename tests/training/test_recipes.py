@@ -119,7 +119,7 @@ def test_the_weights_say_what_they_were_made_of(data, recipe, tmp_path):
     }
 
 
-def test_the_same_bits_wherever_the_pictures_lie_and_if_stopped_between(data, recipe, tmp_path):
+def test_neither_where_pictures_are_nor_an_interruption_changes_a_bit(data, recipe, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     shutil.copytree(data, elsewhere)
     assert train(recipe, data, tmp_path / "whole") == 0
@@ -170,31 +170,30 @@ def test_pictures_that_are_not_there_are_named_with_the_command_that_fetches_the
     words = ("train", recipe, "-o", tmp_path / "run")
     shutil.copytree(data / "more", tmp_path / "data" / "more")
     line = error_of(capsys, *words, "--data", tmp_path / "data")
-    assert f"{tmp_path / 'data' / 'small'}: not there, and little needs it" in line
+    assert f"{tmp_path / 'data' / 'small'}: not found, but little needs it" in line
     assert line.endswith(f"minisr data get small -o {tmp_path / 'data'}")
-    assert "where are the pictures of little (small, more/large)? give --data DIR" in error_of(
-        capsys, *words
-    )
+    line = error_of(capsys, *words)
+    assert "folder of the pictures of little (small, more/large): give --data DIR" in line
     for wrong in ((data / "small", recipe), (data / "small", "-s", 2)):
         line = error_of(capsys, "train", *wrong, "--data", data, "-o", tmp_path / "run")
-        assert "--data is where the pictures of a recipe lie" in line
+        assert "--data is the folder of a recipe's pictures" in line
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("pictures = 'T91'", r"pictures must be tables, \[\[pictures\]\], got 'T91'"),
-        ("[[pictures]]\nname = 'T91'", "pictures have set, shrink and above, got"),
-        ("[[pictures]]\nshrink = 2", "pictures need the name of a set"),
-        ("[[pictures]]\nset = 'a'\nshrink = 0", "shrink must be a whole number from 1 on, got 0"),
-        ("[[pictures]]\nset = 'a'\nabove = true", "above must be a whole number from 0 on"),
+        ("pictures = 'T91'", r"pictures must be tables, as \[\[pictures\]\], got 'T91'"),
+        ("[[pictures]]\nname = 'T91'", r"\[\[pictures\]\] may have set, shrink and above, got"),
+        ("[[pictures]]\nshrink = 2", r"\[\[pictures\]\] needs the name of a set"),
+        ("[[pictures]]\nset = 'a'\nshrink = 0", "shrink must be an integer of at least 1, got 0"),
+        ("[[pictures]]\nset = 'a'\nabove = true", "above must be an integer of at least 0"),
         ("validation = 3", "validation must be a list of pictures or the name of a text file"),
         ("exclude = [1]", "exclude must be a list of pictures or the name of a text file"),
         ("validation = 'no.txt'", r"no\.txt cannot be read"),
     ],
 )
-def test_what_a_recipe_says_wrongly_of_its_pictures(text, message, tmp_path):
+def test_mistakes_in_a_recipes_pictures_are_named(text, message, tmp_path):
     path = tmp_path / "recipe.toml"
     path.write_text(text)
     with pytest.raises(SettingsError, match=message):
@@ -208,14 +207,14 @@ def test_all_pictures_held_out_is_an_error(data, tmp_path, capsys):
     )
 
 
-def test_a_set_shrinks_the_large_ones_alone():
+def test_a_set_shrinks_only_large_pictures():
     half = PictureSet("x", "x", shrink=2, above=60)
     assert half.smaller(picture(0, 20, 59)).shape == (20, 59)
     assert half.smaller(picture(0, 60, 21)).shape == (30, 11)
     assert PictureSet("x", "x").smaller(picture(0, 60, 21)).shape == (60, 21)
 
 
-# First weights from others
+# Weights to start from
 
 
 LAST = ["conv3.bias", "conv3.weight"]
@@ -235,7 +234,7 @@ def other(tmp_path_factory):
     return path
 
 
-def test_a_start_gives_the_body_and_chance_the_rest(data, other, tmp_path, monkeypatch, capsys):
+def test_a_start_gives_the_body_and_the_rest_is_random(data, other, tmp_path, monkeypatch, capsys):
     first = {}
 
     def step(self):
@@ -246,7 +245,7 @@ def test_a_start_gives_the_body_and_chance_the_rest(data, other, tmp_path, monke
     monkeypatch.setattr(Trainer, "step", step)
     assert run(*start(data, tmp_path / "run", other, "--steps", 1)) == 0
     said = capsys.readouterr().err
-    assert "the first weights are those of body.safetensors, but for conv3.bias, conv3" in said
+    assert "the initial weights are those of body.safetensors, except for conv3.bias, conv3" in said
     body = weights.load(other)
     fresh = TrainConfig(3, 1, options={"channels": [3, 2]}).make_model("cpu")
     for state in first.values():
@@ -285,7 +284,7 @@ def test_the_weights_say_what_they_began_with_and_a_resumed_run_does_not_need_it
     assert (tmp_path / "part" / runs.MODEL).read_bytes() == whole
 
 
-def test_what_is_no_start(data, other, tmp_path, capsys):
+def test_weights_that_cannot_be_a_start_are_refused(data, other, tmp_path, capsys):
     out = tmp_path / "run"
     assert "start must be a file of weights or one of espcn_x2, " in error_of(
         capsys, *start(data, out, "espcn_x7")
@@ -301,7 +300,7 @@ def test_what_is_no_start(data, other, tmp_path, capsys):
     assert not out.exists()
 
 
-def test_weights_that_come_along_are_a_start_by_their_name():
+def test_bundled_weights_are_a_start_by_their_name():
     found = weights.read_start("espcn_x2", ESPCN(4))
     assert found.about["weights"] == "espcn_x2"
     assert found.about["left"] == LAST
@@ -309,7 +308,7 @@ def test_weights_that_come_along_are_a_start_by_their_name():
     assert same.about["left"] == []
 
 
-# Those that make the weights that come along
+# The recipes of the bundled weights
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 
@@ -318,7 +317,7 @@ RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 def test_the_recipes_of_this_repository_can_be_used(path):
     recipe = read_recipe(path)
     if recipe.settings["model"] not in models.MODELS:
-        pytest.skip(f"needs the network {recipe.settings['model']}, which minisr has not yet")
+        pytest.skip(f"needs the network {recipe.settings['model']}, which minisr does not have yet")
     TrainConfig(**{"steps": 1} | recipe.settings).make_model("reference")
 
 

@@ -131,7 +131,7 @@ def test_schedules_by_hand():
         ({"average_decay": 1.0}, r"average_decay must be in \[0, 1\)"),
         ({"final": 1.5}, r"final must be in \[0, 1\], got 1.5"),
         ({"decay_start": 1.0}, r"decay_start must be in \[0, 1\), got 1.0"),
-        ({"start": 3}, "start must be of kind str"),
+        ({"start": 3}, "start must be of type str"),
         ({"warmup": -1}, "warmup must be at least 0"),
         ({"seed": -1}, "seed must be at least 0"),
         ({"last_loss": "huber"}, "last_loss must be one of mse, l1, charbonnier, got 'huber'"),
@@ -141,6 +141,6 @@ def test_schedules_by_hand():
         ({"engine": "fast"}, "engine must be one of compiled, layers, got 'fast'"),
     ],
 )
-def test_settings_that_are_none_are_named(change, message):
+def test_settings_that_are_not_allowed_are_named(change, message):
     with pytest.raises(SettingsError, match=message):
         dataclasses.replace(CONFIG, **change)

@@ -248,7 +248,7 @@ def test_two_programs_do_not_write_into_one_folder(tmp_path):
         code = "from minisr.upscaling.batch.manifest import Manifest\n"
         code += f"with Manifest({str(tmp_path)!r}): pass"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "another minisr is writing into this folder" in done.stderr
+    assert "another minisr is writing to this folder" in done.stderr
     with Manifest(tmp_path):
         pass
 
@@ -297,8 +297,8 @@ def test_what_was_not_made_here_is_kept_unless_it_may_be_replaced(job, results):
     touch(job.target)
     before = job.target.read_text()
     for one, said in (
-        (job, "exists already, and was not made here or was changed since"),
-        (Job(job.source, job.target), "exists already, and does not say that minisr made it"),
+        (job, "exists already, but was not made here or has changed since"),
+        (Job(job.source, job.target), "exists already, but does not say that minisr made it"),
         (Job(job.source, job.target, chosen=True), "exists already; --overwrite replaces it"),
     ):
         outcome = outcome_of(one, results)
@@ -392,6 +392,6 @@ def test_too_little_room_is_said_before_work_begins(tmp_path, monkeypatch):
     usage = namedtuple("Usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(0, 0, 5_000_000))
     space.check(jobs, lambda path: 2)
-    with pytest.raises(SettingsError, match=r"1 results need some 6.0 MB or more, and 5.0 MB are"):
+    with pytest.raises(SettingsError, match=r"1 results need some 6.0 MB or more, but only 5.0 MB"):
         space.check(jobs, lambda path: 4)
     assert space.estimate(tmp_path / "gone.png", tmp_path / "a.png", 9) == 0

@@ -1,4 +1,4 @@
-"""Any factor, and any size, from networks that each have one factor."""
+"""Any factor, and any size, from networks of one factor each."""
 
 import numpy as np
 import pytest
@@ -23,8 +23,8 @@ def compiled(scale):
 
 
 @pytest.fixture
-def shipped(tmp_path, monkeypatch):
-    """Let three small networks, "tiny" x2, x3 and x4, come along."""
+def bundled(tmp_path, monkeypatch):
+    """Bundle three small networks: "tiny" x2, x3 and x4."""
     monkeypatch.setattr("minisr.models.bundled.FOLDER", tmp_path)
     for scale in (2, 3, 4):
         weights.save(small(scale), tmp_path / f"tiny_x{scale}.safetensors")
@@ -49,13 +49,13 @@ def shipped(tmp_path, monkeypatch):
         (12.1, (4, 4)),
     ],
 )
-def test_the_chain_is_short_and_makes_enough(shipped, scale, chain):
+def test_the_chain_is_short_and_makes_enough(bundled, scale, chain):
     enlarger = Enlarger("tiny", scale)
     assert enlarger.chain_of(10, 10) == chain
     assert enlarger.description == f"tiny x{scale}"
 
 
-def test_a_whole_factor_is_its_networks_alone(shipped, rng):
+def test_a_whole_factor_is_its_networks_alone(bundled, rng):
     low = rng.random((7, 9), dtype=np.float32)
     assert_array_equal(
         Enlarger("tiny", 3, as_trained=True).plane(low), compiled(3)(low[None, None])[0, 0]
@@ -64,7 +64,7 @@ def test_a_whole_factor_is_its_networks_alone(shipped, rng):
     assert_array_equal(Enlarger("tiny", 8, as_trained=True).plane(low), expected)
 
 
-def test_any_other_factor_is_reduced_by_bicubic(shipped, rng):
+def test_any_other_factor_is_reduced_by_bicubic(bundled, rng):
     low = rng.random((7, 9), dtype=np.float32)
     large = Enlarger("tiny", 2.5, as_trained=True).plane(low)
     assert large.shape == (18, 23)  # 17.5 and 22.5, rounded half up
@@ -72,7 +72,7 @@ def test_any_other_factor_is_reduced_by_bicubic(shipped, rng):
     assert_allclose(large, expected, rtol=0, atol=1e-6)
 
 
-def test_a_size_instead_of_a_factor(shipped, rng):
+def test_a_size_instead_of_a_factor(bundled, rng):
     assert Enlarger("tiny", size=(None, 30)).size_of(10, 20) == (15, 30)
     assert Enlarger("tiny", size=(25, None)).size_of(10, 21) == (25, 53)
     both = Enlarger("tiny", size=(31, 22))
@@ -84,14 +84,14 @@ def test_a_size_instead_of_a_factor(shipped, rng):
     assert Enlarger("tiny", size=(40, None)).label == "h40"
 
 
-def test_a_size_that_is_there_already_is_refused(shipped):
-    with pytest.raises(PictureError, match="20 x 10 pixels are enough for 20 x 10 already"):
+def test_a_size_that_a_picture_has_already_is_refused(bundled):
+    with pytest.raises(PictureError, match="20 x 10 pixels are enough for 20 x 10 already; choose"):
         Enlarger("tiny", size=(None, 20)).size_of(10, 20)
-    with pytest.raises(PictureError, match="from 2 x 2 to 40 x 40 is more than x16"):
+    with pytest.raises(PictureError, match="from 2 x 2 to 40 x 40 is more than x16; choose"):
         Enlarger("tiny", size=(None, 40)).size_of(2, 2)
 
 
-def test_one_network_is_composed_with_itself(rng, tmp_path):
+def test_a_single_network_is_chained_with_itself(rng, tmp_path):
     low = rng.random((5, 4), dtype=np.float32)
     network = small(3)
     run = engine.compile(network)
@@ -102,11 +102,11 @@ def test_one_network_is_composed_with_itself(rng, tmp_path):
         assert_array_equal(Enlarger(model, 9, as_trained=True).plane(low), twice)
         reduced = Enlarger(model, 5, as_trained=True).plane(low)
         assert_allclose(reduced, imresize(twice, (25, 20)), rtol=0, atol=1e-6)
-    with pytest.raises(SettingsError, match=r"w.safetensors enlarges x3, not x4"):
+    with pytest.raises(SettingsError, match=r"w.safetensors enlarges x3, not x4; choose another"):
         Enlarger(tmp_path / "w.safetensors", 4)  # by x9, and then to less than half
 
 
-def test_networks_are_loaded_when_needed_and_once(shipped, monkeypatch, rng):
+def test_networks_are_loaded_when_needed_and_once(bundled, monkeypatch, rng):
     loaded = []
     load = models.from_pretrained
 
@@ -122,7 +122,7 @@ def test_networks_are_loaded_when_needed_and_once(shipped, monkeypatch, rng):
     assert loaded == [4, 2]
 
 
-def test_a_network_of_rgb_takes_a_plane_as_grey(rng):
+def test_an_rgb_network_takes_a_plane_as_grey(rng):
     network = small(2, in_channels=3)
     low = rng.random((5, 4), dtype=np.float32)
     enlarger = Enlarger(network)
@@ -132,7 +132,7 @@ def test_a_network_of_rgb_takes_a_plane_as_grey(rng):
 
 
 @pytest.mark.parametrize("scale", [2, 4, 8, 9])
-def test_a_band_with_its_halo_is_the_whole_pictures_to_the_bit(shipped, rng, scale):
+def test_a_band_with_its_halo_is_the_whole_pictures_to_the_bit(bundled, rng, scale):
     low = rng.random((61, 23), dtype=np.float32)
     enlarger = Enlarger("tiny", scale)
     whole, halo = enlarger.plane(low), enlarger.halo
@@ -143,7 +143,7 @@ def test_a_band_with_its_halo_is_the_whole_pictures_to_the_bit(shipped, rng, sca
     )
 
 
-def test_there_is_no_halo_where_bands_would_not_do(shipped):
+def test_there_is_no_halo_where_bands_would_not_work(bundled):
     assert Enlarger("tiny", 2.5).halo is None
     assert Enlarger("tiny", size=(40, None)).halo is None
 
@@ -174,10 +174,10 @@ def test_a_network_sees_no_further_than_its_receptive_field(network, rng):
     difference = np.abs(network(changed) - network(low)).max(axis=(0, 1, 3))
     seen = np.flatnonzero(difference > 1e-12)
     assert seen[0] // scale >= low.shape[2] - 1 - far
-    assert seen[0] // scale <= low.shape[2] - 1 - far + 2  # and the bound is not a wild one
+    assert seen[0] // scale <= low.shape[2] - 1 - far + 2  # and the bound is tight
 
 
-def test_what_cannot_be_asked_for(shipped, tmp_path):
+def test_impossible_requests_are_refused(bundled, tmp_path):
     for scale in (1, 0, -2, 16.5, float("nan"), float("inf"), True, "3"):
         with pytest.raises(SettingsError, match="scale must be a number above 1, at most 16"):
             Enlarger("tiny", scale)
@@ -185,9 +185,9 @@ def test_what_cannot_be_asked_for(shipped, tmp_path):
         Enlarger("tiny", 2, (3, 4))
     with pytest.raises(SettingsError, match="expected a height, a width or both"):
         Enlarger("tiny", size=(None, None))
-    with pytest.raises(SettingsError, match="whole number from 1 on, got 0"):
+    with pytest.raises(SettingsError, match="integers of at least 1, got 0"):
         Enlarger("tiny", size=(0, None))
-    with pytest.raises(SettingsError, match="no such file of weights; networks that come along: t"):
+    with pytest.raises(SettingsError, match=r"no such file of weights; bundled networks: tiny$"):
         Enlarger(tmp_path / "none.safetensors")
     with pytest.raises(SettingsError, match="minisr has no weights of edsr x3"):
         Enlarger("edsr")

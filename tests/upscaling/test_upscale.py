@@ -131,7 +131,7 @@ def test_a_network_by_name():
     picture = np.full((6, 5, 3), 90, np.uint8)
     assert minisr.upscale(picture, scale=2).shape == (12, 10, 3)
     assert minisr.upscale(picture).shape == (18, 15, 3)
-    with pytest.raises(SettingsError, match="vdsr: no such file of weights; networks that come"):
+    with pytest.raises(SettingsError, match="vdsr: no such file of weights; bundled networks: "):
         minisr.upscale(picture, model="vdsr")
 
 
@@ -205,7 +205,7 @@ def test_a_path_is_read_and_where_asked_written(rng, tmp_path):
     written = read_picture(out)
     assert_array_equal(written.pixels, large)
     assert written.metadata["dpi"] == pytest.approx((300, 300), abs=0.1)
-    with pytest.raises(SettingsError, match="output is for a picture that is a path"):
+    with pytest.raises(SettingsError, match="output needs a path as the picture, got an array"):
         minisr.upscale(picture, model=model, output="out.png")
     with pytest.raises(PictureError, match=r"none.png: no such file"):
         minisr.upscale(tmp_path / "none.png", model=model, output="out.png")

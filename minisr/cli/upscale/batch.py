@@ -1,4 +1,4 @@
-"""``minisr upscale`` of files and folders: which results there will be, and the work on them."""
+"""``minisr upscale`` of files and folders: which results to make, and making them."""
 
 import contextlib
 import functools
@@ -55,7 +55,7 @@ def upscale_files(arguments, enlarger, stamp):
 
 
 def _find(arguments):
-    """Return the files that are meant, without results of earlier runs, and what is wrong."""
+    """Return the files to enlarge, without results of earlier runs, and the errors found."""
     folder = Path(arguments.output) if arguments.output is not None else None
     found, faults = find(
         *(arguments.pictures, _is_wanted, arguments.recursive, folder), kinds=("picture", "video")
@@ -65,7 +65,7 @@ def _find(arguments):
     made_before = set(targets.results_among(found))
     named = sum(one.named for one in made_before)
     if named:
-        note(f"{named} of the files named are results of others of them, and are left out")
+        note(f"left out {named} of the files named: they are results of others of them")
     return [one for one in found if one not in made_before], faults
 
 
@@ -74,18 +74,18 @@ def _is_wanted(path):
 
 
 def _jobs(arguments, enlarger, found):
-    """Return what is to be made of each file."""
+    """Return a job for each file."""
     jobs = targets.jobs_of(found, arguments.output, chosen_naming(arguments, enlarger))
     if arguments.preview is None:
         return jobs
-    return [  # a preview has a name of its own, and no manifest remembers it
+    return [  # a preview has its own name, and no manifest remembers it
         replace(job, name=None, target=preview_of(job.target)) if is_video(job.source) else job
         for job in jobs
     ]
 
 
 def _check(arguments, jobs):
-    """Raise, before any work, for names and folders that will not do."""
+    """Raise, before any work, if names or folders cannot be used."""
     check_extensions(arguments, jobs)
     for job in jobs:
         if job.name is None and not job.target.parent.is_dir():
@@ -95,7 +95,7 @@ def _check(arguments, jobs):
 
 
 def _settings(arguments, enlarger, stamp):
-    """Return all beside a source's content that decides about its result."""
+    """Return everything that a result depends on, except its source's content."""
     names = ("quality", "colour", "codec", "crf", "preset", "start", "duration", "preview")
     chosen = {name: getattr(arguments, name, None) for name in names}
     chosen = {name: value for name, value in chosen.items() if value is not None}
@@ -119,20 +119,20 @@ def _print_plan(jobs, faults, results):
 
 
 def _area(enlarger, path):
-    """Return how many pixels a pixel of a file becomes; 0 where the file cannot be read."""
+    """Return how many pixels each pixel of a file becomes; 0 if the file cannot be read."""
     if enlarger.size is None:
         return enlarger.scale**2
     try:
         with opened(path) as (file, kind):
             found = probe(file, kind, allow_large=True)
         sizes = found.results(enlarger.size_of)
-    except (MinisrError, OSError):  # which will be said when it is its turn
+    except (MinisrError, OSError):  # reported when it is that file's turn
         return 0
     return min(map(math.prod, sizes)) / (found.height * found.width)
 
 
 def _do(arguments, enlarger, stamp, jobs, results, threads):
-    """Do all jobs, and write the page if one is wanted; return the outcomes."""
+    """Do all jobs, and write the page if one is requested; return the outcomes."""
     pictures = [job for job in jobs if not is_video(job.source)]
     videos = [job for job in jobs if is_video(job.source)]
     page = Page(arguments, enlarger) if arguments.html is not None else None

@@ -1,4 +1,4 @@
-"""What ``minisr upscale`` says at the end: what failed, what was done already, what is left."""
+"""The report at the end of ``minisr upscale``: what failed, what was done already, what is left."""
 
 from minisr.cli.common import INTERRUPTED, note
 from minisr.cli.upscale.video import is_video
@@ -6,7 +6,7 @@ from minisr.upscaling.batch.running import State
 
 
 def report_outcomes(outcomes, faults, resumes):
-    """Say what was not made; return the exit status.
+    """Report what was not made; return the exit status.
 
     Parameters
     ----------
@@ -14,7 +14,7 @@ def report_outcomes(outcomes, faults, resumes):
     faults : list of MinisrError
         Of files that could not be found.
     resumes : bool
-        Whether the same command, given again, would do only the rest.
+        Whether the same command, given again, would only do the rest.
 
     Returns
     -------
@@ -24,7 +24,7 @@ def report_outcomes(outcomes, faults, resumes):
     Raises
     ------
     MinisrError
-        Why it failed, where there was one file alone.
+        Why it failed, if there was only one file.
     """
     failed = [outcome.value for outcome in outcomes if outcome.state is State.FAILED]
     faults = [*faults, *failed]
@@ -39,8 +39,8 @@ def report_outcomes(outcomes, faults, resumes):
     _report_done_before(outcomes, total)
     left = sum(outcome.state is State.NOT_BEGUN for outcome in outcomes)
     if left:
-        on = "; the same command goes on from there" if resumes else ""
-        note(f"interrupted: {left} of {total} are left{on}")
+        how = "; the same command continues from there" if resumes else ""
+        note(f"interrupted: {left} of {total} are left{how}")
         return INTERRUPTED
     return 0 if not faults else 2 if len(faults) == total else 1
 

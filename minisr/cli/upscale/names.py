@@ -1,4 +1,4 @@
-"""What the results of ``minisr upscale`` are called, and of which format they are."""
+"""The names and formats of the results of ``minisr upscale``."""
 
 from minisr.cli.upscale.video import is_video, video_suffix
 from minisr.errors import PictureError, SettingsError
@@ -6,7 +6,7 @@ from minisr.upscaling.batch import targets
 
 
 def chosen_naming(arguments, enlarger):
-    """Return how the options say that results are called.
+    """Return how results are named, by the options.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def chosen_naming(arguments, enlarger):
 
 
 def check_extensions(arguments, jobs):
-    """Check what follows ``--ext``, and the names of results that a person has chosen.
+    """Check what follows ``--ext``, and the names of results that the user has chosen.
 
     Parameters
     ----------
@@ -39,22 +39,23 @@ def check_extensions(arguments, jobs):
     Raises
     ------
     SettingsError
-        No result would have that format: it was meant for other files.
+        No result would have that format.
     PictureError
-        A name says nothing of its format, or says another one.
+        A name does not tell its format, or tells another one.
     """
     kinds = {is_video(job.source) for job in jobs}
     for extension, of_videos in ((arguments.extension, False), (arguments.video_extension, True)):
         if extension is not None and kinds == {not of_videos}:
             kind, others = ("video", "pictures") if of_videos else ("picture", "videos")
             raise SettingsError(
-                f"--ext {extension[1:]} is a {kind}'s, and all that is given are {others}"
+                f"--ext {extension[1:]} is a {kind}'s format, but only {others} are given; "
+                "leave it out, or choose another"
             )
     for job in jobs:
         if not is_video(job.source):
             targets.check_extension(job.target, arguments.extension)
         elif arguments.video_extension not in (None, job.target.suffix.lower()):
             raise PictureError(
-                f"{job.target}: is no name for a {arguments.video_extension}; leave out --ext, "
-                "or change -o"
+                f"{job.target}: expected a name that ends in {arguments.video_extension}, as --ext "
+                "says; leave out --ext, or change -o"
             )

@@ -1,4 +1,4 @@
-"""``minisr upscale``: its options. The work is in `batch` and `pipe`."""
+"""The options of ``minisr upscale``. The work is in `batch` and `pipe`."""
 
 import argparse
 import math
@@ -25,12 +25,12 @@ from minisr.version import __version__
 def upscale_command(arguments):
     """Enlarge pictures and videos."""
     if arguments.suffix is not None and any(letter in arguments.suffix for letter in "/\\\0"):
-        raise SettingsError(f"--suffix is a part of a name, got {arguments.suffix!r}")
-    if arguments.output == "":  # what a shell makes of a variable that is not set
-        raise SettingsError("-o is a file, a folder or -, got ''")
+        raise SettingsError(f"--suffix must be part of a name, got {arguments.suffix!r}")
+    if arguments.output == "":  # as from a shell variable that is not set
+        raise SettingsError("-o must be a file, a folder or -, got ''")
     size = (arguments.height, arguments.width)
     if size != (None, None) and arguments.scale is not None:
-        raise SettingsError("-s says how much larger, -W and -H how large; give one of the two")
+        raise SettingsError("expected a scale (-s) or a size (-W, -H), got both; leave one out")
     enlarger = Enlarger(
         arguments.model,
         arguments.scale,
@@ -59,47 +59,58 @@ def add_parser(commands):
         "--output",
         metavar="OUT",
         help="a file, a folder, or - for standard output (default: NAME_xS.EXT beside each file, "
-        "unless that is there already). A folder remembers what its results were made of; the same "
-        "command, given again, makes only what is missing or whose source has changed",
+        "which never replaces another file). A folder remembers what its results were made from: "
+        "the same command, given again, makes only those that are missing or whose source has "
+        "changed",
     )
-    sub.add_argument("-r", "--recursive", action="store_true", help="enter folders in folders")
-    _add_how_large(sub.add_argument_group("how large"))
-    _add_how(sub.add_argument_group("how"))
+    sub.add_argument("-r", "--recursive", action="store_true", help="enter subfolders, too")
+    _add_size(sub.add_argument_group("size of the result"))
+    _add_network(sub.add_argument_group("network"))
     _add_files(sub.add_argument_group("files"))
     add_video_options(sub)
     sub.set_defaults(video_extension=None)
 
 
-def _add_how_large(group):
+def _add_size(group):
     group.add_argument(
         "-s",
         "--scale",
         type=any_scale,
         metavar="S",
-        help=f"any number above 1, at most {LARGEST} (default: 3, or that of the file of weights)",
+        help=f"scale factor, any number above 1 and up to {LARGEST} (default: 3, or that of the "
+        "file of weights)",
     )
     group.add_argument(
-        "-W", "--width", type=side, metavar="N", help="pixels of the result; the height follows"
+        "-W",
+        "--width",
+        type=side,
+        metavar="N",
+        help="width in pixels, instead of -s; the height follows unless it is given, too",
     )
     group.add_argument(
-        "-H", "--height", type=side, metavar="N", help="the same of its height; or give both"
+        "-H",
+        "--height",
+        type=side,
+        metavar="N",
+        help="height in pixels, instead of -s; the width follows unless it is given, too",
     )
 
 
-def _add_how(group):
+def _add_network(group):
     group.add_argument(
         "-m",
         "--model",
         default=models.DEFAULT,
-        help="a network that comes along, or a file of weights (default: %(default)s)",
+        help="a bundled network (`minisr info` lists them), or a file of weights "
+        "(default: %(default)s)",
     )
     group.add_argument(
         "--colour",
         "--color",
         choices=COLOURS,
         default="luma",
-        help="what goes through the network: luma, or R, G and B each by itself, which takes three "
-        "times as long (default: luma)",
+        help="what goes through the network: luma; or red, green and blue, each by itself, which "
+        "takes three times as long (default: luma)",
     )
     add_threads(group)
     add_device(group)
@@ -110,7 +121,7 @@ def _add_files(group):
     group.add_argument(
         "--suffix",
         metavar="TEXT",
-        help="what the names of results end in, with {scale} for the scale (default: _x{scale})",
+        help="end of the results' names; {scale} stands for the scale (default: _x{scale})",
     )
     group.add_argument(
         "--ext",
@@ -119,34 +130,34 @@ def _add_files(group):
         action=Extension,
         type=extension,
         metavar="EXT",
-        help="the format of results, such as png, or of videos, such as mkv; may be given for both "
-        "(default: that of OUT or of the source)",
+        help="format of the results: png, say, or mkv for videos; may be given once for each "
+        "(default: that of OUT, or of the source)",
     )
     group.add_argument(
         "--quality",
         type=quality,
         metavar="Q",
-        help="of JPEG and WebP, 1 to 100 (default: as the source, or 95)",
+        help="quality of JPEG and WebP, 1 to 100 (default: that of the source, or 95)",
     )
     group.add_argument(
         "--overwrite",
         action="store_true",
-        help="make again what is done, and replace what is there",
+        help="make finished results again, and replace existing files",
     )
     group.add_argument(
         "--no-stamp",
         action="store_true",
-        help="do not write version, network and scale into the metadata",
+        help="do not write minisr's version, network and scale into the metadata",
     )
     add_allow_large(group)
     group.add_argument(
         "--html",
         type=page,
         metavar="FILE",
-        help="also write a page to wipe between bicubic and the network on",
+        help="also write a page that compares the network with bicubic",
     )
     group.add_argument(
-        "--dry-run", action="store_true", help="print what would be done, and do nothing"
+        "--dry-run", action="store_true", help="print what would be done, but do nothing"
     )
 
 
@@ -164,21 +175,21 @@ def any_scale(text):
 
 
 def side(text):
-    """Turn a width or height into a whole number."""
+    """Turn a width or height into an integer."""
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"expected a whole number of pixels, got {text}")
     return int(text)
 
 
 def quality(text):
-    """Turn what follows ``--quality`` into a whole number."""
+    """Turn what follows ``--quality`` into an integer."""
     if text not in map(str, range(1, 101)):
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 100, got {text}")
     return int(text)
 
 
 def extension(text):
-    """Turn what follows ``--ext`` into a suffix that can be written."""
+    """Turn what follows ``--ext`` into the suffix of a format that can be written."""
     suffix = f".{text.lower().removeprefix('.')}"
     if suffix not in (*WRITE_SUFFIXES, *WRITABLE):
         raise argparse.ArgumentTypeError(
@@ -189,11 +200,11 @@ def extension(text):
 
 
 class Extension(argparse.Action):
-    """Stores what follows ``--ext`` as that of pictures, or as that of videos."""
+    """Stores what follows ``--ext`` as the suffix of pictures or that of videos."""
 
     def __init__(self, option_strings, dest, **options):
         super().__init__(option_strings, "extension", **options)
 
     def __call__(self, parser, namespace, value, option_string=None):
-        """Store it."""
+        """Store a suffix."""
         setattr(namespace, "video_extension" if value in WRITABLE else "extension", value)

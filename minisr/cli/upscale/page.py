@@ -13,7 +13,7 @@ from minisr.images.profiles import profile_for
 from minisr.upscaling.batch.running import State
 from minisr.version import __version__
 
-LARGEST = 40_000_000  # pixels of a result; more is too heavy for a page, and for a browser
+LARGEST = 40_000_000  # pixels of a result; more is too much for a page and for a browser
 
 
 class Page:
@@ -31,7 +31,7 @@ class Page:
         self.sections, self.missing = {}, []
 
     def show(self, outcome):
-        """Take a picture and its result, both read from their files; several threads may."""
+        """Read a picture and its result, and add them; several threads may call it at once."""
         job = outcome.job
         if outcome.state not in (State.MADE, State.DONE_BEFORE):
             return
@@ -51,11 +51,11 @@ class Page:
             self.sections[job.source] = make_section(
                 str(job.source), versions, profile=profile_for(large, *pictures)
             )
-        except (MinisrError, OSError, MemoryError) as error:  # the result itself is there
+        except (MinisrError, OSError, MemoryError) as error:  # the result itself is done
             self.missing.append(f"{job.source} is not shown: {error}")
 
     def write(self, jobs):
-        """Write the page of the pictures that there are, in the order of the jobs."""
+        """Write the page, with the pictures in the order of the jobs."""
         sections = [self.sections[job.source] for job in jobs if job.source in self.sections]
         if not sections:
             note(f"{self.arguments.html} is not written: there is no picture to show")
@@ -79,7 +79,7 @@ class Page:
 
 
 def _bicubic(small, size):
-    """Return a picture enlarged by bicubic; what nobody sees does not shine into what is seen."""
+    """Enlarge a picture by bicubic; the colour of invisible pixels does not bleed into others."""
     pixels = small / 255
     if small.ndim == 2 or small.shape[2] == 3:
         return images.to_8_bits(images.imresize(pixels, size))
@@ -90,7 +90,7 @@ def _bicubic(small, size):
 
 
 def _alike(small, large):
-    """Return both with the same channels: a format may hold no transparency, or no grey."""
+    """Return both with the same channels: the result's format may lack transparency, or grey."""
     if small.shape[2:] != large.shape[2:]:
         small, large = (np.atleast_3d(without_alpha(picture)) for picture in (small, large))
         small, large = (np.broadcast_to(p, (*p.shape[:2], 3)) for p in (small, large))

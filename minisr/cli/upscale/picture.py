@@ -18,7 +18,7 @@ from minisr.system.atomic import remove_unfinished
 from minisr.upscaling.batch.running import State, run_jobs
 from minisr.upscaling.file import upscale_file
 
-WAITING = "stopping when the pictures that have begun are done; Ctrl-C again stops at once"
+WAITING = "stopping once the pictures in progress are done; press Ctrl-C again to stop at once"
 
 
 def upscale_picture(arguments, source, target, enlarger, stamp, threads):
@@ -32,7 +32,7 @@ def upscale_picture(arguments, source, target, enlarger, stamp, threads):
     enlarger : minisr.upscaling.enlarger.Enlarger
     stamp : dict of str to str
     threads : minisr.system.threads.Threads
-        That share the picture.
+        They share the picture.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def upscale_picture(arguments, source, target, enlarger, stamp, threads):
 
 
 def upscale_pictures(arguments, enlarger, stamp, jobs, results, threads, after=None):
-    """Enlarge picture files with a bar; one alone is shared by the threads.
+    """Enlarge picture files, with a bar; a single one is shared by the threads.
 
     Parameters
     ----------
@@ -74,9 +74,9 @@ def upscale_pictures(arguments, enlarger, stamp, jobs, results, threads, after=N
     def work(job):
         return upscale_picture(arguments, job.source, job.target, enlarger, stamp, within)
 
-    across = threads if len(jobs) > 1 else None  # a pool's own job must not wait for the pool
+    across = threads if len(jobs) > 1 else None  # a job of the pool must not wait for the pool
     outcomes = []
-    with _ending_what_has_begun(jobs, threads) as should_stop, Bar(jobs) as bar:
+    with _finishing_what_has_begun(jobs, threads) as should_stop, Bar(jobs) as bar:
         for outcome in run_jobs(
             jobs, work, results, threads=across, should_stop=should_stop, after=after
         ):
@@ -89,9 +89,9 @@ def upscale_pictures(arguments, enlarger, stamp, jobs, results, threads, after=N
 
 
 @contextlib.contextmanager
-def _ending_what_has_begun(jobs, threads):
-    """Yield what says whether to stop: after a first Ctrl-C. A second one ends the program."""
-    if len(jobs) < 2:  # to wait for the end of one alone would save nothing
+def _finishing_what_has_begun(jobs, threads):
+    """Yield a function that says whether to stop, after Ctrl-C; a second one ends the program."""
+    if len(jobs) < 2:  # waiting for the end of a single one would save nothing
         yield lambda: False
         return
     try:
@@ -100,14 +100,14 @@ def _ending_what_has_begun(jobs, threads):
     except KeyboardInterrupt:
         if threads.count == 1:
             raise
-        # Threads cannot be stopped, and an orderly end would wait for them.
+        # Threads cannot be stopped, and an orderly exit would wait for them.
         remove_unfinished()
         note("interrupted")
         os._exit(INTERRUPTED)
 
 
 class Bar:
-    """Pictures done, megapixels made per second, and time left; none where nobody looks."""
+    """A bar of pictures done, megapixels per second and time left; hidden without a terminal."""
 
     def __init__(self, jobs):
         self.bar = tqdm(total=len(jobs), unit="picture", disable=no_bar(jobs))

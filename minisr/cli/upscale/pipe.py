@@ -31,12 +31,16 @@ def upscale_pipe(arguments, enlarger, stamp):
         print(f"{source} -> {target or 'standard output'}")
         return 0
     if target is None and _is_terminal(sys.stdout):
-        raise SettingsError("a picture is no text for a terminal: send it to a file, or name -o")
+        raise SettingsError(
+            "a picture would go to the terminal: redirect it to a file, or name one with -o"
+        )
     if isinstance(source, Path):
         content = source
     else:
         if _is_terminal(sys.stdin):
-            raise SettingsError("- means a picture from standard input, and nothing is sent there")
+            raise SettingsError(
+                "expected a picture on standard input, got a terminal: pipe one in, or name a file"
+            )
         content = sys.stdin.buffer.read()
     with Threads(arguments.threads) as pool:
         try:
@@ -51,24 +55,27 @@ def upscale_pipe(arguments, enlarger, stamp):
 
 
 def _ends(arguments):
-    """Return where the picture comes from, a Path or words, and where it goes, a Path or None."""
+    """Return source and target; a pipe is "standard input" as source and None as target."""
     if len(arguments.pictures) != 1 or arguments.recursive:
-        raise SettingsError("- is one picture, and goes with no other; give it alone")
+        raise SettingsError("- stands for one picture; give it alone, without -r")
     if arguments.video_extension is not None:
         raise SettingsError(
-            f"--ext {arguments.video_extension[1:]} is a video's, and - is one picture"
+            f"--ext {arguments.video_extension[1:]} is a video's format, but - stands for a "
+            "picture; choose another"
         )
     if arguments.html is not None:
-        raise SettingsError("--html shows files; it does not go with -")
+        raise SettingsError("--html shows pictures in files, got -; name files, or leave it out")
     name = arguments.pictures[0]
     source = "standard input" if name == PIPE else Path(name)
     if isinstance(source, Path) and source.is_dir():
-        raise SettingsError(f"{source} is a folder, and -o - takes one picture")
+        raise SettingsError(f"{source} is a folder, but -o - takes one picture; name a file")
     if arguments.output in (None, PIPE):
         return source, None
     target = Path(arguments.output)
     if target.is_dir():
-        raise SettingsError(f"{target} is a folder: - has no name there; name a file, or -o -")
+        raise SettingsError(
+            f"{target} is a folder, but a picture from - has no name; name a file, or -o -"
+        )
     check_extension(target, arguments.extension)
     if not target.parent.is_dir():
         raise SettingsError(f"{target}: cannot be written: no folder {target.parent}")
@@ -81,7 +88,7 @@ def _write_out(content):
     try:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
-    except BrokenPipeError:  # whoever reads has seen enough
+    except BrokenPipeError:  # the reader has closed it
         raise
     except OSError as error:
         reason = error.strerror or error

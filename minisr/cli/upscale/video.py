@@ -1,4 +1,4 @@
-"""``minisr upscale`` of a video."""
+"""``minisr upscale`` of videos."""
 
 import argparse
 import math
@@ -34,8 +34,7 @@ def video_suffix(path, wanted=None):
     ----------
     path : pathlib.Path
     wanted : str, optional
-        By default the source's own or, where it cannot be written, that of the container that holds
-        most.
+        By default the source's own; if that cannot be written, .mkv, the container that holds most.
     """
     if wanted is not None:
         return wanted
@@ -43,7 +42,7 @@ def video_suffix(path, wanted=None):
 
 
 def preview_of(target):
-    """Return where the preview of a result goes.
+    """Return the path of a result's preview.
 
     Parameters
     ----------
@@ -71,45 +70,49 @@ def seconds(text):
 
 
 def add_video_options(parser):
-    """Add the options that concern video alone.
+    """Add the options for video.
 
     Parameters
     ----------
     parser : argparse.ArgumentParser
     """
     group = parser.add_argument_group(
-        "video", "needs pip install 'minisr[video]'; written as .mp4, .mov, .mkv or .webm"
+        "video", f"needs pip install 'minisr[video]'; results can be {' '.join(WRITABLE)}"
     )
     group.add_argument(
         "--codec",
         choices=["h264", "h265", "vp9", "av1", "ffv1"],
-        help="default: h264; h265 for more than 8 bits; vp9 in .webm",
+        help="codec of the result (default: h264; h265 for more than 8 bits; vp9 for .webm)",
     )
     group.add_argument(
         "--crf",
         type=int,
         metavar="N",
-        help="quality: less is better, and larger (default: 18 for h264, 20 for h265, 24 for vp9, "
-        "25 for av1)",
+        help="quality: lower is better, in larger files (default: 18 for h264, 20 for h265, 24 for "
+        "vp9, 25 for av1)",
     )
     group.add_argument(
-        "--preset", metavar="NAME", help="the encoder's speed: ultrafast ... veryslow, or a number"
+        "--preset",
+        metavar="NAME",
+        help="speed of the encoder: ultrafast ... veryslow, or a number",
     )
     group.add_argument(
-        "--start", type=seconds, metavar="TIME", help="where to begin: seconds or [HH:]MM:SS"
+        "--start", type=seconds, metavar="TIME", help="where to start: seconds or [HH:]MM:SS"
     )
-    group.add_argument("--duration", type=seconds, metavar="TIME", help="only so much of it")
+    group.add_argument(
+        "--duration", type=seconds, metavar="TIME", help="how much to enlarge (default: all)"
+    )
     group.add_argument(
         "--preview",
         type=seconds,
         metavar="TIME",
-        help="instead, so much from the middle or --start into NAME_preview: bicubic left of a "
-        "moving line, the network right of it",
+        help="instead, write so much, from the middle or --start, to NAME_preview: bicubic left of "
+        "a moving line, the network right of it",
     )
 
 
 def upscale_video_job(arguments, source, target, enlarger, pool):
-    """Enlarge one video, or make its preview, with a bar; replace what is there.
+    """Enlarge a video, or make its preview, with a bar; an existing file is replaced.
 
     Parameters
     ----------
@@ -161,24 +164,24 @@ def upscale_videos(arguments, enlarger, jobs, results, threads):
     """
     if jobs and arguments.colour != "luma":
         note(
-            f"--colour {arguments.colour} is for pictures: of videos, luma goes through the network"
+            f"--colour {arguments.colour} is for pictures: in videos, luma goes through the network"
         )
 
-    def work(job):  # Ctrl-C reaches it as such: it says how its work is resumed
+    def work(job):  # Ctrl-C raises in here, which reports how to resume
         return upscale_video_job(arguments, job.source, job.target, enlarger, threads)
 
     return list(run_jobs(jobs, work, results))
 
 
 class Bar:
-    """Frames done, frames a second and time left; none where nobody looks."""
+    """A bar of frames done, frames per second and time left; hidden if there is no stderr."""
 
     def __init__(self, name):
         self.name, self.bar = name, None
 
     def __call__(self, done, total):
-        """Show that so many frames are done, of so many or of None."""
-        if self.bar is None:  # work that is gone on with does not count for the speed
+        """Show how many frames are done, of how many; None is an unknown total."""
+        if self.bar is None:  # frames of an interrupted run do not count for the speed
             disable = None if sys.stderr is not None else True
             self.bar = tqdm(
                 desc=self.name, total=total, initial=done - 1, unit="frame", disable=disable

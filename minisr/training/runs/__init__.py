@@ -3,11 +3,11 @@
 ==========================  ======================================================================
 checkpoint.safetensors      everything that a resumed run needs, to the bit
 model.safetensors           the weights to use: the moving average
-log.csv                     loss and validation PSNR as they went
+log.csv                     loss and validation PSNR, round by round
 curves.png                  the same, drawn
 ==========================  ======================================================================
 
-Read `run` first: it is the whole course, from what was asked for to the result.
+Read `run` first: it is the whole course of a run, from the request to the result.
 """
 
 from minisr.training.runs.folder import (

@@ -10,16 +10,16 @@ def _never():
 
 @dataclass(frozen=True)
 class Console:
-    """Where a run reports, and where it asks whether to go on.
+    """Where a run reports, and whom it asks whether to continue.
 
     Attributes
     ----------
     show_progress : bool
         Whether to draw bars on stderr, if that is a terminal, and to report each epoch.
     say : callable
-        Takes a line that is worth knowing.
+        Takes a line for the user to read.
     should_stop : callable
-        Asked after every step; if true, the run is saved and ends.
+        Asked before every step; if it returns True, the run is saved and ends.
     """
 
     show_progress: bool
@@ -28,5 +28,5 @@ class Console:
 
     @property
     def hides_bars(self):
-        """What tqdm calls ``disable``: None leaves it to whether stderr is a terminal."""
+        """The ``disable`` of tqdm: None draws a bar only if stderr is a terminal."""
         return None if self.show_progress else True

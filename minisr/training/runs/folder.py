@@ -1,4 +1,4 @@
-"""The folder of a run: its files, and how a run is found there again."""
+"""The folder of a run: its files, and how a saved run is read back."""
 
 import dataclasses
 import tempfile
@@ -22,7 +22,7 @@ def _are(kind):
 
 
 def _are_sets(value):
-    """Return whether a value is a list of what `dataclasses.asdict` makes of sets of pictures."""
+    """Return whether a value is a list of sets of pictures, as `dataclasses.asdict` gives them."""
     kinds = {field.name: field.type for field in dataclasses.fields(PictureSet)}
     return _are(dict)(value) and all(
         {*each} == {*kinds} and all(isinstance(each[name], kinds[name]) for name in kinds)
@@ -30,7 +30,7 @@ def _are_sets(value):
     )
 
 
-# What a checkpoint says beside tensors and settings, and what is checked before it is trusted.
+# What a checkpoint holds besides tensors and settings, and how each value is checked.
 SOUND = {
     "backend": lambda value: isinstance(value, str),
     "fingerprint": lambda value: isinstance(value, str),
@@ -49,7 +49,7 @@ SOUND = {
 
 @dataclass(frozen=True)
 class Saved:
-    """A run as its checkpoint remembers it."""
+    """A run as its checkpoint holds it."""
 
     tensors: dict
     about: dict
@@ -58,7 +58,7 @@ class Saved:
 
 
 def saved_run(folder, resume):
-    """Return a folder's run, or None; refuse to overwrite one that is not to be resumed."""
+    """Return a folder's run, or None; raise if there is one that is not to be resumed."""
     path = folder / CHECKPOINT
     if not path.exists():
         return None
@@ -75,13 +75,13 @@ def saved_run(folder, resume):
         config = {"engine": engine.DEFAULT} | config  # earlier versions had no other
     if not isinstance(config, dict) or {*config} != names or {*SOUND} - {*about}:
         raise CheckpointError(
-            f"{path} is of version {about.get('version')}, whose runs this version, {__version__}, "
+            f"{path} is by version {about.get('version')}, whose runs this version, {__version__}, "
             "cannot resume; its weights can be used, but begin a new run in another folder"
         )
     wrong = [name for name, is_sound in SOUND.items() if not is_sound(about[name])]
     if wrong:
         raise CheckpointError(
-            f"{path} is damaged: its {', '.join(wrong)} cannot be what a run has written; "
+            f"{path} is damaged: no run has written its {', '.join(wrong)} like this; "
             "begin a new run in another folder"
         )
     try:
@@ -91,7 +91,7 @@ def saved_run(folder, resume):
 
 
 def discard(folder):
-    """Remove a run's files, and nothing else, from its folder."""
+    """Remove the files of a run from its folder, and nothing else."""
     for name in (CHECKPOINT, MODEL, LOG, CURVES):
         (Path(folder) / name).unlink(missing_ok=True)
 
@@ -111,11 +111,11 @@ def backend_of(folder):
 
 
 def make_folder(folder):
-    """Make the folder, and find out before the work, not after it, whether it can be written to."""
+    """Create the folder, and check now, not after hours of work, that it can be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         reason = error.strerror or error
-        raise SettingsError(f"{folder} cannot be made or written to: {reason}") from error
+        raise SettingsError(f"{folder} cannot be created or written to: {reason}") from error

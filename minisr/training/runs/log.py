@@ -15,13 +15,13 @@ COLUMNS = (
 
 
 def write_log(folder, rows):
-    """Write the log of the run in a folder; it appears whole or not at all.
+    """Write the log of the run in a folder; the file appears whole or not at all.
 
     Parameters
     ----------
     folder : pathlib.Path
     rows : list of dict
-        By the names in ``COLUMNS``.
+        With the keys in ``COLUMNS``.
     """
     with (
         atomic_path(folder / LOG) as temporary,
@@ -33,22 +33,23 @@ def write_log(folder, rows):
 
 
 def read_log(folder):
-    """Return the rows of a run's log, numbers as numbers; none if there is no log.
+    """Read the rows of a run's log; there are none if there is no log.
 
     Parameters
     ----------
     folder : path-like
-        Or the log itself, wherever it is kept.
+        The folder of a run, or a log itself, wherever it is kept.
 
     Returns
     -------
     list of dict
-        By the names in ``COLUMNS``; None where the log has nothing, as PSNR without validation.
+        With the keys in ``COLUMNS``; numbers are numbers, and what the log leaves empty is None,
+        such as PSNR without validation.
 
     Raises
     ------
     CheckpointError
-        If the file is there but is no such log.
+        If the file exists but is not such a log.
     """
     path = Path(folder)
     path = path / LOG if path.is_dir() else path
@@ -62,7 +63,7 @@ def read_log(folder):
 
 
 def _row(words):
-    """Return a row of a log, numbers as numbers; those of earlier versions name no processor."""
+    """Convert a row of a log; earlier versions had no column for the processor."""
     numbers = [name for name in COLUMNS if name != "processor"]
     row = {name: float(words[name]) if words[name] else None for name in numbers}
     return row | {"step": int(row["step"]), "processor": words.get("processor")}

@@ -17,7 +17,7 @@ from minisr.training.runs.folder import CHECKPOINT, CURVES, MODEL
 from minisr.training.runs.log import write_log
 from minisr.training.runs.metadata import of_weights
 
-ROUNDS = 40  # rows in the log: after each round the network is validated
+ROUNDS = 40  # of a run; after each, the network is validated and the log gets a row
 CHECKPOINT_SECONDS = 20
 
 
@@ -30,10 +30,10 @@ class Loop:
     trainer : minisr.training.trainer.Trainer
     held_out : list of minisr.datasets.pairs.Pair
     about : dict
-        What the checkpoint says beside tensors and steps, see `minisr.training.runs.metadata`.
-        It is kept up to date: rows of the log, the round that has begun, seconds.
+        What the checkpoint holds besides tensors and steps, see `minisr.training.runs.metadata`.
+        Kept up to date: the log's rows, the round in progress, the seconds.
     threads : minisr.system.threads.Threads
-        They share the pictures that are held out.
+        They share the held-out pictures.
     console : minisr.training.runs.console.Console
     """
 
@@ -45,7 +45,7 @@ class Loop:
         self.bicubic = self._validate(None)
 
     def go(self):
-        """Train to the last step, or until told to stop; save whatever happens between steps."""
+        """Train to the last step, or until told to stop; save on the way and at the end."""
         trainer, steps = self.trainer, self.trainer.config.steps
         per_round = trainer.patches.steps_per_epoch if self.in_epochs else -(-steps // ROUNDS)
         began = saved_at = time.perf_counter()
@@ -68,21 +68,21 @@ class Loop:
     def _step(self):
         loss = self.trainer.step()
         if not math.isfinite(loss):
-            self._fell_apart(loss)
-        total, count = self.about["round"]  # of a round begun before a stop, too
+            self._raise_diverged(loss)
+        total, count = self.about["round"]  # it may have begun before the run was interrupted
         self.about["round"] = [total + loss, count + 1]
 
-    def _fell_apart(self, loss):
+    def _raise_diverged(self, loss):
         raise TrainingError(
-            f"training fell apart at step {self.trainer.steps} (loss {loss}): "
+            f"training diverged at step {self.trainer.steps} (loss {loss}): "
             f"begin again with a lower learning rate than {self.trainer.config.learning_rate:g}"
         )
 
     def _validate(self, model):
-        """Return the mean PSNR of a network, or of bicubic, on what is held out, if anything is."""
+        """Return the mean PSNR of a network, or of bicubic, on held-out pictures, if any."""
         if not self.held_out:
             return None
-        alone = Threads(1)  # the pictures are shared among the threads already
+        alone = Threads(1)  # the threads share the pictures already
         enlarger = None if model is None else as_trained(model, self.trainer.config.engine)
         scores = self.threads.map(
             lambda pair: score_pair(enlarger, pair, self.protocol, alone), self.held_out
@@ -111,7 +111,7 @@ class Loop:
         return self.trainer.steps / self.trainer.patches.steps_per_epoch
 
     def _row(self, loss):
-        """Return the log's row of a round, given its mean loss."""
+        """Return the log's row for a round with this mean loss."""
         trainer, count = self.trainer, self.threads.count
         is_mse = trainer.config.loss_at(trainer.steps - 1) == "mse" and loss > 0
         return {
@@ -127,17 +127,17 @@ class Loop:
         }
 
     def save(self):
-        """Write checkpoint, weights and log; each appears whole or not at all."""
+        """Write checkpoint, weights and log; each file appears whole or not at all."""
         trainer = self.trainer
         state = trainer.state_dict()
         if not all(np.isfinite(array).all() for array in state.values()):
-            self._fell_apart("finite, weights not")  # a good checkpoint must not be replaced by it
+            self._raise_diverged("finite, weights not")  # and keep the last good checkpoint
         about = self.about | {"steps": trainer.steps}
         tensor_files.save(self.folder / CHECKPOINT, state, about)
         weights.save(trainer.averaged, self.folder / MODEL, of_weights(about, trainer.steps))
         write_log(self.folder, self.about["rows"])
 
     def draw(self):
-        """Draw the curves; return whether matplotlib was there to do it."""
+        """Draw the curves; return False if matplotlib is not installed."""
         title = str(self.trainer.averaged)
         return plot_curves(self.about["rows"], self.folder / CURVES, title)

@@ -1,4 +1,4 @@
-"""What the files of a run say beside their tensors."""
+"""What the files of a run hold besides tensors."""
 
 import dataclasses
 from pathlib import Path
@@ -10,7 +10,7 @@ from minisr.version import __version__
 
 
 def remembered(plan, config, pictures):
-    """Return what the checkpoint says; a resumed run goes on with what the last one said.
+    """Return the checkpoint's metadata; a resumed run continues that of its checkpoint.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def remembered(plan, config, pictures):
     Raises
     ------
     CheckpointError
-        If the run that is to be resumed had other pictures.
+        If the run to resume was trained on other pictures.
     """
     sources, start = plan.sources, plan.start
     about = {
@@ -52,16 +52,16 @@ def remembered(plan, config, pictures):
     for name in ("fingerprint", "validation_fingerprint"):
         if before[name] != about[name]:
             raise CheckpointError(
-                f"the run in {plan.folder} had other pictures than these; "
+                f"the run in {plan.folder} had other pictures than those given now; "
                 "give it the same ones, or begin a new run in another folder"
             )
     return about | {name: before[name] for name in ("start", "rows", "round", "seconds")}
 
 
 def of_weights(about, steps):
-    """Return what a file of weights says of its training.
+    """Return what a file of weights says about its training.
 
-    Neither paths nor times: the same run gives the same file anywhere.
+    It holds neither paths nor times, so the same run gives the same file anywhere.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def of_weights(about, steps):
     dict
     """
     config = about["config"] | {"start": about["start"] and about["start"]["weights"]}
-    if config["engine"] == engine.DEFAULT:  # only an unusual one is worth a word
+    if config["engine"] == engine.DEFAULT:  # only another one is worth mentioning
         del config["engine"]
     return {
         "recipe": about["recipe"],

@@ -18,7 +18,7 @@ class Pictures(NamedTuple):
     ----------
     learn, held_out : list of minisr.datasets.pairs.Pair
     sets : list of dict
-        Of each folder to learn from: its name, how many pictures were taken and their fingerprint,
+        For each folder to learn from: its name, how many pictures were taken, their fingerprint,
         and how they were made smaller.
     """
 
@@ -28,7 +28,7 @@ class Pictures(NamedTuple):
 
 
 def read(sources, config, pool, console):
-    """Read what a run needs.
+    """Read the pictures that a run needs.
 
     Parameters
     ----------
@@ -44,7 +44,9 @@ def read(sources, config, pool, console):
     measured = _owners(sources.validation)
     owners = _without(_owners(sources.pictures), (*measured, *_owners(sources.exclude)))
     if not owners:
-        raise PictureError("no picture is left to learn from: all of them are held out or excluded")
+        raise PictureError(
+            "no picture is left to learn from: all of them are held out or excluded; name more"
+        )
     pairs = _pairs(owners, "reading pictures", config, pool, console)
     by_pair = dict(zip(pairs, owners.values(), strict=True))
     fitting = _fitting(pairs, config, console.say)
@@ -60,7 +62,7 @@ def read(sources, config, pool, console):
 
 
 def _owners(sets):
-    """Return whose each picture is: a dict from its path to a set, in order, each file once."""
+    """List the pictures of sets, each file once, as a dict from its path to its set."""
     owners = {}
     for owner in sets:
         for path in find_pictures(owner.path):
@@ -69,13 +71,13 @@ def _owners(sets):
 
 
 def _without(owners, unwanted):
-    """Return the owners of all pictures but those at unwanted paths, whatever leads there."""
+    """Return the pictures that are not among unwanted ones; links are followed."""
     there = {os.path.realpath(path) for path in unwanted}
     return {path: owner for path, owner in owners.items() if os.path.realpath(path) not in there}
 
 
 def _pairs(owners, what, config, pool, console):
-    """Read pictures, with a bar that says what this is."""
+    """Read pictures, with a progress bar that says what it is for."""
 
     def progress(items):
         return tqdm(items, desc=what, leave=False, disable=console.hides_bars)
@@ -92,7 +94,7 @@ def _pairs(owners, what, config, pool, console):
 
 
 def _fitting(pairs, config, say):
-    """Return the pairs that are no smaller than a patch, and say which ones are left out."""
+    """Return the pairs that are large enough for a patch, and report the others."""
     need = config.patch_size * config.upscale_factor
     fitting = [pair for pair in pairs if min(pair.low.shape[1:]) >= config.patch_size]
     if not fitting:
@@ -112,7 +114,7 @@ def _fitting(pairs, config, say):
 
 
 def _described(owner, learn, by_pair):
-    """Return what files of weights say about a set."""
+    """Return what a file of weights says about a set."""
     taken = [pair for pair in learn if by_pair[pair] is owner]
     smaller = {"shrink": owner.shrink, "above": owner.above} if owner.shrink > 1 else {}
     return {

@@ -1,4 +1,4 @@
-"""What a run is to do, settled before any picture is read."""
+"""The plan of a run, made before any picture is read."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +19,11 @@ class Sources(NamedTuple):
     Attributes
     ----------
     pictures : list
-        To learn from, less those of the other two.
+        To learn from, except those in the other two.
     validation : list
-        Held out and measured. If it is empty, some of the others are held out.
+        Held out and measured. If it is empty, some of ``pictures`` are held out.
     exclude : list
-        Not to learn from.
+        Never learnt from.
     """
 
     pictures: list
@@ -33,7 +33,7 @@ class Sources(NamedTuple):
 
 @dataclass(frozen=True)
 class Request:
-    """What a caller asks for: the arguments of `minisr.training.runs.train`, as they came."""
+    """What the caller asks for: the arguments of `minisr.training.runs.train`."""
 
     folder: Path
     sources: Sources
@@ -46,7 +46,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done.
+    """What a run is to do.
 
     Attributes
     ----------
@@ -55,12 +55,12 @@ class Plan:
     recipe : str or None
     backend : str
     config : minisr.training.TrainConfig
-        Its steps are not final where they follow from ``minutes`` or from epochs.
+        Its steps are not final if they follow from ``minutes`` or from epochs.
     minutes : float or None
     start : minisr.weights.start.Start or None
-        The first weights, where they come from others.
+        Other weights to start from.
     saved : Saved or None
-        The run to go on with.
+        The run to resume.
     """
 
     folder: Path
@@ -74,7 +74,7 @@ class Plan:
 
 
 def settle(request):
-    """Return the plan that a request comes to: a new run, or the one in the folder to resume.
+    """Turn a request into a plan: for a new run, or to resume the one in the folder.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def settle(request):
         return _resumed(request, saved)
     if request.resume and not (request.settings and request.sources.pictures):
         raise SettingsError(
-            f"there is no run in {request.folder} to resume; give pictures and a scale"
+            f"there is no run in {request.folder} to resume; to begin one, give pictures and scale"
         )
     return _new(request)
 
@@ -102,7 +102,7 @@ def settle(request):
 def _new(request):
     config = new_config(request.settings, request.minutes)
     start = None
-    if config.start is not None:  # a bad one is better known before the pictures are read
+    if config.start is not None:  # checked before the pictures are read, which may take long
         start = weights.read_start(config.start, config.make_model("reference"))
     return Plan(
         request.folder,
@@ -130,5 +130,5 @@ def _resumed(request, saved):
 
 
 def _sets(sources):
-    """Return sources whose paths have become sets of pictures."""
+    """Turn the paths of sources into sets of pictures."""
     return Sources(*([PictureSet.at(path) for path in paths] for paths in sources))

@@ -19,7 +19,7 @@ from minisr.training.runs.steps import with_steps
 
 @dataclass(frozen=True)
 class Result:
-    """What a run has come to.
+    """The result of a run.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Result:
     rows : list of dict
         The log.
     finished : bool
-        False if it was stopped before its last step.
+        False if the run was stopped before its last step.
     """
 
     model: models.Network
@@ -57,35 +57,34 @@ def train(
     Parameters
     ----------
     folder : path-like
-        Made if it is not there.
+        Created if it does not exist.
     pictures : list of path-like or minisr.datasets.pairs.PictureSet
         Files and folders to learn from; a resumed run has them in its checkpoint.
     minutes : float, optional
-        Instead of ``steps``: as many as take that long. The speed of the first steps is measured,
-        then the number is fixed.
+        Instead of ``steps``: as many steps as take that long. The speed of the first steps is
+        measured, then their number is fixed.
     validation : list of path-like or minisr.datasets.pairs.PictureSet, optional
-        Measured as it goes and never learnt from, even where ``pictures`` has them too. By default
-        one picture in ten, at most eight, is held out.
+        Measured during training and never learnt from, even if they are among ``pictures``, too. By
+        default one picture in ten, at most eight, is held out.
     exclude : list of path-like or minisr.datasets.pairs.PictureSet, optional
         Files not to learn from.
     recipe : str, optional
-        The name of the recipe that all this is from.
+        The name of the recipe that all this comes from.
     resume : bool, optional
-        Go on from the folder's checkpoint; begin if there is none yet.
+        Whether to continue from the folder's checkpoint; if there is none, a new run begins.
     threads : int, optional
         By default one per processor. The result does not depend on it.
     backend : str, optional
-        See `minisr.kernels.load`. Of "cuda", `minisr.engine.devices.choose` says which GPU.
+        See `minisr.kernels.load`; for "cuda", `minisr.engine.devices.choose` decides which GPU.
     show_progress : bool, optional
         Whether to draw bars on stderr, if that is a terminal.
     say : callable, optional
-        Takes a line that is worth knowing.
+        Takes a line for the user to read.
     should_stop : callable, optional
-        Asked after every step; if true, the run is saved and ends.
+        Asked before every step; if it returns True, the run is saved and ends.
     **settings
-        Of `minisr.training.TrainConfig`; ``upscale_factor`` at least, and one of ``steps``,
-        ``epochs`` and ``minutes``.
-        A resumed run has its own; any that are given must be the same.
+        Of `minisr.training.TrainConfig`: ``upscale_factor`` at least, and at most one of ``steps``,
+        ``epochs`` and ``minutes``. A resumed run has its own settings; any given must be the same.
 
     Returns
     -------
@@ -128,7 +127,7 @@ def _carry_out(plan, pool, console):
 
 
 def _ready(plan, trainer):
-    """Give the trainer its state, if that is a saved run's or comes from other weights."""
+    """Load a saved run's state, or other weights to start from, into the trainer."""
     if plan.saved is not None:
         try:
             trainer.load_state_dict(plan.saved.tensors, plan.saved.steps)
@@ -140,6 +139,6 @@ def _ready(plan, trainer):
 
 
 def _taken(start):
-    """Return a line that says where the first weights come from."""
-    left = f", but for {', '.join(start['left'])}" if start["left"] else ""
-    return f"the first weights are those of {start['weights']}{left}"
+    """Say where the initial weights come from."""
+    left = f", except for {', '.join(start['left'])}" if start["left"] else ""
+    return f"the initial weights are those of {start['weights']}{left}"

@@ -1,4 +1,4 @@
-"""The settings of a run: those of a new one, and whether a resumed one was asked for others."""
+"""The settings of a run: those of a new one, and a check of those given for a resumed one."""
 
 import dataclasses
 import math
@@ -10,9 +10,9 @@ DEFAULT_STEPS = 20_000
 
 
 def new_config(settings, minutes):
-    """Return the settings of a new run; its steps, unless given, are found out later."""
+    """Return the settings of a new run; steps that follow from minutes or epochs are set later."""
     if "upscale_factor" not in settings:
-        raise SettingsError("which scale? give -s 2, -s 3 or -s 4 (or --resume)")
+        raise SettingsError("expected a scale, got none: give -s 2, -s 3 or -s 4 (or --resume)")
     given = [name for name in ("steps", "epochs") if settings.get(name) is not None]
     given += [] if minutes is None else ["minutes"]
     if len(given) > 1:
@@ -21,17 +21,20 @@ def new_config(settings, minutes):
         raise SettingsError(f"minutes must be above 0 and finite, got {minutes}")
     unknown = {*settings} - {field.name for field in dataclasses.fields(TrainConfig)}
     if unknown:
-        raise SettingsError(f"unknown setting: {', '.join(sorted(unknown))}")
+        raise SettingsError(
+            f"unknown setting: {', '.join(sorted(unknown))}; "
+            "expected fields of minisr.training.TrainConfig"
+        )
     try:
         config = TrainConfig(**{"steps": 1 if given else DEFAULT_STEPS} | settings)
     except TypeError as error:
-        raise SettingsError(f"a setting is of the wrong kind: {error}") from error
-    config.make_model("reference")  # it may refuse an option: better now than after the pictures
+        raise SettingsError(f"a setting is of the wrong type: {error}") from error
+    config.make_model("reference")  # may refuse an option; better before the pictures are read
     return config
 
 
 def agree(saved, request):
-    """Return the settings of a saved run; raise if a request asks for others."""
+    """Return the settings of a saved run; raise SettingsError if a request asks for others."""
     kept = dataclasses.asdict(saved.config) | {"backend": saved.about["backend"]}
     given = request.settings | {"backend": request.backend}
     if request.minutes is not None:

@@ -1,4 +1,4 @@
-"""How many steps a run has, where it is given minutes or epochs."""
+"""How many steps a run has if minutes or epochs are given."""
 
 import dataclasses
 import time
@@ -7,12 +7,12 @@ from minisr.training.compiled import make_trainer
 
 
 def with_steps(plan, patches, pool, should_stop):
-    """Return the settings with as many steps as the plan's minutes or epochs come to.
+    """Return the settings with as many steps as the plan's minutes or epochs amount to.
 
     Parameters
     ----------
     plan : minisr.training.runs.plan.Plan
-        A resumed run has found out its steps before.
+        If it resumes a run, its steps are known already.
     patches : minisr.training.patches.Patches
     pool : minisr.system.threads.Threads
     should_stop : callable
@@ -33,7 +33,7 @@ def with_steps(plan, patches, pool, should_stop):
 
 
 def _steps_in(seconds, plan, patches, pool, should_stop):
-    """Return how many steps take so long here, by taking some on a network to throw away."""
+    """Return how many steps take that long, after trying some on a network to throw away."""
     trainer = make_trainer(plan.config, patches, pool, plan.backend)
     trainer.step()  # compiles
     probe = min(5.0, seconds / 20)

@@ -1,23 +1,23 @@
-"""Temporary files of programs that were killed."""
+"""Temporary files left by programs that were killed."""
 
 import contextlib
 import re
 import time
 
 TEMPORARY = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.part", re.DOTALL)  # of minisr.system.atomic
-OLD = 600  # seconds since it was last written to; whoever is at work does so more often
+OLD = 600  # seconds since the last write; a program at work writes more often
 
 
 def clear(targets, at_once):
-    """Remove what killed programs have left of these results, and nothing else.
+    """Remove temporary files that killed programs have left of these results, and nothing else.
 
     Parameters
     ----------
     targets : iterable of pathlib.Path
-        Only their temporaries are removed.
+        Only their temporary files are removed.
     at_once : bool
-        Whether nobody else can be at work on them; otherwise what was written to in the last ten
-        minutes is left alone.
+        Whether no other program can be at work on them. If one can, files written to in the last
+        ten minutes are left alone.
 
     Returns
     -------

@@ -1,9 +1,9 @@
-"""What a folder of results was made of, so that the same command does only what is not done.
+"""What a folder of results was made from, so that the same command does only what is left to do.
 
-A file of lines, each a small JSON object: one when work on a result begins, one when it is done. A
-line is appended in one write, so that a program that is killed at any moment leaves at most a torn
-last line, which is passed over. Results appear whole, by a rename between the two lines; one whose
-second line is missing is whole if it is there at all and was not there before.
+A file of lines, each a small JSON object: one when work on a result begins, one when it is done.
+Each line is appended in one write, so a program killed at any moment leaves at most a torn last
+line, which is ignored. A result appears whole, by a rename between its two lines. So if the second
+line is missing, the result is whole, provided that it exists and did not exist before.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ ABSENT, DONE, OLD, FOREIGN = "absent", "done", "old", "foreign"
 
 
 class Reader:
-    """What a folder's manifest says, for reading only.
+    """A folder's manifest, for reading only.
 
     Parameters
     ----------
@@ -43,20 +43,20 @@ class Reader:
             raise SettingsError(f"{self.path}: cannot be read: {error.strerror}") from error
 
     def state(self, name, key):
-        """Return what is known of a result.
+        """Return what is known about a result.
 
         Parameters
         ----------
         name : str
-            Of the result in the folder, with slashes.
+            The result's path within the folder, with slashes.
         key : dict or None
-            What it is to be made of; None where that does not matter.
+            What it is to be made from; None if that does not matter.
 
         Returns
         -------
         str
-            `ABSENT`: there is no such file. `DONE`: it is there, whole, and made of this. `OLD`: it
-            was made here, of something else. `FOREIGN`: it was not made here, or was changed.
+            `ABSENT`: there is no such file. `DONE`: it is there, whole, and made from this. `OLD`:
+            it was made here, from something else. `FOREIGN`: it was not made here, or was changed.
         """
         try:
             size = (self.folder / name).stat().st_size
@@ -66,7 +66,7 @@ class Reader:
         if entry is None:
             return FOREIGN
         if entry.get("begun"):
-            # Its work was cut short. There is what was there before, or the whole new result.
+            # The work was cut short. The file is what was there before, or the whole new result.
             return OLD if entry.get("replaces") or entry["of"] != key else DONE
         if entry.get("bytes") != size:
             return FOREIGN
@@ -81,12 +81,12 @@ class Manifest(Reader):
     Parameters
     ----------
     folder : path-like
-        Made if it is not there.
+        Created if it does not exist.
 
     Raises
     ------
     SettingsError
-        The folder cannot be made or written to, or another program is at work there.
+        The folder cannot be created or written to, or another program is at work there.
     """
 
     def __init__(self, folder):
@@ -94,7 +94,7 @@ class Manifest(Reader):
             Path(folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             reason = error.strerror or error
-            raise SettingsError(f"{folder}: the folder cannot be made: {reason}") from error
+            raise SettingsError(f"{folder}: the folder cannot be created: {reason}") from error
         super().__init__(folder)
         self._lock = threading.Lock()
 
@@ -102,7 +102,7 @@ class Manifest(Reader):
         self._file = self._opened()
         try:
             self._hold()
-            self._entries, self._lines = read(self.path)  # whoever held it may have written more
+            self._entries, self._lines = read(self.path)  # its last holder may have written more
             if self._lines > len(self._entries):
                 self._compact()
         except BaseException:
@@ -111,15 +111,15 @@ class Manifest(Reader):
         return self
 
     def __exit__(self, *_):
-        self._file.close()  # which lets go of it, too
+        self._file.close()  # this also releases the lock
 
     def begin(self, name, key):
-        """Note that a result is about to be made."""
+        """Record that work on a result begins."""
         replaces = (self.folder / name).exists()
         self._append(name, {"of": key, "begun": True, "replaces": replaces})
 
     def finish(self, name, key):
-        """Note that a result is there."""
+        """Record that a result is done."""
         self._append(name, {"of": key, "bytes": (self.folder / name).stat().st_size})
 
     def _opened(self):
@@ -138,23 +138,25 @@ class Manifest(Reader):
     def _hold(self):
         try:
             import fcntl
-        except ImportError:  # Windows: two programs at once are not noticed
+        except ImportError:  # Windows: a second program goes unnoticed
             return
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SettingsError(
-                f"{self.folder}: another minisr is writing into this folder; wait for it, or name "
-                "another"
+                f"{self.folder}: another minisr is writing to this folder; wait for it, or name "
+                "another folder"
             ) from None
         except OSError:  # a file system without locks
             return
         if os.fstat(self._file.fileno()).st_ino != self.path.stat().st_ino:
-            raise SettingsError(f"{self.folder}: another minisr has just begun here; try again")
+            raise SettingsError(
+                f"{self.folder}: another minisr has just begun to write here; try again"
+            )
 
     def _compact(self):
-        """Write each entry once, and begin a new line: the last one may be torn."""
-        if os.name == "nt":  # where no open file can be replaced, nor is one held
+        """Rewrite the file with each entry once; that removes a torn last line, too."""
+        if os.name == "nt":  # an open file cannot be replaced there, and no lock would be lost
             self._file.close()
         with atomic_path(self.path) as temporary:
             temporary.write_bytes(b"".join(_line(*item) for item in self._entries.items()))
@@ -173,9 +175,9 @@ def read(path):
     Returns
     -------
     entries : dict of str to dict
-        By the name of the result; none where there is no such file.
+        By the name of the result; empty if there is no such file.
     lines : int
-        How many the file has, superseded ones too; a torn one counts twice.
+        How many the file has, superseded ones included; a torn last line counts twice.
     """
     entries, lines, line = {}, 0, b"\n"
     with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
@@ -190,7 +192,7 @@ def read(path):
 
 
 def digest(path):
-    """Return the SHA-256 of a file's content, in hexadecimal."""
+    """Return the SHA-256 of a file's content, as hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -1,4 +1,4 @@
-"""Do jobs on many files: skip those that are done, and let none that fails stop another."""
+"""Run jobs on many files: skip those that are done, and go on if one fails."""
 
 import enum
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from minisr.upscaling.batch.targets import Job
 
 
 class State(enum.Enum):
-    """What became of a job."""
+    """How a job has ended."""
 
     MADE = "made"
     DONE_BEFORE = "done already"
@@ -21,14 +21,14 @@ class State(enum.Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job.
+    """How a job has ended, and with what.
 
     Attributes
     ----------
     job : Job
     state : State
     value : object
-        What the work returned; where it failed, the exception.
+        What the work returned; if it failed, the exception.
     """
 
     job: Job
@@ -38,18 +38,18 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Results:
-    """What results are made of, and so which of them are there already.
+    """What results are made with, and so which of them are done already.
 
     Attributes
     ----------
     manifest : minisr.upscaling.batch.manifest.Manifest or None
-        Of the folder of results, if there is one; a `Reader` is enough for `needs`.
+        Of the folder of results, if there is one; for `needs`, a `Reader` is enough.
     settings : dict
-        All beside the source's content that decides about a result.
+        Everything that a result depends on, except the source's content.
     overwrite : bool
-        Whether to make again what is done, and to replace what was not made here.
+        Whether to make finished results again, and to replace files that were not made here.
     software : str or None
-        The program that a result names as its maker, such as "minisr 1.0, espcn x3".
+        The program that results name as their maker, such as "minisr 1.0, espcn x3".
     """
 
     manifest: manifests.Reader | None
@@ -58,12 +58,12 @@ class Results:
     software: str | None = None
 
     def needs(self, job):
-        """Return whether a job is still to be done, and the key of its entry in the manifest.
+        """Return whether a job is still to be done, and the key for its entry in the manifest.
 
         Raises
         ------
         PictureError
-            Its result would replace what was not made here, or was made of something else.
+            Its result would replace a file that was not made here, or from something else.
         """
         if self.manifest is None or job.name is None:
             if job.target.exists() and not self.overwrite:
@@ -79,13 +79,13 @@ class Results:
             return True, key
         if state == manifests.FOREIGN:
             raise PictureError(
-                f"{job.target}: exists already, and was not made here or was changed since; "
+                f"{job.target}: exists already, but was not made here or has changed since; "
                 "--overwrite replaces it"
             )
         return state != manifests.DONE, key
 
     def make(self, job, work):
-        """Do a job unless it is done, and keep the manifest; return its `Outcome`.
+        """Do a job unless it is done already, and record it; return its `Outcome`.
 
         Parameters
         ----------
@@ -105,13 +105,13 @@ class Results:
         return Outcome(job, State.MADE, value)
 
     def _check_made_alike(self, job):
-        """Raise PictureError unless the file at the target says that it is this very result."""
-        if job.chosen:  # it may be that of another picture
+        """Raise PictureError unless the metadata of an existing target says it is this result."""
+        if job.chosen:  # it may be the result of another picture
             raise PictureError(f"{job.target}: exists already; --overwrite replaces it")
         said = software_of(job.target)
         if not is_by_minisr(said):
             raise PictureError(
-                f"{job.target}: exists already, and does not say that minisr made it; --overwrite "
+                f"{job.target}: exists already, but does not say that minisr made it; --overwrite "
                 "replaces it"
             )
         if self.software is None or _without_version(said) != _without_version(self.software):
@@ -120,23 +120,23 @@ class Results:
             )
         if job.target.stat().st_mtime < job.source.stat().st_mtime:
             raise PictureError(
-                f"{job.target}: exists already, and is older than {job.source}; --overwrite makes "
+                f"{job.target}: exists already, but is older than {job.source}; --overwrite makes "
                 "it again"
             )
 
 
 def run_jobs(jobs, work, results, *, threads=None, should_stop=lambda: False, after=None):
-    """Do jobs; yield their outcomes, in the order of the jobs.
+    """Do jobs; yield their outcomes in the order of the jobs.
 
     Parameters
     ----------
     jobs : list of Job
     work : callable
-        Takes a `Job` and writes its target. A `MinisrError`, `OSError` or `MemoryError` that it
-        raises is the outcome of that job alone; others end the run.
+        Takes a `Job` and writes its target. If it raises a `MinisrError`, `OSError` or
+        `MemoryError`, only that job fails; any other exception ends the run.
     results : Results
     threads : minisr.system.threads.Threads, optional
-        That do jobs side by side; by default the caller does one after another.
+        To do jobs side by side; by default the caller's thread does one after another.
     should_stop : callable, optional
         Asked before each job; once it returns True, no further job is begun.
     after : callable, optional
@@ -166,7 +166,7 @@ def _without_version(software):
 
 
 def named(error, job):
-    """Return an error that says which file it is about."""
+    """Return an error whose message names the file that it is about."""
     if isinstance(error, MemoryError):
         return PictureError(f"{job.source}: not enough memory; try fewer threads")
     if isinstance(error, OSError):

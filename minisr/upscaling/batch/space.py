@@ -1,4 +1,4 @@
-"""Whether results will find room on the disk, as far as that can be told beforehand."""
+"""A check before the work that results will fit on the disk, as far as that can be estimated."""
 
 import os
 import shutil
@@ -7,9 +7,9 @@ from minisr.errors import SettingsError
 
 LOSSY = (".jpg", ".jpeg", ".jfif", ".webp")
 PACKED = (".png", ".apng", ".gif")
-# Bytes of a result for each byte of its source, for each pixel that a pixel becomes: from lossy,
-# packed and plain files (rows) to these (columns). Low guesses, since enlarged pictures are smooth:
-# what fails by them would have failed.
+# Bytes of the result per byte of the source and per pixel that a pixel becomes: from lossy, packed
+# and plain files (rows) to the same (columns). These are low estimates, since enlarged pictures are
+# smooth: if results do not fit by these, they would not have fitted.
 GROWTH = {
     "lossy": {"lossy": 0.3, "packed": 1.5, "plain": 5},
     "packed": {"lossy": 0.05, "packed": 0.3, "plain": 1},
@@ -18,14 +18,14 @@ GROWTH = {
 
 
 def estimate(source, target, area):
-    """Guess, rather low than high, how many bytes a result will have.
+    """Estimate how many bytes a result will have, rather too low than too high.
 
     Parameters
     ----------
     source : pathlib.Path
     target : pathlib.Path
     area : float
-        How many pixels a pixel becomes.
+        How many pixels each pixel becomes.
     """
     try:
         size = source.stat().st_size
@@ -35,13 +35,13 @@ def estimate(source, target, area):
 
 
 def check(jobs, area_of):
-    """Raise SettingsError if there is not room for all results.
+    """Raise SettingsError if there is no room for all results.
 
     Parameters
     ----------
     jobs : list of minisr.upscaling.batch.targets.Job
     area_of : callable
-        Takes a source's path and returns how many pixels a pixel becomes.
+        Takes a source's path and returns how many pixels each of its pixels becomes.
     """
     needed, places = {}, {}
     for job in jobs:
@@ -54,8 +54,8 @@ def check(jobs, area_of):
         free = shutil.disk_usage(places[device]).free
         if total > free:
             raise SettingsError(
-                f"{places[device]}: {len(jobs)} results need some {_readable(total)} or more, and "
-                f"{_readable(free)} are free; make room, or name a folder on another disk"
+                f"{places[device]}: {len(jobs)} results need some {_readable(total)} or more, but "
+                f"only {_readable(free)} are free; make room, or name a folder on another disk"
             )
 
 
@@ -65,7 +65,7 @@ def _kind(path):
 
 
 def _existing(folder):
-    """Return a folder, or the nearest one above it that exists."""
+    """Return a folder, or the nearest folder above it that exists."""
     folder = folder.absolute()
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent

@@ -12,15 +12,15 @@ from minisr.images.sources import naming
 
 @dataclass(frozen=True)
 class Job:
-    """A file and what is to be made of it.
+    """A file and the result to be made from it.
 
     Attributes
     ----------
     source, target : pathlib.Path
     name : str or None
-        Of the target within the folder of results, with slashes; None where no folder was named.
+        The target's path within the folder of results, with slashes; None if no folder was named.
     chosen : bool
-        Whether a person has chosen the target's name, which then says nothing of the source.
+        Whether the user has chosen the target's name, which then says nothing about the source.
     """
 
     source: Path
@@ -31,16 +31,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Naming:
-    """How results are called.
+    """How results are named.
 
     Attributes
     ----------
     ending : str
-        After the name of the source, such as "_x3".
+        Follows the name of the source, such as "_x3".
     extension : str or None
-        Such as ".png"; None keeps that of the source, where it can be written.
+        Such as ".png"; None keeps the source's, if that format can be written.
     extension_of : callable, optional
-        Takes a source's Path and returns its extension, or None where the above holds.
+        Takes a source's Path and returns its result's extension, or None to use ``extension``.
     """
 
     ending: str
@@ -48,7 +48,7 @@ class Naming:
     extension_of: callable = lambda path: None
 
     def name_of(self, source):
-        """Return the name of the result of a source."""
+        """Return the name of a source's result."""
         extension = self.extension_of(source) or self.extension
         if extension is None:
             extension = source.suffix if source.suffix.lower() in WRITE_SUFFIXES else ".png"
@@ -56,18 +56,18 @@ class Naming:
 
 
 def folder_of(output, count):
-    """Return the folder of results, or None where ``output`` is one file, or nothing.
+    """Return the folder of results, or None if ``output`` is one file, or nothing.
 
     Parameters
     ----------
     output : str or None
     count : int
-        How many files there are.
+        How many files are to be enlarged.
 
     Raises
     ------
     SettingsError
-        One file is named for several.
+        One file is named for several results.
     """
     if output is None:
         return None
@@ -82,10 +82,10 @@ def folder_of(output, count):
 
 
 def results_among(found):
-    """Return those files that an earlier run, of whatever scale, has made of others of them.
+    """Return the files that an earlier run, at whatever scale, has made from others of them.
 
-    Else each run would enlarge the results of those before, which a folder and a shell's pattern
-    have, too.
+    Otherwise each run would enlarge the results of earlier ones, too: a folder holds them, and a
+    shell's pattern matches them.
 
     Parameters
     ----------
@@ -94,37 +94,37 @@ def results_among(found):
     Returns
     -------
     list of minisr.images.files.Found
-        They are called like another file, with an ending, and say that minisr made them.
+        Those that are named like another file, with an ending, and say that minisr made them.
     """
     stems = {(one.path.parent, one.path.stem) for one in found}
 
     def is_result(path):
         beginnings = (path.stem[:length] for length in range(1, len(path.stem)))
-        is_called_so = any((path.parent, stem) in stems for stem in beginnings)
-        return is_called_so and is_by_minisr(software_of(path))
+        is_named_so = any((path.parent, stem) in stems for stem in beginnings)
+        return is_named_so and is_by_minisr(software_of(path))
 
     return [one for one in found if is_result(one.path)]
 
 
 def jobs_of(found, output, naming):
-    """Say where the result of each file goes.
+    """Return where the result of each file goes.
 
     Parameters
     ----------
     found : list of minisr.images.files.Found
     output : str or None
-        A file or a folder; None is beside each source.
+        A file or a folder; with None, results go beside their sources.
     naming : Naming
 
     Returns
     -------
     list of Job
-        Without files of a folder that are results of this very run, made by an earlier one.
+        Without files found in a folder that are results of these very jobs, from an earlier run.
 
     Raises
     ------
     SettingsError
-        Two results would be one file, or a result would replace a source; nothing can be done then.
+        Two results would be the same file, or a result would replace a source.
     """
     folder = folder_of(output, len(found))
     jobs = [_job(one, output, folder, naming) for one in found]
@@ -150,7 +150,7 @@ def _job(one, output, folder, naming):
 
 
 def _check(jobs):
-    """Raise SettingsError for results that would be one file, or the file of a source."""
+    """Raise SettingsError if two results would be the same file, or one would replace a source."""
     sources = {_real(job.source): job.source for job in jobs}
     taken = {}
     for job in jobs:
@@ -162,27 +162,30 @@ def _check(jobs):
             )
         if real in taken:
             raise SettingsError(
-                f"{taken[real]} and {job.source} would both become {job.target}; enlarge them by "
-                "two commands, with another -o or --suffix each"
+                f"{taken[real]} and {job.source} would both become {job.target}; enlarge them with "
+                "two commands that differ in -o or --suffix"
             )
         taken[real] = job.source
 
 
 def check_extension(path, extension=None):
-    """Raise PictureError for a result of whose format its name says nothing, or another one.
+    """Raise PictureError if a result's name does not tell its format, or tells a different one.
 
     Parameters
     ----------
     path : pathlib.Path
     extension : str, optional
-        The format, where it is named apart: ".png", say. A name of no picture's, such as "x.tmp",
-        will then do.
+        The format, such as ".png", if it is given separately. A name that is no picture's, such as
+        "x.tmp", is accepted then.
     """
     if extension is None:
         with naming(str(path)):
             format_of(path.suffix)
     elif path.suffix.lower() in {*READ_SUFFIXES} - {*format_of(extension).suffixes}:
-        raise PictureError(f"{path}: is no name for a {extension}; leave out --ext, or change -o")
+        raise PictureError(
+            f"{path}: expected a name that ends in {extension}, as --ext says; "
+            "leave out --ext, or change -o"
+        )
 
 
 def _real(path):
