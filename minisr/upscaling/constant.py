@@ -1,23 +1,23 @@
-"""What a network makes of a flat picture, which should be that picture, and is so only nearly.
+"""The bias of a network on constant images: they should come out constant, and nearly do.
 
-A network has learnt pictures, and a flat one teaches little. At the border it is worse: there it
-sees padding, a zero or grey that is not there. ESPCN x4 makes white, 255, up to 259 in the middle
-and 228 in a corner. What it is off by, for each intensity and each place, is known beforehand, and
-can be taken off every result: see `minisr.upscaling.plan.Step`.
+A network is trained on photographs, and constant areas teach it little. At the border it is worse:
+padding shows it a zero or grey that is not in the picture. ESPCN x4 turns white, 255, into up to
+259 in the middle and 228 in a corner. This error is known in advance for each intensity and each
+position, so it can be subtracted from every result: see `minisr.upscaling.plan.CorrectedNetwork`.
 """
 
 import numpy as np
 
 STEPS = (255, 85, 51, 17)  # of intensity: those of 8 bits, or every third, fifth or fifteenth
-MOST_PIXELS = 60_000  # that the network may enlarge to find out: those of a small picture
+MOST_PIXELS = 60_000  # to enlarge for a table: no more than a small picture has
 
 
-def flat_error(run, radius, shape):
-    """Work out by how much a network is off on flat pictures.
+def constant_error(run, radius, shape):
+    """Measure the error of a network on constant images.
 
     Parameters
     ----------
-    run : callable
+    run : minisr.engine.CompiledNetwork or minisr.engine.LayerByLayer
         A network of one channel, see `minisr.engine.compile`.
     radius : int
         Of its receptive field, see `minisr.engine.receptive_field`.
@@ -27,8 +27,8 @@ def flat_error(run, radius, shape):
     Returns
     -------
     ndarray, shape (L + 1, P, Q, R, R), float
-        What comes out less what goes in: of intensities 0 to 1 in L equal steps, for each of the
-        R x R pixels that a pixel becomes; by its place among P rows and Q columns, see `places`.
+        Output minus input: for intensities from 0 to 1 in L equal steps, at P x Q positions of the
+        input, see `table_indices`, for each of the R x R pixels that an input pixel becomes.
     """
     P, Q = (min(length, 2 * radius + 1) for length in shape)
     steps = next((n for n in STEPS if (n + 1) * P * Q <= MOST_PIXELS), STEPS[-1])
@@ -42,53 +42,53 @@ def flat_error(run, radius, shape):
     return table
 
 
-def places(length, kept):
-    """Return the place in the table of each row (or column) of a picture.
+def table_indices(length, kept):
+    """Return which row (or column) of the table each row (or column) of a picture uses.
 
     Parameters
     ----------
     length : int
         Of the picture.
     kept : int
-        Of the table, odd if it is shorter: those within reach of a border have places of their own,
-        and all between share the middle one.
+        Of the table, odd if it is shorter. Rows that see a border have their own rows in the table;
+        all others share the middle one.
 
     Returns
     -------
     ndarray, shape (length,), intp
     """
-    place = np.arange(length)
+    index = np.arange(length)
     if kept < length:
         middle = kept // 2
-        place = np.minimum(place, middle)
-        place[length - middle :] = np.arange(kept - middle, kept)
-    return place
+        index = np.minimum(index, middle)
+        index[length - middle :] = np.arange(kept - middle, kept)
+    return index
 
 
-def is_flat(plane, distance):
-    """Say where a picture is flat as far as a network sees.
+def is_constant(plane, radius):
+    """Say for each pixel whether all that a network sees around it is constant.
 
     Parameters
     ----------
     plane : ndarray, shape (H, W)
-    distance : int
-        How far that is, in pixels; beyond the picture there is nothing.
+    radius : int
+        Of the receptive field, in pixels. Whatever lies outside the picture does not count.
 
     Returns
     -------
     ndarray, shape (H, W), bool
-        False also for some pixels at the edge of a flat place.
+        False also for some pixels at the edge of a constant area.
     """
     height, width = plane.shape
-    if not _may_be_flat(plane, distance):  # most pictures of more than 8 bits, told quickly
+    if not _may_be_constant(plane, radius):  # quick, and enough for most pictures of over 8 bits
         return np.zeros(plane.shape, bool)
-    total = np.zeros((height + 1, width + 1), np.int32)  # of steps above and left of a corner
+    total = np.zeros((height + 1, width + 1), np.int32)  # of jumps above and left of a corner
     total[2:, 1:] += plane[1:] != plane[:-1]
     total[1:, 2:] += plane[:, 1:] != plane[:, :-1]
     np.cumsum(total, axis=0, out=total)
     np.cumsum(total, axis=1, out=total)
-    top, bottom = _window(height, distance)
-    left, right = _window(width, distance)
+    top, bottom = _window(height, radius)
+    left, right = _window(width, radius)
     return (
         total[np.ix_(bottom, right)]
         - total[np.ix_(top, right)]
@@ -97,15 +97,15 @@ def is_flat(plane, distance):
     ) == 0
 
 
-def _may_be_flat(plane, distance):
-    """Return False if no flat place meets rows that each would have to, being so high."""
-    rows = plane[:: max(1, distance)]
-    run = min(distance, plane.shape[1] - 1)  # of equal pixels, at a border
+def _may_be_constant(plane, radius):
+    """Look at a few rows, of which any constant area that counts is high enough to cross one."""
+    rows = plane[:: max(1, radius)]
+    run = min(radius, plane.shape[1] - 1)  # equal neighbours that suffice at a border
     equal = np.zeros((len(rows), plane.shape[1]), np.int32)
     np.cumsum(rows[:, 1:] == rows[:, :-1], axis=1, out=equal[:, 1:])
     return bool((equal[:, run:] - equal[:, : equal.shape[1] - run] == run).any())
 
 
-def _window(length, distance):
+def _window(length, radius):
     centre = np.arange(length)
-    return np.maximum(centre - distance, 0), np.minimum(centre + distance + 1, length)
+    return np.maximum(centre - radius, 0), np.minimum(centre + radius + 1, length)

@@ -1,4 +1,4 @@
-"""One picture's way through a chain of networks: any rows of the result from the rows they need."""
+"""How a chain of networks enlarges a picture: any rows of the result, from the rows they need."""
 
 import math
 from typing import NamedTuple
@@ -8,35 +8,35 @@ import numpy as np
 from minisr.engine import compile
 from minisr.engine.bands import BLOCK, round_up, rows_within
 from minisr.engine.receptive_field import receptive_field
-from minisr.upscaling.constant import flat_error, is_flat, places
+from minisr.upscaling.constant import constant_error, is_constant, table_indices
 from minisr.upscaling.resizer import Resizer
 
-ROWS = 64  # of the small picture that a thread mends at a time
-KEPT = 4  # tables of a step; most pictures share one, but small ones have their own
+ROWS = 64  # that a thread corrects, or resizes, at a time
+KEPT = 4  # tables per network; most pictures share one, but small ones need their own
 
 
-class Step:
-    """A network, and what makes it exact on flat pictures.
+class CorrectedNetwork:
+    """A network whose bias on constant images is corrected.
 
     Parameters
     ----------
     network : Network
     as_trained : bool, optional
-        Whether to leave the network as it is. So are those of RGB, since a table for these would
-        have every colour in it, and those whose reach is not known.
+        Whether to correct nothing. Nothing is ever corrected for RGB networks, whose table would
+        have to hold every colour, and where the receptive field is unknown.
     engine : str, optional
         See `minisr.engine.compile`.
 
     Notes
     -----
-    What a network is off by on a flat picture of a pixel's intensity, at that pixel's place, is
-    taken off each result, whether or not anything is flat there. So there is nothing that could
-    show as a seam. Ordinary pictures are the same by it, or rather better: PSNR of Set5 and Set14
-    changes by +0.002 to +0.003 dB (ESPCN, at worst -0.005 on a picture), by nothing (ThinSR).
+    The network's error on a constant image of a pixel's intensity, at that pixel's position, is
+    subtracted from every result, whether or not anything is constant there. So no seam can appear.
+    Ordinary pictures do not suffer: PSNR on Set5 and Set14 changes by +0.002 to +0.003 dB for ESPCN
+    (at worst -0.005 on a picture), and not at all for ThinSR.
 
-    Tried instead: the picture mirrored at its border, for which the network's padding is then out
-    of sight. That costs 0.12 dB, at worst 1.3, in the 8 pixels along it (ThinSR): a network learns
-    from its padding where a picture ends.
+    Tried instead: to mirror the picture at its border, so that the network does not see its own
+    padding. That costs 0.12 dB, at worst 1.3, in the 8 pixels along the border (ThinSR): padding
+    tells a network where a picture ends.
     """
 
     def __init__(self, network, as_trained=False, engine="compiled"):
@@ -44,8 +44,8 @@ class Step:
         self._run = compile(network, engine)
         self.halo = self._run.halo
         self.radius = receptive_field(network)
-        self.is_mended = not as_trained and network.in_channels == 1 and self.halo is not None
-        self._tables = {}  # by the size of the picture, as far as that matters
+        self.corrects_bias = not as_trained and network.in_channels == 1 and self.halo is not None
+        self._tables = {}  # by the picture's size, up to that of the receptive field
 
     def run(self, planes, top, height, threads, exact=False):
         """Enlarge a band.
@@ -53,26 +53,26 @@ class Step:
         Parameters
         ----------
         planes : ndarray, shape (N, h, W), float32
-            Each goes through by itself, or three at a time where the network takes RGB.
+            Each goes through by itself, or three together if the network takes RGB.
         top, height : int
             Where the band begins in the picture, and the picture's height.
         threads : minisr.system.threads.Threads
         exact : bool, optional
-            Whether what is flat is to be so to the bit, not only to about a tenth of an 8-bit
-            level, which is what the table's steps leave.
+            Whether constant areas must stay constant to the bit. The table alone, with its steps of
+            intensity, leaves an error of about a tenth of an 8-bit level.
 
         Returns
         -------
         ndarray, shape (N, h * factor, W * factor), float32
         """
-        out = self._network(np.ascontiguousarray(planes), threads)
-        if self.is_mended:
-            self._mend(planes, top, height, out, threads)
+        out = self._run_planes(np.ascontiguousarray(planes), threads)
+        if self.corrects_bias:
+            self._correct_bias(planes, top, height, out, threads)
             if exact:
-                threads.map(self._level, planes, out)
+                threads.map(self._copy_constant_areas, planes, out)
         return out
 
-    def _network(self, x, threads):
+    def _run_planes(self, x, threads):
         if self.network.in_channels == 1:
             return self._run(x[:, None], threads)[:, 0]
         if len(x) == 3:
@@ -85,13 +85,13 @@ class Step:
         ]
         return np.concatenate([*colours, *greys])
 
-    def _mend(self, planes, top, height, out, threads):
+    def _correct_bias(self, planes, top, height, out, threads):
         R, width = self.factor, planes.shape[2]
         table = self._table(height, width)
-        rows = places(height, table.shape[1])[top : top + planes.shape[1]]
-        columns = places(width, table.shape[2])
+        rows = table_indices(height, table.shape[1])[top : top + planes.shape[1]]
+        columns = table_indices(width, table.shape[2])
 
-        def work(first):  # of `out`, it alone writes these rows
+        def work(first):  # no other call writes these rows of `out`
             part = slice(first, first + ROWS)
             large = out[:, None, first * R : (first + ROWS) * R]
             x = planes[:, None, part]
@@ -104,48 +104,48 @@ class Step:
         shape = min(height, most), min(width, most)
         table = self._tables.get(shape)
         if table is None:
-            table = flat_error(self._run, self.radius, shape)
+            table = constant_error(self._run, self.radius, shape)
             self._tables = dict([*self._tables.items(), (shape, table)][-KEPT:])
         return table
 
-    def _level(self, plane, large):
-        """Make flat what comes of a flat place."""
-        flat = is_flat(plane, self.radius)
-        if flat.any():
+    def _copy_constant_areas(self, plane, large):
+        """Give constant areas of the result the very values that the picture has there."""
+        constant = is_constant(plane, self.radius)
+        if constant.any():
             for i, j in np.ndindex(self.factor, self.factor):
-                large[i :: self.factor, j :: self.factor][flat] = plane[flat]
+                large[i :: self.factor, j :: self.factor][constant] = plane[constant]
 
 
 class Enlargement:
-    """How pictures of one size become larger ones.
+    """Enlarges pictures of one size.
 
     Parameters
     ----------
-    steps : list of Step
-        One after the other.
+    networks : list of CorrectedNetwork
+        A picture goes through one after the other.
     shape : (int, int)
         Height and width of the picture.
     size : (int, int)
-        Those of the result; where the steps make it larger, it is reduced by bicubic.
+        Those of the result. If the networks enlarge further, bicubic reduces what they return.
     backend : str, optional
-        By what that is computed, see `minisr.kernels.load`.
+        What computes that reduction, see `minisr.kernels.load`.
 
     Attributes
     ----------
     halo : int or None
-        How many rows of the picture around a band decide about it, see
+        How many rows of the picture around a band influence its result, see
         `minisr.upscaling.enlarger.Enlarger`.
     """
 
-    def __init__(self, steps, shape, size, backend="cpu"):
-        self.steps, self.shape, self.size = steps, shape, size
-        self.factor = math.prod(step.factor for step in steps)
-        made = tuple(length * self.factor for length in shape)
-        self._resizer = None if made == size else Resizer(made, size, backend)
-        self.halo = halo_of(steps)
+    def __init__(self, networks, shape, size, backend="cpu"):
+        self.networks, self.shape, self.size = networks, shape, size
+        self.factor = math.prod(network.factor for network in networks)
+        enlarged = tuple(length * self.factor for length in shape)
+        self._resizer = None if enlarged == size else Resizer(enlarged, size, backend)
+        self.halo = halo_of(networks)
 
     def source_rows(self, first, last):
-        """Return the first, and the one after the last, row of what decides about some rows.
+        """Return which of the picture's rows some rows of the result need, as start and stop.
 
         Parameters
         ----------
@@ -154,26 +154,26 @@ class Enlargement:
         """
         if self.halo is None:
             return 0, self.shape[0]
-        above, below = self._made_rows(first, last)
+        above, below = self._enlarged_rows(first, last)
         above = above // self.factor // BLOCK * BLOCK - self.halo
         below = -(-below // self.factor) + self.halo
         return max(0, above), min(self.shape[0], below)
 
     def band_rows(self, planes):
-        """Return how many rows of the result should be made at once.
+        """Return how many rows of the result to make at once.
 
         Parameters
         ----------
         planes : int
-            That go through the networks together.
+            How many go through the networks together.
         """
         if self.halo is None:
             return self.size[0]
-        row = 4 * planes * self.shape[1] * self.factor**2  # bytes, for each row of the picture
+        row = 4 * planes * self.shape[1] * self.factor**2  # bytes per row of the picture
         return max(1, rows_within(row, self.halo) * self.size[0] // self.shape[0])
 
     def make(self, band, top, first, last, threads, exact=False):
-        """Send a band through the networks.
+        """Enlarge a band.
 
         Parameters
         ----------
@@ -182,54 +182,55 @@ class Enlargement:
         top, first, last : int
         threads : minisr.system.threads.Threads
         exact : bool, optional
-            See `Step.run`.
+            See `CorrectedNetwork.run`.
 
         Returns
         -------
-        Made
-            What `Made.strip` makes the rows ``first`` to ``last - 1`` of the result of.
+        EnlargedBand
+            Its ``strip`` returns rows ``first`` to ``last - 1`` of the result, or some of them.
         """
         at, height = top, self.shape[0]
-        for step in self.steps:
-            band = step.run(band, at, height, threads, exact)
-            at, height = at * step.factor, height * step.factor
-        above, below = self._made_rows(first, last)
+        for network in self.networks:
+            band = network.run(band, at, height, threads, exact)
+            at, height = at * network.factor, height * network.factor
+        above, below = self._enlarged_rows(first, last)
         planes = band[:, above - top * self.factor : below - top * self.factor]
-        return Made(planes, above, self._resizer)
+        return EnlargedBand(planes, above, self._resizer)
 
     def planes(self, low, threads):
         """Enlarge whole planes, shape (N, H, W); see `Enlarger.planes`."""
         rows = self.band_rows(len(low))
-        if self._resizer is None and rows >= self.size[0]:  # one band, nothing to be put together
+        if self._resizer is None and rows >= self.size[0]:  # one band is the whole result
             return self.make(low, 0, 0, self.size[0], threads).planes
         out = np.empty((len(low), *self.size), np.float32)
         for first in range(0, self.size[0], rows):
             last = min(self.size[0], first + rows)
             top, bottom = self.source_rows(first, last)
-            made = self.make(low[:, top:bottom], top, first, last, threads)
+            band = self.make(low[:, top:bottom], top, first, last, threads)
 
-            def finish(at, made=made, last=last):  # of `out`, it alone writes these rows
+            def finish(at, band=band, last=last):  # no other call writes these rows of `out`
                 end = min(last, at + ROWS)
-                out[:, at:end] = made.strip(at, end)
+                out[:, at:end] = band.strip(at, end)
 
             threads.map(finish, range(first, last, ROWS))
-            del made, finish
+            del band, finish
         return out
 
-    def _made_rows(self, first, last):
-        """Return which rows of what the networks make decide about some rows of the result."""
+    def _enlarged_rows(self, first, last):
+        """Return which rows that come out of the networks some rows of the result need."""
         return (first, last) if self._resizer is None else self._resizer.source_rows(first, last)
 
 
-class Made(NamedTuple):
-    """What networks have made of a band.
+class EnlargedBand(NamedTuple):
+    """A band as it comes out of the networks.
 
     Attributes
     ----------
     planes : ndarray, shape (N, h, W), float32
     first : int
-        The row that lies first in it.
+        Its first row, counted in the picture as the networks enlarge it.
     resizer : Resizer or None
+        What reduces it to the size of the result; None if it has that size.
     """
 
     planes: np.ndarray
@@ -239,7 +240,7 @@ class Made(NamedTuple):
     def strip(self, first, last):
         """Return rows ``first`` to ``last - 1`` of the result, shape (N, rows, width), unclipped.
 
-        Several threads may ask for strips at once.
+        Several threads may call it at once.
         """
         if self.resizer is None:
             return self.planes[:, first - self.first : last - self.first]
@@ -248,12 +249,12 @@ class Made(NamedTuple):
         return self.resizer.rows(needed, above, first, last)
 
 
-def halo_of(steps):
-    """Return how many rows a band needs above and below it, a multiple of `BLOCK`, or None."""
+def halo_of(networks):
+    """Return how many rows a band needs above and below it: a multiple of `BLOCK`, or None."""
     rows = 0
-    for step in reversed(steps):
-        if step.halo is None:
+    for network in reversed(networks):
+        if network.halo is None:
             return None
-        # From this network's result to what it takes in, where blocks begin anew.
-        rows = round_up(-(-rows // step.factor) + step.halo)
+        # From rows of this network's output to rows of its input, which are cut into blocks anew.
+        rows = round_up(-(-rows // network.factor) + network.halo)
     return rows
