@@ -404,7 +404,7 @@ def test_a_run_goes_on_where_it_was_begun(install, monkeypatch, tmp_path, capsys
     monkeypatch.setattr(runs, "backend_of", lambda folder: "cuda")
     assert main(["train", "--resume", "-o", str(tmp_path)]) == 2
     error = capsys.readouterr().err
-    assert f"the run in {tmp_path} was begun on a GPU: the NVIDIA driver finds no GPU" in error
+    assert f"the run in {tmp_path} was started on a GPU: the NVIDIA driver finds no GPU" in error
 
 
 def test_nothing_of_numba_is_imported_unless_asked_for():
