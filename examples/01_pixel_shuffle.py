@@ -1,8 +1,8 @@
 """The shuffle: how four small pictures become one large one.
 
-ESPCN works on the small picture to its very end. Its last convolution gives R*R channels, each as
-small as the input; the shuffle then deals them out like cards: pixel (h, w) of the R*R channels
-becomes the R x R block of pixels at (R*h, R*w). No arithmetic, only a new order.
+ESPCN works on the small picture until the very end. Its last convolution returns R*R channels, each
+as small as the input; then the shuffle deals them out like cards: pixel (h, w) of the R*R channels
+becomes the R x R block of pixels at (R*h, R*w). There is no arithmetic, only a new order.
 """
 
 import numpy as np
@@ -11,8 +11,8 @@ from minisr import kernels
 
 cpu = kernels.load("cpu")
 
-# Four channels of 2 x 3 pixels. Channel k holds k, k + 0.1, k + 0.2, ... so that every number
-# tells which channel and which pixel it comes from.
+# Four channels of 2 x 3 pixels. Channel k holds k, k + 0.1, k + 0.2, ... so every number shows
+# which channel and which pixel it comes from.
 R, H, W = 2, 2, 3
 x = np.arange(R * R).reshape(1, R * R, 1, 1) + np.arange(H * W).reshape(1, 1, H, W) / 10
 x = x.astype(np.float32)
@@ -30,8 +30,8 @@ for y in range(H * R):
     for z in range(W * R):
         assert large[0, 0, y, z] == x[0, (y % R) * R + z % R, y // R, z // R]
 
-# The gradient of a new order is the old order: backward is the inverse shuffle.
+# The gradient of a new order goes back to the old one: backward is the inverse shuffle.
 back = np.empty_like(x)
 cpu.pixel_unshuffle(large, R, back)
 assert (back == x).all()
-print("\nUnshuffled, it is what it was.")
+print("\nUnshuffled, it is what it was before.")

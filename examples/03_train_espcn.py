@@ -1,7 +1,7 @@
-"""Training, without the trainer: thirty lines that show all there is to it.
+"""Training without the trainer: thirty lines that show all there is to it.
 
 The pictures are drawn here, so that this runs anywhere in seconds. For real ones, see `minisr
-train --help`; what it does beyond this is in minisr/training/trainer.py and minisr/training/runs/.
+train --help`; what that adds is in minisr/training/trainer.py and minisr/training/runs/.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ SCALE, STEPS = 2, 800
 
 
 def drawing(seed, size=128):
-    """Draw bars and discs with hard edges: what bicubic blurs and a network can learn to keep."""
+    """Draw bars and discs with hard edges, which bicubic blurs and a network can learn to keep."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:size, :size]
     picture = np.full((size, size), rng.uniform(60, 200))
@@ -29,7 +29,7 @@ def drawing(seed, size=128):
     return np.uint8(picture)
 
 
-# Pairs of a small picture and the large one that it should become, and patches cut out of them.
+# Pairs of a small picture and the large one that it should become, and patches cut from them.
 pairs = [make_pair(drawing(seed), SCALE) for seed in range(8)]
 patches = Patches(pairs, patch_size=24, batch_size=8, seed=0)
 
@@ -41,7 +41,7 @@ schedule = optim.cosine(STEPS, warmup=20)
 
 for step in range(STEPS):
     low, high = patches.batch(step)
-    prediction, caches = model.forward(low)  # what each layer did is in the caches
+    prediction, caches = model.forward(low)  # the caches hold what backward needs of each layer
     dprediction = np.empty_like(prediction)
     loss = model.kernels.mse_loss(prediction, high, high.size, dprediction)
     adam.zero_grad()
@@ -51,7 +51,7 @@ for step in range(STEPS):
     if step % 50 == 0 or step == STEPS - 1:
         print(f"step {step:4}  loss {loss:.5f}")
 
-# Has it learnt anything? Ask it about a drawing that it has never seen.
+# Has it learnt anything? Try it on a drawing that it has never seen.
 protocol = PROTOCOLS["matlab"]
 low, high = protocol.prepare(drawing(99), SCALE)
 network = model(low[None, None].astype(np.float32) / 255)[0, 0]

@@ -1,4 +1,4 @@
-"""The command line as a person uses it, mistakes included: one clear line and the right status."""
+"""The command line as users use it, mistakes included: one clear line and the right status."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ def test_upscale_one_picture(folder, weights, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["large.png"]
 
 
-def test_upscale_with_what_comes_along(folder, tmp_path):
+def test_upscale_with_the_bundled_network(folder, tmp_path):
     for scale in (2, 3, 4):
         out = tmp_path / f"{scale}.png"
         assert run("upscale", folder / "0.png", "-o", out, "-s", scale) == 0
@@ -52,7 +52,7 @@ def test_upscale_a_folder_into_a_folder(folder, weights, tmp_path):
     ]
 
 
-def test_upscale_beside_the_picture_is_the_default(weights, tmp_path):
+def test_results_go_beside_the_picture_by_default(weights, tmp_path):
     write_picture(tmp_path / "a b.jpg", np.zeros((5, 6, 3), np.uint8))
     assert run("upscale", tmp_path / "a b.jpg", "-m", weights) == 0
     assert (tmp_path / "a b_x2.jpg").exists()
@@ -91,7 +91,7 @@ def test_one_bad_picture_does_not_stop_the_others(folder, weights, tmp_path, cap
     assert len(list(out.glob("*.png"))) == 3
 
 
-def test_where_all_pictures_are_bad_nothing_is_done(weights, tmp_path):
+def test_if_all_pictures_are_bad_nothing_is_done(weights, tmp_path):
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_text("no picture")
     assert run("upscale", tmp_path, "-o", tmp_path / "out", "-m", weights) == 2
@@ -159,7 +159,7 @@ def test_mistakes_in_upscale(folder, weights, tmp_path, capsys):
     assert not [file for file in tmp_path.rglob("*") if file.name.endswith(".part")]
 
 
-def test_options_that_do_not_exist_end_in_two(capsys):
+def test_wrong_options_end_in_status_two(capsys):
     for words, message in (
         (["upscale"], "the following arguments are required: IN"),
         (["frobnicate"], "invalid choice: 'frobnicate'"),
@@ -263,7 +263,7 @@ def test_mistakes_in_train(folder, tmp_path, capsys):
     assert "is damaged or not a safetensors file" in error("--resume", "-o", out)
 
 
-def test_ctrl_c_saves_and_ends_in_130(folder, tmp_path):
+def test_ctrl_c_saves_and_exits_with_130(folder, tmp_path):
     out = tmp_path / "run"
     words = ["train", folder, "-s", "2", "-o", out, "--steps", "1000000", "--patch-size", "9"]
     process = subprocess.Popen(
@@ -289,7 +289,7 @@ def test_ctrl_c_before_the_first_step_says_so(folder, tmp_path, capsys, monkeypa
     assert line == "minisr: interrupted before the first step; nothing was saved"
 
 
-def test_the_demo_fails_loudly_where_espcn_does_not_win(tmp_path, capsys, monkeypatch):
+def test_the_demo_fails_loudly_if_espcn_does_not_win(tmp_path, capsys, monkeypatch):
     pytest.importorskip("skimage", reason="needs the pictures inside scikit-image's wheel")
     untrained = runs.Result(ESPCN(3, rng=np.random.default_rng(0)), [], finished=True)
     (tmp_path / "demo").mkdir()

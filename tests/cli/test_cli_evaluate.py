@@ -1,4 +1,4 @@
-"""``minisr evaluate`` as a person uses it, with folders as they really are."""
+"""``minisr evaluate`` as users use it, with folders as they really are."""
 
 import csv
 import json
@@ -41,7 +41,7 @@ def test_evaluate_prints_and_writes_what_the_protocol_says(folder, weights, tmp_
     assert "protocol matlab" in printed
 
 
-def test_evaluate_a_network_of_rgb(folder, tmp_path, capsys):
+def test_evaluate_an_rgb_network(folder, tmp_path, capsys):
     path = tmp_path / "rgb.safetensors"
     weights.save(ESPCN(2, in_channels=3, channels=(4, 3), rng=np.random.default_rng(0)), path)
     assert run("evaluate", folder / "0.png", "-m", path, "-m", "bicubic") == 0
@@ -72,7 +72,7 @@ def test_each_network_is_compiled_once_however_many_pictures(folder, weights, mo
     assert len(made) == 2
 
 
-def test_a_picture_too_large_to_be_honest_must_be_allowed(folder, weights, monkeypatch, capsys):
+def test_a_suspiciously_large_picture_must_be_allowed(folder, weights, monkeypatch, capsys):
     monkeypatch.setattr("minisr.images.sources.LARGE_PIXELS", 100)
     assert run("evaluate", folder / "0.png", "-m", weights) == 2
     assert "if you trust it, use --allow-large\n" in capsys.readouterr().err
@@ -101,14 +101,14 @@ def test_bicubic_on_set5_is_the_published_figure(shared_data, tmp_path, scale, p
     assert mean == pytest.approx(psnr, abs=0.02)
 
 
-def test_a_flat_picture_has_no_finite_psnr_and_json_says_null(weights, tmp_path):
+def test_a_constant_image_has_no_finite_psnr_and_json_says_null(weights, tmp_path):
     write_picture(tmp_path / "constant.png", np.full((40, 40), 7, np.uint8))
     report = tmp_path / "report.json"
     assert run("evaluate", tmp_path / "constant.png", "-m", weights, "--json", report) == 0
     assert json.loads(report.read_text())["mean"]["bicubic"]["psnr"] is None
 
 
-def test_two_files_of_one_name_are_told_apart(folder, weights, tmp_path, capsys):
+def test_two_files_with_the_same_name_are_told_apart(folder, weights, tmp_path, capsys):
     other = tmp_path / weights.name
     other.write_bytes(weights.read_bytes())
     assert run("evaluate", folder / "0.png", "-m", weights, "-m", other) == 0
@@ -162,7 +162,7 @@ def test_figures_and_order_do_not_depend_on_the_threads(folder, weights, tmp_pat
     ]
 
 
-def test_low_resolution_pictures_that_are_there_already(folder, weights, tmp_path, capsys):
+def test_existing_low_resolution_pictures(folder, weights, tmp_path, capsys):
     made, other, report = tmp_path / "data" / "LRbicx2", tmp_path / "other", tmp_path / "r.json"
     made.mkdir(parents=True)
     other.mkdir()
@@ -179,7 +179,7 @@ def test_low_resolution_pictures_that_are_there_already(folder, weights, tmp_pat
     own = psnr_of("--protocol", "edsr")
     assert psnr_of("--protocol", "edsr", "--low", tmp_path / "data") == own
     assert psnr_of("--protocol", "edsr", "--low", made) == own
-    assert psnr_of("--low", made) == pytest.approx(psnr_of(), abs=0.5)  # its luma is of the shrunk
+    assert psnr_of("--low", made) == pytest.approx(psnr_of(), abs=0.5)  # luma of shrunk RGB
     assert psnr_of("--low", other) < own - 10  # upside down
     assert run(*words, "--protocol", "all", "--low", made) == 0
     assert "yjn870" not in json.loads(report.read_text())["protocols"]
@@ -198,7 +198,7 @@ def test_low_resolution_pictures_that_are_there_already(folder, weights, tmp_pat
     assert "1.png: its low-resolution picture is 41 x 33 pixels, expected 40 x 33 at x2" in line
 
 
-def test_a_folder_as_people_have_them(weights, tmp_path, capsys):
+def test_a_folder_as_users_have_them(weights, tmp_path, capsys):
     from PIL import Image
 
     rng = np.random.default_rng(3)
@@ -244,7 +244,7 @@ def test_a_folder_as_people_have_them(weights, tmp_path, capsys):
         assert text in line
 
 
-def test_a_network_of_rgb_by_every_protocol(folder, tmp_path):
+def test_an_rgb_network_by_every_protocol(folder, tmp_path):
     path, report = tmp_path / "rgb.safetensors", tmp_path / "report.json"
     weights.save(ESPCN(2, in_channels=3, channels=(4, 3), rng=np.random.default_rng(0)), path)
     words = ("evaluate", folder / "0.png", "-m", path, "--protocol", "all", "--json", report)
@@ -254,7 +254,9 @@ def test_a_network_of_rgb_by_every_protocol(folder, tmp_path):
 
 
 @pytest.mark.parametrize("option", ["--json", "--csv"])
-def test_a_report_that_cannot_be_written_is_said_before_the_work(folder, tmp_path, capsys, option):
+def test_a_report_that_cannot_be_written_is_an_error_before_the_work(
+    folder, tmp_path, capsys, option
+):
     assert run("evaluate", folder, option, tmp_path / "no" / "file", "-m", "bicubic") == 2
     printed = capsys.readouterr()
     assert (
@@ -337,10 +339,10 @@ def test_constant_images_by_all_protocols(weights, tmp_path):
     words = ("evaluate", tmp_path / "constant.png", "-m", weights, "--protocol", "all")
     assert run(*words, "--json", report) == 0
     differences = json.loads(report.read_text())["differences"]
-    assert differences["nothing shaved"] is None  # infinity less infinity
+    assert differences["nothing shaved"] is None  # infinity minus infinity
 
 
-def test_pictures_of_one_name_are_told_apart(folder, weights, tmp_path, capsys):
+def test_pictures_with_the_same_name_are_told_apart(folder, weights, tmp_path, capsys):
     page = tmp_path / "page.html"
     other = tmp_path / "0.png"
     other.write_bytes((folder / "0.png").read_bytes())
@@ -372,7 +374,7 @@ def test_names_may_be_anything(folder, weights, tmp_path, capsys):
     assert read == {"", *(str(tmp_path / n).replace("\udcff", "\\udcff") for n in names)}
 
 
-def test_a_closed_pipe_takes_no_file_and_a_failed_file_no_table(
+def test_a_closed_pipe_costs_no_file_and_a_failed_file_no_table(
     folder, weights, tmp_path, capsys, monkeypatch
 ):
     report = tmp_path / "report.json"
@@ -400,7 +402,7 @@ def test_a_closed_pipe_takes_no_file_and_a_failed_file_no_table(
     assert report.exists()
 
 
-def test_no_permission_to_write_is_said_before_the_work(folder, tmp_path, capsys, monkeypatch):
+def test_no_permission_to_write_is_an_error_before_the_work(folder, tmp_path, capsys, monkeypatch):
     def refuse(dir):
         raise PermissionError(13, "Permission denied", str(dir))
 
@@ -438,7 +440,7 @@ def test_a_page_says_when_its_pictures_are_not_those_measured(folder, weights, t
         assert page.read_text().count("were shrunk by MATLAB") == said, protocol
 
 
-def test_letters_that_the_console_has_not_are_written_as_numbers(folder, tmp_path):
+def test_characters_that_the_console_lacks_are_written_as_numbers(folder, tmp_path):
     (tmp_path / "日.png").write_bytes((folder / "0.png").read_bytes())
     done = subprocess.run(
         [sys.executable, "-m", "minisr", "evaluate", tmp_path, "-m", "bicubic", "-s", "2"],

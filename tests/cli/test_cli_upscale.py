@@ -1,4 +1,4 @@
-"""``minisr upscale``: names, folders, pipes, and what the users of other tools complain of."""
+"""``minisr upscale``: names, folders, pipes, and what users of other tools complain about."""
 
 import base64
 import io
@@ -25,7 +25,7 @@ from minisr.version import __version__
 
 @pytest.fixture
 def upscale(weights, capsys):
-    """Return a function that runs the command and returns status, output and lines of errors."""
+    """Return a function that runs the command and returns status, output and error lines."""
 
     def run(*words, model=weights):
         try:
@@ -50,7 +50,7 @@ def shape_of(path):
     return read_picture(path).pixels.shape
 
 
-# How large
+# Size of the result
 
 
 @pytest.mark.parametrize(
@@ -70,13 +70,13 @@ def shape_of(path):
         (("--format", "webp"), "a_x2.webp", (24, 20)),
     ],
 )
-def test_how_large_and_what_it_is_called(upscale, picture, words, name, size):
+def test_size_and_name_of_the_result(upscale, picture, words, name, size):
     assert upscale(picture, *words)[0] == 0
     assert sorted(path.name for path in picture.parent.iterdir()) == sorted(["a.png", name])
     assert shape_of(picture.parent / name)[:2] == size
 
 
-def test_a_name_alone_has_every_scale(picture, upscale):
+def test_a_networks_name_has_every_scale(picture, upscale):
     status, _, lines = upscale(
         picture, "-s", "2.5", "-o", picture.parent / "o.png", model=models.DEFAULT
     )
@@ -84,7 +84,7 @@ def test_a_name_alone_has_every_scale(picture, upscale):
     assert shape_of(picture.parent / "o.png") == (30, 25, 3)
 
 
-def test_a_picture_that_is_large_enough_is_a_fault_of_that_picture(upscale, picture, tmp_path):
+def test_a_picture_that_is_large_enough_fails_alone(upscale, picture, tmp_path):
     write_picture(tmp_path / "in" / "b.png", np.zeros((4, 50), np.uint8))
     status, _, lines = upscale(picture.parent, "-o", tmp_path / "out", "-W", 50)
     assert status == 1
@@ -92,12 +92,12 @@ def test_a_picture_that_is_large_enough_is_a_fault_of_that_picture(upscale, pict
     assert shape_of(tmp_path / "out" / "a_w50.png") == (60, 50, 3)
 
 
-def test_the_format_of_out_may_be_named_apart(upscale, picture, tmp_path):
+def test_the_format_of_out_may_be_given_separately(upscale, picture, tmp_path):
     assert upscale(picture, "-o", tmp_path / "o.dat", "--ext", "png")[0] == 0
     assert (tmp_path / "o.dat").read_bytes().startswith(b"\x89PNG")
 
 
-def test_quality_is_that_of_jpeg(upscale, picture, tmp_path):
+def test_quality_is_the_quality_of_jpeg(upscale, picture, tmp_path):
     for quality in (30, 90):
         words = ("-o", tmp_path / f"{quality}.jpg", "--quality", quality)
         assert upscale(picture, *words)[0] == 0
@@ -125,7 +125,7 @@ def test_layer_by_layer_is_within_one_level_of_the_compiled_network(upscale, tmp
     assert np.ptp(results[0]) > 100
 
 
-def test_an_engine_that_there_is_not(upscale, picture):
+def test_an_unknown_engine(upscale, picture):
     status, _, lines = upscale(picture, "--engine", "steam")
     assert (status, len(lines)) == (2, 1)
     assert "argument --engine: invalid choice: 'steam'" in lines[0]
@@ -141,7 +141,7 @@ def test_names_with_spaces_newlines_and_foreign_letters(upscale, tmp_path, pictu
     for name in odd:
         shutil.copy(picture, tmp_path / "in" / name)
     picture.unlink()
-    for _ in range(2):  # the second time, all is found in the manifest
+    for _ in range(2):  # the second time, the manifest has them all
         status, _, lines = upscale(tmp_path / "in", "-o", tmp_path / "out")
         assert status == 0
     assert lines == [
@@ -153,7 +153,7 @@ def test_names_with_spaces_newlines_and_foreign_letters(upscale, tmp_path, pictu
 
 def test_a_tree_is_kept_and_only_what_is_new_is_made(upscale, picture, tmp_path):
     shutil.copytree(tmp_path / "in", tmp_path / "in" / "sub" / "deep")
-    out = tmp_path / "in" / "out"  # within the tree that is read
+    out = tmp_path / "in" / "out"  # inside the tree that is read
     assert upscale(tmp_path / "in", "-r", "-o", out)[0] == 0
     made = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.png"))
     assert made == ["a_x2.png", "sub/deep/a_x2.png"]
@@ -168,7 +168,7 @@ def test_a_tree_is_kept_and_only_what_is_new_is_made(upscale, picture, tmp_path)
     assert (out / "b_x2.png").exists()
 
 
-def test_other_settings_or_weights_make_results_anew(upscale, picture, tmp_path, rng):
+def test_other_settings_or_weights_make_results_again(upscale, picture, tmp_path, rng):
     out = tmp_path / "out"
 
     def content(*words, **options):
@@ -184,7 +184,7 @@ def test_other_settings_or_weights_make_results_anew(upscale, picture, tmp_path,
     assert b"minisr" not in content("--no-stamp")
 
 
-def test_what_is_there_already_is_not_replaced(upscale, picture, tmp_path):
+def test_existing_files_are_not_replaced(upscale, picture, tmp_path):
     mine = tmp_path / "mine.png"
     shutil.copy(picture, mine)
     status, _, lines = upscale(picture, "-o", mine)
@@ -195,7 +195,7 @@ def test_what_is_there_already_is_not_replaced(upscale, picture, tmp_path):
     assert shape_of(mine) == (24, 20, 3)
 
 
-def test_beside_its_sources_a_folder_is_gone_on_with_but_nothing_is_replaced(upscale, picture):
+def test_results_beside_their_sources_are_continued_but_nothing_is_replaced(upscale, picture):
     assert upscale(picture.parent)[0] == 0
     made = (picture.parent / "a_x2.png").stat().st_mtime_ns
     shutil.copy(picture, picture.parent / "b.png")
@@ -208,15 +208,15 @@ def test_beside_its_sources_a_folder_is_gone_on_with_but_nothing_is_replaced(ups
     ]
 
 
-def test_results_of_another_scale_are_no_sources(upscale, picture, tmp_path):
-    shutil.copy(picture, picture.parent / "a_b.png")  # begins like another, but nobody made it
+def test_results_of_another_scale_are_not_sources(upscale, picture, tmp_path):
+    shutil.copy(picture, picture.parent / "a_b.png")  # named like a result, but not made by minisr
     for number in (2, 3, 2.5):
         assert upscale(picture.parent, "-s", number, model=models.DEFAULT)[0] == 0
     assert sorted(path.name for path in picture.parent.iterdir()) == [
         *("a.png", "a_b.png", "a_b_x2.5.png", "a_b_x2.png", "a_b_x3.png"),
         *("a_x2.5.png", "a_x2.png", "a_x3.png"),
     ]
-    everything = sorted(picture.parent.iterdir())  # as a shell makes of a pattern
+    everything = sorted(picture.parent.iterdir())  # as a shell expands a pattern
     status, _, lines = upscale(*everything, "-s", 2, model=models.DEFAULT)
     assert status == 0
     assert lines == [
@@ -224,7 +224,7 @@ def test_results_of_another_scale_are_no_sources(upscale, picture, tmp_path):
         "minisr: 2 of 2 were done already; --overwrite makes them again",
     ]
     assert sorted(picture.parent.iterdir()) == everything
-    assert upscale(picture.parent / "a_x2.png")[0] == 0  # if it is what was asked for
+    assert upscale(picture.parent / "a_x2.png")[0] == 0  # since it is what was named
     assert shape_of(picture.parent / "a_x2_x2.png") == (48, 40, 3)
 
 
@@ -242,7 +242,7 @@ def test_the_same_command_again_makes_nothing_and_says_so(upscale, picture, suff
     assert target.stat().st_mtime_ns > made
 
 
-def test_what_is_there_beside_a_source_is_no_result_unless_it_says_so(
+def test_a_file_beside_a_source_is_not_its_result_unless_it_says_so(
     upscale, picture, tmp_path, rng
 ):
     target = picture.parent / "a_x2.png"
@@ -307,7 +307,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(upscale, picture, tm
     assert "b_x2.png: exists already" in lines[0]
 
 
-def test_no_room_on_the_disk(upscale, picture, tmp_path, monkeypatch):
+def test_too_little_disk_space(upscale, picture, tmp_path, monkeypatch):
     usage = namedtuple("Usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(0, 0, 100))
     for words in ((), ("-W", 30)):
@@ -316,7 +316,7 @@ def test_no_room_on_the_disk(upscale, picture, tmp_path, monkeypatch):
         assert "1 results need some 0.0 MB or more, but only 0.0 MB are free; make" in lines[0]
 
 
-def test_the_disk_full_in_the_middle(upscale, picture, tmp_path, monkeypatch):
+def test_the_disk_fills_up_during_the_work(upscale, picture, tmp_path, monkeypatch):
     def replace(source, target):
         if str(target).endswith(".png"):
             raise OSError(28, "No space left on device", str(source))
@@ -333,7 +333,7 @@ def test_the_disk_full_in_the_middle(upscale, picture, tmp_path, monkeypatch):
 def test_a_folder_that_cannot_be_written_to(upscale, picture, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
-    try:  # of what is in the way of root, too
+    try:  # something that stops root, too
         (out / ".minisr-manifest.jsonl").symlink_to(tmp_path / "no folder" / "file")
     except OSError:
         pytest.skip("links cannot be made here")
@@ -347,7 +347,7 @@ def test_a_folder_that_cannot_be_written_to(upscale, picture, tmp_path):
     assert ".minisr-manifest.jsonl: cannot be read: Is a directory" in lines[0]
 
 
-def test_ctrl_c_ends_after_what_has_begun(upscale, picture, tmp_path, monkeypatch):
+def test_ctrl_c_stops_after_the_pictures_in_progress(upscale, picture, tmp_path, monkeypatch):
     shutil.copy(picture, picture.parent / "b.png")
     monkeypatch.setattr(Interruptible, "__call__", lambda self: True)
     status, _, lines = upscale(picture.parent, "-o", tmp_path / "out")
@@ -357,7 +357,7 @@ def test_ctrl_c_ends_after_what_has_begun(upscale, picture, tmp_path, monkeypatc
     assert upscale(picture.parent, "-o", tmp_path / "out")[0] == 0
 
 
-def test_ctrl_c_ends_one_picture_at_once(upscale, picture, monkeypatch):
+def test_ctrl_c_stops_a_single_picture_at_once(upscale, picture, monkeypatch):
     def pressed(*_, **__):
         signal.raise_signal(signal.SIGINT)
         raise AssertionError("it goes on")
@@ -417,7 +417,7 @@ sys.exit(cli.main(["upscale", *sys.argv[1:], "-j", "2"]))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a system that sends Ctrl-C as a signal")
-def test_a_first_ctrl_c_says_what_it_waits_for_and_a_second_one_does_not_wait(
+def test_the_first_ctrl_c_says_what_it_waits_for_and_the_second_does_not_wait(
     weights, picture, tmp_path
 ):
     shutil.copy(picture, picture.parent / "b.png")
@@ -456,7 +456,7 @@ def test_from_a_pipe_into_a_pipe(weights, picture, tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-def test_no_room_where_standard_output_goes(weights, picture):
+def test_standard_output_goes_to_a_full_device(weights, picture):
     words = [sys.executable, "-m", "minisr", "upscale", "-m", weights, picture, "-o", "-"]
     with open("/dev/full", "wb") as full:
         done = subprocess.run(list(map(str, words)), stdout=full, stderr=subprocess.PIPE, text=True)
@@ -492,7 +492,7 @@ def test_pipes_and_files_in_every_combination(upscale, picture, tmp_path, monkey
     assert run("-", "-o", tmp_path / "o.png") == (0, b"")
     assert (tmp_path / "o.png").read_bytes() == whole
     assert run("-", "--ext", "jpg")[1].startswith(b"\xff\xd8\xff")
-    assert run("-", "-o", tmp_path / "o.png")[0] == 2  # it is there now
+    assert run("-", "-o", tmp_path / "o.png")[0] == 2  # it exists now
     assert run("-", "-o", tmp_path / "o.png", "--overwrite") == (0, b"")
 
 
@@ -527,11 +527,11 @@ def test_what_pipes_cannot_do(upscale, tmp_path, monkeypatch, words, message):
 # The page
 
 
-def test_a_page_to_wipe_on_without_an_original(upscale, picture, tmp_path):
+def test_a_page_without_an_original(upscale, picture, tmp_path):
     write_picture(tmp_path / "in" / "alpha.png", np.full((5, 6, 4), 255, np.uint8))
     html = tmp_path / "page.html"
     words = (picture.parent, "-o", tmp_path / "out", "--ext", "jpg", "--html", html)
-    for _ in range(2):  # also of what is done already
+    for _ in range(2):  # also with results that are done already
         assert upscale(*words)[0] == 0
         text = html.read_text(encoding="utf-8")
         html.unlink()
@@ -541,7 +541,7 @@ def test_a_page_to_wipe_on_without_an_original(upscale, picture, tmp_path):
         assert "error of" not in text
 
 
-def test_what_is_hidden_does_not_shine_into_the_bicubic_of_a_page():
+def test_invisible_colour_does_not_bleed_into_the_bicubic_of_a_page():
     small = np.zeros((6, 6, 4), np.uint8)
     small[:, :3] = (0, 255, 0, 0)  # green, but invisible
     small[:, 3:] = (255, 0, 0, 255)
@@ -584,7 +584,7 @@ def test_pages_show_colours_by_the_profile_of_the_picture(command, picture, weig
         assert found[:2] == [profile, profile]
 
 
-def test_a_page_replaces_no_picture_of_whatever_name(upscale, picture):
+def test_a_page_never_replaces_a_picture_whatever_its_name(upscale, picture):
     odd = picture.rename(picture.with_name("a.html"))
     before = odd.read_bytes()
     status, _, lines = upscale(odd, "--html", odd)
@@ -594,10 +594,10 @@ def test_a_page_replaces_no_picture_of_whatever_name(upscale, picture):
     assert [path.name for path in odd.parent.iterdir()] == ["a.html"]
 
 
-# What the users of other tools complain of
+# What users of other tools complain about
 
 
-def test_transparency_is_kept_also_of_palettes(upscale, tmp_path):
+def test_transparency_of_palettes_is_kept(upscale, tmp_path):
     image = Image.new("P", (8, 8), 1)
     image.putpalette([255, 0, 0, 0, 0, 255])
     image.paste(0, (0, 0, 4, 8))
@@ -608,7 +608,7 @@ def test_transparency_is_kept_also_of_palettes(upscale, tmp_path):
     assert (large[:, :3, 3] < 16).all()
     assert (large[:, -3:, 3] > 240).all()
     visible = large[..., 3] > 128
-    assert large[visible][:, 0].max() < 16  # the red that nobody saw does not shine in
+    assert large[visible][:, 0].max() < 16  # the invisible red does not bleed in
     assert large[visible][:, 2].min() > 230
 
 
@@ -622,7 +622,7 @@ def test_profile_exif_and_rotation_are_kept(upscale, tmp_path):
     image.save(tmp_path / "in.jpg", exif=exif, icc_profile=profile)
     assert upscale(tmp_path / "in.jpg")[0] == 0
     with Image.open(tmp_path / "in_x2.jpg") as large:
-        assert large.size == (16, 24)  # upright, and said to be so
+        assert large.size == (16, 24)  # upright, and EXIF agrees
         assert large.getexif().get(0x0112, 1) == 1
         assert large.getexif()[0x010F] == "a camera"
         assert large.info["icc_profile"] == profile
@@ -630,7 +630,7 @@ def test_profile_exif_and_rotation_are_kept(upscale, tmp_path):
 
 
 @pytest.mark.parametrize("words", [(), ("--no-stamp",)])
-def test_who_made_it_is_in_the_metadata_unless_not_wanted(upscale, picture, words):
+def test_the_metadata_say_who_made_it_unless_told_not_to(upscale, picture, words):
     assert upscale(picture, *words)[0] == 0
     texts = read_picture(picture.parent / "a_x2.png").metadata.get("text", ())
     said = [entry.text for entry in texts if entry.keyword == "Software"]
@@ -643,7 +643,7 @@ def test_damaged_exif_is_one_line(weights, tmp_path):
     Image.new("RGB", (12, 8)).save(tmp_path / "in.jpg", exif=exif)
     content = bytearray((tmp_path / "in.jpg").read_bytes())
     start = max(content.find(b"MM\0*"), content.find(b"II*\0"))
-    content[start + 8 : start + 10] = b"\xff\x7f"  # so many entries there are not
+    content[start + 8 : start + 10] = b"\xff\x7f"  # more entries than there are
     (tmp_path / "in.jpg").write_bytes(content)
     words = [sys.executable, "-m", "minisr", "upscale", "-m", weights, tmp_path / "in.jpg"]
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
@@ -672,7 +672,7 @@ def test_grey_stays_grey_and_white_stays_white(upscale, tmp_path, rng):
     assert (read_picture(tmp_path / "white_x3.png").pixels == 255).all()
 
 
-def test_a_picture_too_large_to_be_honest_must_be_allowed(upscale, picture, tmp_path, monkeypatch):
+def test_a_suspiciously_large_picture_must_be_allowed(upscale, picture, tmp_path, monkeypatch):
     monkeypatch.setattr("minisr.images.sources.LARGE_PIXELS", 100)
     status, _, lines = upscale(picture)
     assert status == 2
@@ -728,7 +728,7 @@ def test_mistakes(upscale, picture, monkeypatch, words, message):
     assert [path.name for path in picture.parent.iterdir()] == ["a.png"]
 
 
-def test_nothing_of_a_progress_bar_where_nobody_looks(upscale, picture, tmp_path):
+def test_no_progress_bar_without_a_terminal(upscale, picture, tmp_path):
     shutil.copy(picture, picture.parent / "b.png")
     assert upscale(picture.parent, "-o", tmp_path / "out") == (0, "", [])
 

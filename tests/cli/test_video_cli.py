@@ -1,4 +1,4 @@
-"""The options of `minisr upscale` that concern video."""
+"""The options of `minisr upscale` for video."""
 
 import argparse
 import io
@@ -60,7 +60,7 @@ def test_times(text, expected):
 @pytest.mark.parametrize(
     "text", ["", "x", "-1", "1:60", "1:2:3:4", "1.5:00", "nan", "1:nan", "inf"]
 )
-def test_what_is_no_time(text):
+def test_what_is_not_a_time(text):
     with pytest.raises(argparse.ArgumentTypeError, match="expected seconds or"):
         seconds(text)
 
@@ -88,7 +88,7 @@ def test_a_job_and_its_preview(parser, tmp_path, capsys):
     assert probe(target)["streams"][0]["width"] == 128
 
 
-def test_a_preview_has_nothing_to_do_with_a_result_that_is_there(tmp_path, rng, capsys):
+def test_a_preview_ignores_an_existing_result(tmp_path, rng, capsys):
     pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
     weights.save(ESPCN(2, channels=(4, 3), rng=rng), tmp_path / "w.safetensors")
     make_clip(tmp_path / "film.mkv", frames=4)
@@ -102,7 +102,7 @@ def test_a_preview_has_nothing_to_do_with_a_result_that_is_there(tmp_path, rng, 
     assert "film_x2_preview.mkv: exists already" in capsys.readouterr().err
 
 
-def test_a_target_that_is_there_is_replaced(parser, tmp_path):
+def test_an_existing_target_is_replaced(parser, tmp_path):
     pytest.importorskip("av", reason="needs PyAV: pip install 'minisr[video]'")
     source = make_clip(tmp_path / "film.mkv", frames=3)
     target = tmp_path / "large.mkv"
@@ -152,7 +152,7 @@ def test_a_preview_beside_the_result(tmp_path, capsys):
     assert len(times_of(probe(tmp_path / "film_x2_preview.mkv"))) == 5
 
 
-def test_one_video_is_no_place_for_two(tmp_path, capsys):
+def test_two_videos_do_not_go_into_one_file(tmp_path, capsys):
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).write_bytes(b"")
     target = tmp_path / "both.mkv"
@@ -161,7 +161,7 @@ def test_one_video_is_no_place_for_two(tmp_path, capsys):
     assert not target.exists()
 
 
-def test_among_videos_failures_are_of_files_and_not_of_pictures(tmp_path, capsys):
+def test_with_videos_failures_are_called_files_not_pictures(tmp_path, capsys):
     for name in ("a.mp4", "b.png"):
         (tmp_path / name).write_bytes(b"")
     assert main(["upscale", str(tmp_path), "-o", str(tmp_path / "out")]) == 2
@@ -184,7 +184,7 @@ def test_a_bad_video_stops_neither_pictures_nor_videos(tmp_path, rng, capsys):
     assert made == ["b_x2.mkv", "c_x2.png"]
 
 
-def test_the_format_of_videos_and_of_pictures_each_by_itself(tmp_path, capsys):
+def test_the_formats_of_videos_and_of_pictures_are_separate(tmp_path, capsys):
     for name in ("a.mp4", "b.avi", "c.png"):
         (tmp_path / name).write_bytes(b"")
     given = ["upscale", str(tmp_path), "-s", "2", "--dry-run"]

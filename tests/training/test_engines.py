@@ -31,7 +31,7 @@ def config_of(key, **others):
 
 
 def trainers_of(config, threads):
-    """Return one that trains by layers, one by the engine, and one in NumPy."""
+    """Return three trainers: layer by layer, compiled, and in NumPy."""
     patches = patches_for(config)
     return (
         Trainer(config, patches),
@@ -45,7 +45,7 @@ def losses_of(trainer, steps=STEPS):
 
 
 def assert_has_learnt(trainer, last_loss):
-    """See that the last batch's loss is another than that of the first weights."""
+    """Check that training has changed the loss of the last batch."""
     first = trainer.config.make_model("cpu").train()
     assert abs(first.learn(*trainer.patches.batch(STEPS - 1)) / last_loss - 1) > 0.05
 
@@ -62,10 +62,10 @@ def test_all_ways_of_training_have_the_same_losses(key):
 
 @pytest.mark.parametrize("key", ["espcn", "thinsr"])
 def test_all_ways_of_training_with_soap_have_the_same_losses(key):
-    """They share each new basis: where there is no gradient yet, it is a matter of rounding.
+    """They share each new basis, because rounding decides it where there is no gradient yet.
 
-    A factor of few gradients has fewer directions than axes. Those of its eigenvectors that belong
-    to none are arbitrary, and yet decide how later steps are scaled.
+    After few gradients, a factor has fewer directions than axes. The remaining eigenvectors are
+    arbitrary, and yet decide how later steps are scaled.
     """
     with Threads(2) as threads:
         layers, *others = trainers_of(config_of(key, optimizer="soap"), threads)
@@ -82,7 +82,7 @@ def test_all_ways_of_training_with_soap_have_the_same_losses(key):
 
 
 def gradients_of(key, dtype, backend, learn):
-    """Return a batch's loss, and its gradients by name, of a network as it is when training."""
+    """Return a batch's loss, and its gradients by name, of a network in training mode."""
     rng = np.random.default_rng(3)
     name, options = NETWORKS[key]
     network = models.MODELS[name](2, **options, rng=rng, dtype=dtype, backend=backend).train()
@@ -123,7 +123,7 @@ def test_all_ways_of_training_have_the_same_gradients(key, dtype, most):
 
 
 def test_a_broken_sign_in_a_layer_changes_what_the_lesson_learns(monkeypatch):
-    """The line that a student reads is the line that runs; the engine has one of its own."""
+    """The line that a student reads is the line that runs; the engine has its own."""
     config = config_of("espcn")
     patches = patches_for(config)
 

@@ -148,8 +148,8 @@ def test_unknown_options_are_refused_before_pictures_are_read(pictures, tmp_path
         train(tmp_path / "run", [pictures], **settings_of("espcn", {}, learning_rate="fast"))
 
 
-def test_a_network_of_full_range_is_measured_by_the_protocols_luma(tmp_path, rng):
-    """One that repeats pixels is linear, so that both ranges must give one figure."""
+def test_a_full_range_network_is_measured_by_the_protocols_luma(tmp_path, rng):
+    """A network that repeats pixels is linear, so both ranges must give the same figure."""
     write_picture(tmp_path / "colour.png", colours(5))
     write_picture(tmp_path / "grey.png", colours(5)[..., 0])
 

@@ -7,7 +7,7 @@ from minisr.errors import PictureError, SettingsError
 from minisr.training.patches import Patches, _turned
 
 
-def test_low_and_high_patches_are_of_the_same_place_and_turned_alike():
+def test_low_and_high_patches_are_of_the_same_place_and_rotated_alike():
     patches = Patches([numbered_pair(9, 13, 3)], 4, 900, seed=1)
     low, high = patches.batch(0)
     assert low.dtype == high.dtype == np.float32

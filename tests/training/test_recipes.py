@@ -46,7 +46,7 @@ def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     for name, sizes in (("small", [(30, 40)] * 5), ("more/large", [(50, 61), (40, 59), (70, 40)])):
         (folder / name).mkdir(parents=True)
-        for k, size in reversed([*enumerate(sizes)]):  # the order must not be that of writing
+        for k, size in reversed([*enumerate(sizes)]):  # the order must not be that of creation
             write_picture(folder / name / f"{k}.png", picture(k, *size))
     return folder
 
@@ -100,7 +100,7 @@ def test_what_is_held_out_or_excluded_is_not_learnt_from(data, recipe, tmp_path,
     np.testing.assert_array_equal(seen["learn"][3].high[0], halved)
 
 
-def test_the_weights_say_what_they_were_made_of(data, recipe, tmp_path):
+def test_the_weights_say_what_they_were_made_from(data, recipe, tmp_path):
     assert train(recipe, data, tmp_path / "run") == 0
     about = tensor_files.load(tmp_path / "run" / runs.MODEL)[1]
     training = about["training"]
@@ -164,7 +164,7 @@ def test_flags_replace_what_a_recipe_names(data, recipe, tmp_path):
     assert training["excluded"] == []
 
 
-def test_pictures_that_are_not_there_are_named_with_the_command_that_fetches_them(
+def test_missing_pictures_are_named_with_the_command_that_fetches_them(
     data, recipe, tmp_path, capsys
 ):
     words = ("train", recipe, "-o", tmp_path / "run")
@@ -228,7 +228,7 @@ def start(data, out, weights, *words):
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory):
-    """Return weights of an ESPCN x2 of as many channels."""
+    """Return weights of an ESPCN x2 with as many channels."""
     path = tmp_path_factory.mktemp("weights") / "body.safetensors"
     weights.save(ESPCN(2, channels=(3, 2), rng=np.random.default_rng(9)), path)
     return path
@@ -254,15 +254,13 @@ def test_a_start_gives_the_body_and_the_rest_is_random(data, other, tmp_path, mo
             np.testing.assert_array_equal(array, source.state_dict()[name])
 
 
-def test_the_weights_say_what_they_began_with_and_a_resumed_run_does_not_need_it(
-    data, other, tmp_path
-):
+def test_the_weights_name_their_start_and_a_resumed_run_does_not_need_it(data, other, tmp_path):
     copy = tmp_path / "mine.safetensors"
     shutil.copy(other, copy)
     assert run(*start(data, tmp_path / "whole", copy)) == 0
     whole = (tmp_path / "whole" / runs.MODEL).read_bytes()
     training = tensor_files.load(tmp_path / "whole" / runs.MODEL)[1]["training"]
-    assert training["config"]["start"] == "mine.safetensors"  # and not where it lay
+    assert training["config"]["start"] == "mine.safetensors"  # and not its path
     assert training["start"]["weights"] == "mine.safetensors"
     assert training["start"]["sha256"] == hashlib.sha256(other.read_bytes()).hexdigest()
     assert training["start"]["left"] == LAST
@@ -322,7 +320,7 @@ def test_the_recipes_of_this_repository_can_be_used(path):
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_no_recipe_learns_from_what_it_measures_or_from_a_set_for_tests(path):
+def test_no_recipe_learns_from_what_it_measures_or_from_a_test_set(path):
     recipe = read_recipe(path)
     for each in recipe.pictures:
         assert DATASETS[each.path.split("/")[0]].purpose == "training"

@@ -66,7 +66,7 @@ def test_a_run_leaves_weights_a_log_and_a_plot(pictures, tmp_path):
     model = weights.load(folder / "model.safetensors")
     assert_same(model.state_dict(), result.model.state_dict())
     training = tensor_files.load(folder / "model.safetensors")[1]["training"]
-    assert training["pictures"] == [pictures.name]  # and not where they lie on this machine
+    assert training["pictures"] == [pictures.name]  # and not their path
     assert training["config"]["seed"] == 11
 
 
@@ -133,7 +133,7 @@ KILLED = """
 import sys
 from minisr.training import runs
 from minisr.training import TrainConfig
-runs.loop.CHECKPOINT_SECONDS = 0  # after every step: the kill falls into writing, too
+runs.loop.CHECKPOINT_SECONDS = 0  # after every step, so that some kills fall into writing
 settings = {"upscale_factor": 2, "steps": 30, "batch_size": 3, "patch_size": 9}
 settings |= {"warmup": 4, "seed": 11}
 runs.train(sys.argv[1], [sys.argv[2]], resume=True, show_progress=False, **settings)
@@ -207,7 +207,7 @@ def test_weights_cannot_be_resumed(pictures, tmp_path):
         runs.train(tmp_path, resume=True)
 
 
-def test_a_checkpoint_that_lacks_something_is_refused(pictures, tmp_path):
+def test_an_incomplete_checkpoint_is_refused(pictures, tmp_path):
     train(tmp_path, pictures)
     tensors, metadata = tensor_files.load(tmp_path / runs.CHECKPOINT)
     del tensors["optimizer.second.3"]
@@ -275,7 +275,7 @@ def test_training_that_diverges_is_an_error_and_saves_nothing(pictures, tmp_path
 
 
 def test_bicubic_in_the_log_is_that_of_the_protocol(tmp_path, rng):
-    """Of colour pictures, too: the protocol shrinks the luma, a network of RGB the colours."""
+    """Even of colour pictures: the protocol shrinks luma, an RGB network gets shrunk colours."""
     colours = np.stack([smooth_picture(k) for k in (1, 2, 3)], axis=2)
     write_picture(tmp_path / "colour.png", colours)
     write_picture(tmp_path / "other.png", colours[::-1])

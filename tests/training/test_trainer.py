@@ -47,7 +47,7 @@ def test_another_seed_gives_other_weights():
 
 
 def test_a_batch_has_the_gradient_of_its_mean_loss(rng):
-    """The gradients of samples apart must add up to that of the batch at once."""
+    """The gradients of single samples must add up to that of the whole batch."""
     with Threads(2) as pool:
         trainer = CompiledTrainer(CONFIG, patches_for(CONFIG), pool)
         model = with_own_gradients(trainer.model)
@@ -85,7 +85,7 @@ def test_the_last_steps_may_have_another_loss():
     with Threads(1) as pool:
         both, one = (trainer_for(each, pool) for each in (config, CONFIG))
         both.steps = one.steps = 24
-        assert both.step() == one.step()  # of equal weights, on equal patches
+        assert both.step() == one.step()  # from equal weights, on equal patches
         both.steps = one.steps = 23
         assert both.step() != one.step()
 

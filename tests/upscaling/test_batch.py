@@ -1,4 +1,4 @@
-"""Files by the hundred: which, where to, and what is done already."""
+"""Many files: which to enlarge, where results go, and what is done already."""
 
 import os
 import shutil
@@ -48,7 +48,7 @@ def test_a_folder_gives_its_visible_pictures_and_recursively_those_below(tmp_pat
     assert faults == more == []
 
 
-def test_links_to_files_and_folders_are_followed_and_circles_end(tmp_path):
+def test_links_to_files_and_folders_are_followed_without_endless_loops(tmp_path):
     touch(tmp_path / "in" / "sub" / "a.png", tmp_path / "elsewhere" / "b.png")
     try:
         (tmp_path / "in" / "link.png").symlink_to(tmp_path / "elsewhere" / "b.png")
@@ -68,15 +68,15 @@ def test_links_to_files_and_folders_are_followed_and_circles_end(tmp_path):
     assert "is a broken link" in str(find([tmp_path / "in" / "nothing.png"], is_png)[1][0])
 
 
-def test_the_folder_of_results_is_no_source(tmp_path):
+def test_the_folder_of_results_is_not_a_source(tmp_path):
     touch(tmp_path / "a.png", tmp_path / "out" / "a_x2.png")
     found, _ = find([tmp_path], is_png, recursive=True, leave_out=tmp_path / "out")
     assert names(found, tmp_path) == [("a.png", ".")]
     found, _ = find([tmp_path / "out"], is_png, recursive=True, leave_out=tmp_path / "out")
-    assert names(found, tmp_path) == [("out/a_x2.png", ".")]  # if it is what was asked for
+    assert names(found, tmp_path) == [("out/a_x2.png", ".")]  # since it is what was named
 
 
-def test_patterns_are_expanded_where_no_shell_has(tmp_path, monkeypatch):
+def test_patterns_are_expanded_if_the_shell_has_not(tmp_path, monkeypatch):
     touch(*(tmp_path / name for name in ("a1.png", "a2.png", "b.txt", "sub/a3.png", "[x].png")))
     monkeypatch.chdir(tmp_path)
     assert names(find(["a*.png"], is_png)[0], Path()) == [("a1.png", "."), ("a2.png", ".")]
@@ -87,7 +87,7 @@ def test_patterns_are_expanded_where_no_shell_has(tmp_path, monkeypatch):
     assert str(faults[0]) == "z*.png: no file matches this pattern"
 
 
-def test_what_is_not_there_is_a_fault_and_the_rest_is_found(tmp_path):
+def test_missing_files_are_reported_and_the_rest_is_found(tmp_path):
     touch(tmp_path / "a.png")
     (tmp_path / "empty").mkdir()
     found, faults = find([tmp_path / "no.png", tmp_path / "a.png", tmp_path / "empty"], is_png)
@@ -96,11 +96,11 @@ def test_what_is_not_there_is_a_fault_and_the_rest_is_found(tmp_path):
     assert "empty: expected a folder of pictures, found none in it" in str(faults[1])
 
 
-def test_a_folder_that_cannot_be_listed_is_a_fault(tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_listed_is_reported(tmp_path, monkeypatch):
     touch(tmp_path / "a.png", tmp_path / "secret" / "b.png")
     plain = Path.iterdir
 
-    def iterdir(folder):  # what a mode of 0 does to everybody but root
+    def iterdir(folder):  # what a mode of 0 does to all users but root
         if folder.name == "secret":
             raise PermissionError(13, "Permission denied", str(folder))
         return plain(folder)
@@ -111,11 +111,11 @@ def test_a_folder_that_cannot_be_listed_is_a_fault(tmp_path, monkeypatch):
     assert "secret: cannot be listed: Permission denied" in str(faults[0])
 
 
-def test_what_the_system_will_not_say_of_a_name_is_a_fault_of_that_name(tmp_path, monkeypatch):
+def test_a_file_that_the_system_refuses_to_describe_is_reported(tmp_path, monkeypatch):
     touch(tmp_path / "a.png", tmp_path / "closed" / "b.png", tmp_path / "c.png")
     plain = os.stat
 
-    def stat(path, **options):  # what a folder without the right to enter does to all but root
+    def stat(path, **options):  # what a folder that may not be entered does to all but root
         if "closed" in Path(path).parent.name:
             raise PermissionError(13, "Permission denied", str(path))
         return plain(path, **options)
@@ -131,7 +131,7 @@ def test_what_the_system_will_not_say_of_a_name_is_a_fault_of_that_name(tmp_path
     assert "xxx: File name too long" in str(faults[0])
 
 
-def test_an_empty_name_is_not_the_folder_that_one_is_in(tmp_path, monkeypatch):
+def test_an_empty_name_is_not_the_current_folder(tmp_path, monkeypatch):
     touch(tmp_path / "a.png")
     monkeypatch.chdir(tmp_path)
     found, faults = find([""], is_png)
@@ -160,13 +160,13 @@ def test_a_tree_is_kept_below_the_folder_of_results(tmp_path):
     assert jobs[1].target == tmp_path / "out" / "sub" / "b_x3.png"
 
 
-def test_results_of_an_earlier_run_beside_their_sources_are_no_sources(tmp_path):
+def test_results_of_an_earlier_run_beside_their_sources_are_not_sources(tmp_path):
     found = found_in(tmp_path, "a.png", "a_x2.png", "b_x2.png")
     jobs = targets.jobs_of(found, None, Naming("_x2"))
     assert [job.source.name for job in jobs] == ["a.png", "b_x2.png"]
 
 
-def test_two_results_of_one_name_are_refused(tmp_path):
+def test_two_results_with_the_same_name_are_refused(tmp_path):
     with pytest.raises(SettingsError, match=r"a.png and .*a.jpg would both become .*a_x2.png"):
         targets.jobs_of(found_in(tmp_path, "a.png", "a.jpg"), None, Naming("_x2", ".png"))
     with pytest.raises(SettingsError, match=r"would replace the source .*choose another -o or --s"):
@@ -176,7 +176,7 @@ def test_two_results_of_one_name_are_refused(tmp_path):
 # The manifest
 
 
-def test_what_is_known_of_a_result(tmp_path):
+def test_the_states_of_a_result(tmp_path):
     key, other = {"source": "1"}, {"source": "2"}
     with Manifest(tmp_path) as book:
         assert book.state("a", key) == ABSENT
@@ -206,7 +206,7 @@ def test_a_result_whose_last_line_is_missing_is_whole_unless_it_was_there_before
         assert book.state("a", {"source": "2"}) == OLD
 
 
-def test_a_torn_last_line_costs_that_line_alone(tmp_path):
+def test_a_torn_last_line_costs_only_that_line(tmp_path):
     key = {"source": "1"}
     with Manifest(tmp_path) as book:
         for name in ("a", "b"):
@@ -225,7 +225,7 @@ def test_a_torn_last_line_costs_that_line_alone(tmp_path):
         assert manifest.read(book.path)[0]["b"] == {"of": key, "bytes": 1}
 
 
-def test_a_manifest_is_written_anew_where_lines_are_out_of_date(tmp_path):
+def test_a_manifest_with_outdated_lines_is_rewritten(tmp_path):
     (tmp_path / "a").write_text("x")
     for _ in range(3):
         with Manifest(tmp_path) as book:
@@ -236,13 +236,13 @@ def test_a_manifest_is_written_anew_where_lines_are_out_of_date(tmp_path):
     assert [path.name for path in tmp_path.iterdir() if "part" in path.name] == []
 
 
-def test_a_manifest_of_strange_lines_is_read_as_far_as_it_can(tmp_path):
+def test_a_manifest_with_strange_lines_is_read_as_far_as_possible(tmp_path):
     lines = [b"[1]", b"{}", b'{"name": 1, "of": {}}', b'{"name": "a", "of": 3}', b"\xff", b""]
     (tmp_path / manifest.NAME).write_bytes(b"\n".join([*lines, b'{"name": "ok", "of": {}}']))
     assert set(manifest.read(tmp_path / manifest.NAME)[0]) == {"ok"}
 
 
-def test_two_programs_do_not_write_into_one_folder(tmp_path):
+def test_two_programs_do_not_write_to_the_same_folder(tmp_path):
     pytest.importorskip("fcntl", reason="needs locks on files")
     with Manifest(tmp_path):
         code = "from minisr.upscaling.batch.manifest import Manifest\n"
@@ -279,7 +279,7 @@ def outcome_of(job, results, work=copy, **options):
 
 
 def states(job, results):
-    """Return what becomes of a job, and of the same job right after it."""
+    """Return the state of a job, and that of the same job right after it."""
     return outcome_of(job, results).state, outcome_of(job, results).state
 
 
@@ -293,7 +293,7 @@ def test_what_is_done_is_not_done_again_until_its_source_or_a_setting_changes(jo
     assert outcome_of(job, replace(other, overwrite=True)).state is State.MADE
 
 
-def test_what_was_not_made_here_is_kept_unless_it_may_be_replaced(job, results):
+def test_files_that_were_not_made_here_are_kept_unless_they_may_be_replaced(job, results):
     touch(job.target)
     before = job.target.read_text()
     for one, said in (
@@ -309,7 +309,7 @@ def test_what_was_not_made_here_is_kept_unless_it_may_be_replaced(job, results):
     assert job.target.read_text() == job.source.read_text()
 
 
-def test_killed_between_the_result_and_its_line_it_is_done(job, tmp_path):
+def test_a_result_is_done_even_if_killed_before_its_last_line(job, tmp_path):
     class Killed(BaseException):
         pass
 
@@ -332,23 +332,25 @@ def test_killed_between_the_result_and_its_line_it_is_done(job, tmp_path):
         (MemoryError(), "a.png: not enough memory"),
     ],
 )
-def test_a_fault_is_that_of_one_job_and_names_it(job, results, error, message):
+def test_an_error_fails_one_job_and_names_it(job, results, error, message):
     def fail(job):
         raise error
 
     outcome = outcome_of(job, results, fail)
     assert outcome.state is State.FAILED
     assert message in str(outcome.value)
-    assert outcome_of(job, results).state is State.MADE  # it is no hindrance to another try
+    assert outcome_of(job, results).state is State.MADE  # it does not prevent another try
 
 
-def test_nothing_is_begun_once_it_is_to_stop(job, results):
+def test_nothing_is_begun_once_a_stop_is_requested(job, results):
     assert outcome_of(job, results, should_stop=lambda: True).state is State.NOT_BEGUN
     assert not job.target.exists()
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_outcomes_come_in_the_order_of_the_jobs_and_each_is_looked_at(tmp_path, results, count):
+def test_outcomes_come_in_the_order_of_the_jobs_and_each_reaches_the_callback(
+    tmp_path, results, count
+):
     names = [f"{number}.png" for number in range(20)]
     touch(*(tmp_path / "in" / name for name in names if name != "7.png"))
     jobs = [Job(tmp_path / "in" / name, tmp_path / "out" / name, name) for name in names]
@@ -362,14 +364,14 @@ def test_outcomes_come_in_the_order_of_the_jobs_and_each_is_looked_at(tmp_path, 
     ]
 
 
-def test_an_error_that_has_its_name_gets_no_second_one(job):
+def test_an_error_that_names_its_file_is_left_as_it_is(job):
     assert str(running.named(PictureError(f"{job.source}: bad"), job)) == f"{job.source}: bad"
 
 
 # Leftovers and space
 
 
-def test_temporaries_of_killed_runs_go_and_nothing_else(tmp_path):
+def test_only_temporary_files_of_killed_runs_are_removed(tmp_path):
     temporaries = []
     for name in ("a.png", "b\nc.png", "other.png"):
         with pytest.raises(FileNotFoundError), atomic_path(tmp_path / name) as temporary:
@@ -377,7 +379,7 @@ def test_temporaries_of_killed_runs_go_and_nothing_else(tmp_path):
     others = [tmp_path / ".a.png.part", tmp_path / ".a.png.12345678.part2", tmp_path / "a.png"]
     touch(*temporaries, *others)
     targets = [tmp_path / "a.png", tmp_path / "b\nc.png", tmp_path / "no folder" / "d.png"]
-    assert leftovers.clear(targets, at_once=False) == 0  # somebody may be writing to them now
+    assert leftovers.clear(targets, at_once=False) == 0  # another program may be at work
     long_ago = time.time() - 2 * leftovers.OLD
     os.utime(temporaries[0], (long_ago, long_ago))
     assert leftovers.clear(targets, at_once=False) == 1
@@ -385,7 +387,7 @@ def test_temporaries_of_killed_runs_go_and_nothing_else(tmp_path):
     assert sorted(tmp_path.iterdir()) == sorted([temporaries[2], *others])
 
 
-def test_too_little_room_is_said_before_work_begins(tmp_path, monkeypatch):
+def test_too_little_disk_space_is_an_error_before_work_begins(tmp_path, monkeypatch):
     touch(tmp_path / "a.jpg")
     (tmp_path / "a.jpg").write_bytes(bytes(1_000_000))
     jobs = [Job(tmp_path / "a.jpg", tmp_path / "not yet" / "there" / "a.png")]

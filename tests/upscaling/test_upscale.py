@@ -43,7 +43,7 @@ def test_the_same_kind_of_picture_comes_out(rng, dtype, channels, in_channels):
     large = minisr.upscale(picture, model=Bicubic(in_channels))
     assert large.dtype == dtype
     assert large.shape == (18, 28, *shape[2:])
-    if channels not in (2, 4):  # with bicubic for a network, all of it must be bicubic
+    if channels not in (2, 4):  # with bicubic as the network, all of it must be bicubic
         expected = imresize(picture.astype(np.float64), (18, 28))
         if maximum > 1:
             expected = expected.clip(0, maximum)
@@ -62,7 +62,7 @@ def test_luma_goes_through_the_network_and_chroma_does_not(rng):
     assert_allclose(changed[..., 1:], plain[..., 1:], atol=1e-6)
 
 
-def test_a_network_of_full_range_is_given_that_luma(rng):
+def test_a_full_range_network_gets_full_range_luma(rng):
     class Keeps(Bicubic):
         luma_range = "full"
 
@@ -73,7 +73,7 @@ def test_a_network_of_full_range_is_given_that_luma(rng):
     model, picture = Keeps(), smooth(rng, 9, 14, 3).astype(np.float32)
     large = minisr.upscale(picture, model=model)
     assert_allclose(model.low[0, 0], picture @ np.float32([0.299, 0.587, 0.114]), atol=1e-6)
-    assert_allclose(large, imresize(picture, (18, 28)), atol=2e-6)  # and is converted back by it
+    assert_allclose(large, imresize(picture, (18, 28)), atol=2e-6)  # and converted back from it
 
 
 def test_a_grey_picture_is_its_luma(rng):
@@ -93,7 +93,7 @@ def test_opaque_stays_opaque_and_its_colour_is_that_of_rgb(rng):
 
 def test_transparent_pixels_do_not_bleed_into_visible_ones():
     picture = np.zeros((12, 12, 4), np.uint8)
-    picture[..., :3] = (0, 255, 0)  # green, but only where nobody sees it
+    picture[..., :3] = (0, 255, 0)  # green, but only where it is invisible
     picture[:, 6:] = (200, 40, 30, 255)
     large = minisr.upscale(picture, model=Bicubic())
     visible = large[..., 3] > 8
@@ -122,7 +122,7 @@ def test_what_is_beyond_the_range_is_clipped(value):
         (np.full((5, 5), np.nan), "expects finite numbers"),
     ],
 )
-def test_what_is_no_picture_is_refused(picture, message):
+def test_what_is_not_a_picture_is_refused(picture, message):
     with pytest.raises(PictureError, match=message):
         minisr.upscale(picture, model=Bicubic())
 
@@ -137,7 +137,9 @@ def test_a_network_by_name():
 
 @pytest.mark.parametrize("colour", ["luma", "rgb"])
 @pytest.mark.parametrize("scale", [2, 4, 2.5, 3.4, 8])
-def test_bands_are_no_seams_but_the_whole_picture_to_the_bit(rng, monkeypatch, scale, colour):
+def test_bands_leave_no_seams_and_equal_the_whole_picture_to_the_bit(
+    rng, monkeypatch, scale, colour
+):
     picture = np.uint8(255 * smooth(rng, 90, 21, 4) + rng.integers(0, 2, (90, 21, 4)))
     enlarger = Enlarger(ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0)), scale)
     whole = minisr.upscale(picture, model=enlarger, colour=colour)
@@ -156,10 +158,10 @@ def test_bands_are_no_seams_but_the_whole_picture_to_the_bit(rng, monkeypatch, s
     assert_array_equal(enlarger.plane(plane), whole_plane)
 
 
-def test_memory_beside_picture_and_result_does_not_grow_with_them(monkeypatch):
+def test_memory_apart_from_picture_and_result_does_not_grow_with_them(monkeypatch):
     monkeypatch.setattr("minisr.engine.bands.BAND_BYTES", 1 << 20)
     enlarger = Enlarger(ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0)))
-    minisr.upscale(np.zeros((40, 200, 3), np.uint8), model=enlarger)  # what stays, such as tables
+    minisr.upscale(np.zeros((40, 200, 3), np.uint8), model=enlarger)  # to allocate what stays
     tracemalloc.start()
     try:
         for height in (800, 1600):
@@ -183,7 +185,7 @@ def test_any_scale_and_size_of_arrays(rng, scale):
     assert minisr.upscale(picture, model=model, size=(None, 24)).shape == (16, 24, 3)
 
 
-def test_every_colour_by_itself_is_luma_of_its_own(rng):
+def test_every_colour_by_itself_is_enlarged_like_luma(rng):
     picture = np.uint8(255 * smooth(rng, 10, 15, 3))
     model = ESPCN(2, channels=(4, 3), rng=np.random.default_rng(0))
     large = minisr.upscale(picture, model=model, colour="rgb")
@@ -194,7 +196,7 @@ def test_every_colour_by_itself_is_luma_of_its_own(rng):
         minisr.upscale(picture, model=model, colour="yuv")
 
 
-def test_a_path_is_read_and_where_asked_written(rng, tmp_path):
+def test_a_path_is_read_and_if_asked_the_result_is_written(rng, tmp_path):
     picture = np.uint8(255 * smooth(rng, 10, 15, 3))
     write_picture(tmp_path / "in.png", picture, {"dpi": (300, 300)})
     model = Enlarger(Bicubic())
@@ -212,7 +214,7 @@ def test_a_path_is_read_and_where_asked_written(rng, tmp_path):
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_a_file_in_bands_is_the_file_as_a_whole_to_the_bit(rng, tmp_path, monkeypatch, channels):
+def test_a_file_in_bands_equals_the_whole_file_to_the_bit(rng, tmp_path, monkeypatch, channels):
     picture = rng.integers(0, 256, (150, 20, channels), dtype=np.uint8)
     write_picture(tmp_path / "in.tiff", picture[..., 0] if channels == 1 else picture)
     enlarger = Enlarger(ESPCN(3, channels=(4, 3), rng=np.random.default_rng(0)))
@@ -226,17 +228,17 @@ def test_a_file_in_bands_is_the_file_as_a_whole_to_the_bit(rng, tmp_path, monkey
 def test_the_size_is_known_before_a_large_file_is_read(tmp_path, monkeypatch):
     write_picture(tmp_path / "in.png", np.zeros((30, 20), np.uint8))
     monkeypatch.setattr("minisr.upscaling.file._SMALL", 1)
-    enlarger = Enlarger(Bicubic(), size=(None, 300))  # no 16 pixels could tell the scale of that
+    enlarger = Enlarger(Bicubic(), size=(None, 300))  # a scale that depends on the picture
     out = minisr.upscale(tmp_path / "in.png", model=enlarger, output=tmp_path / "out.png")
     assert read_picture(out).pixels.shape == (450, 300)
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 255), (255, 255, 0)])
-def test_a_soft_edge_of_the_visible_has_no_fringe_of_another_colour(colour):
+def test_a_soft_edge_of_alpha_has_no_fringe_of_another_colour(colour):
     picture = np.zeros((24, 24, 4), np.uint8)
-    picture[..., :3] = 255, 0, 0  # which nobody sees
+    picture[..., :3] = 255, 0, 0  # which is invisible
     picture[:, 11:, :3] = colour
     picture[:, 11:, 3] = [128] + [255] * 12
     large = minisr.upscale(picture, 3, "thinsr-small").astype(int)
     visible = large[large[..., 3] > 128][:, :3]
-    assert np.abs(visible - colour).max() < 24  # 70 where chroma and luma are weighted unlike
+    assert np.abs(visible - colour).max() < 24  # 70 if chroma and luma are weighted differently

@@ -1,4 +1,4 @@
-"""From a picture file to a larger one: names, bytes, memory, and what is said when it fails."""
+"""From a picture file to a larger one: names, bytes, memory, and the errors."""
 
 import io
 import os
@@ -31,7 +31,7 @@ def test_bytes_go_in_and_come_out():
     content = encoded(samples(3), "PNG")
     for source in (content, io.BytesIO(content), memoryview(content)):
         done = upscale_file(source, None, TWICE)
-        assert done.content.startswith(b"\x89PNG")  # as what went in, where nothing is said
+        assert done.content.startswith(b"\x89PNG")  # the format of the source, if none is given
         np.testing.assert_array_equal(read_picture(done.content).pixels, repeated(samples(3)))
     assert upscale_file(content, None, TWICE, suffix=".jpg").content.startswith(b"\xff\xd8")
 
@@ -81,7 +81,7 @@ def test_the_orientation_is_applied_once(orientation, suffix, tmp_path):
     assert (inner[0xA002], inner[0xA003]) == repeated(expected).shape[1::-1]
 
 
-def test_a_jpeg_keeps_its_quality_unless_told(tmp_path):
+def test_a_jpeg_keeps_its_quality_unless_told_otherwise(tmp_path):
     content = encoded(samples(3, smooth=True), "JPEG", quality=70, subsampling=2)
     for quality, expected in ((None, 70), (88, 88)):
         done = upscale_file(content, None, TWICE, quality=quality)
@@ -95,7 +95,7 @@ def test_a_jpeg_keeps_its_quality_unless_told(tmp_path):
             upscale_file(png, None, TWICE, suffix=".jpg", quality=quality)
 
 
-def test_a_webp_loses_only_if_it_did_or_may():
+def test_a_webp_is_lossy_only_if_its_source_was_or_quality_is_given():
     pixels = samples(3)
     for options, quality, lossy in (
         ({"lossless": True}, None, False),
@@ -107,7 +107,7 @@ def test_a_webp_loses_only_if_it_did_or_may():
         assert (b"VP8 " in done.content) == lossy
 
 
-def test_a_stamp_is_written_where_there_is_a_place():
+def test_a_stamp_is_written_where_the_format_has_a_place():
     stamp = {"Software": "minisr", "Artist": "me", "Anything": "else"}
     picture = read_picture(
         upscale_file(encoded(samples(3), "PNG"), None, TWICE, stamp=stamp).content
@@ -155,7 +155,7 @@ def test_a_cut_file_is_one_clear_line_and_nothing_is_written(suffix, tmp_path):
     ],
 )
 def test_a_file_cut_anywhere_is_refused_or_read(name):
-    """One line, whatever is missing; what can be done without, such as the last byte, may be."""
+    """Whatever is missing gives one line, unless it is dispensable, such as the last byte."""
     content, _ = next(kind for kind in KINDS if kind.name == name).make()
     lengths = range(0, len(content), 1 + len(content) // 60)
     told = []
@@ -185,12 +185,12 @@ def test_a_file_cut_anywhere_is_refused_or_read(name):
         (b"GIF89a", "it is damaged or cut off"),
     ],
 )
-def test_what_is_no_picture_says_what_it_is(content, message):
+def test_an_error_says_what_a_file_is_that_is_not_a_picture(content, message):
     with pytest.raises(PictureError, match=message):
         upscale_file(content, None, TWICE)
 
 
-def test_the_name_at_fault_is_named(tmp_path):
+def test_errors_name_the_file_at_fault(tmp_path):
     write_picture(tmp_path / "a.png", samples(3))
     with pytest.raises(PictureError, match=r"gone\.png: no such file$"):
         upscale_file(tmp_path / "gone.png", tmp_path / "b.png", TWICE)
@@ -235,7 +235,7 @@ def test_an_old_result_stays_until_the_new_one_is_whole(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
 
 
-def test_a_large_picture_is_refused_unless_it_is_meant(monkeypatch):
+def test_a_large_picture_is_refused_unless_allowed(monkeypatch):
     monkeypatch.setattr(sources, "LARGE_PIXELS", HEIGHT * WIDTH - 1)
     for kind in KINDS:
         if not kind.needs:
@@ -246,7 +246,7 @@ def test_a_large_picture_is_refused_unless_it_is_meant(monkeypatch):
             assert done.size_out == tuple(2 * side for side in done.size_in)
 
 
-def test_memory_is_asked_for_before_it_is_taken(monkeypatch, tmp_path):
+def test_memory_is_checked_before_it_is_used(monkeypatch, tmp_path):
     monkeypatch.setattr("minisr.upscaling.file._SMALL", 0)
     monkeypatch.setattr(memory, "available", lambda: 1000)
     content = encoded(samples(3), "PNG")
@@ -273,17 +273,15 @@ def test_memory_is_asked_for_before_it_is_taken(monkeypatch, tmp_path):
     upscale_file(animation, None, enlarger)
 
 
-def test_a_width_is_that_of_the_upright_picture_also_of_one_that_lies_on_its_side(monkeypatch):
-    monkeypatch.setattr(
-        "minisr.upscaling.file._SMALL", 0
-    )  # memory is asked for of large ones alone
+def test_a_width_is_that_of_the_upright_picture_even_if_it_is_stored_on_its_side(monkeypatch):
+    monkeypatch.setattr("minisr.upscaling.file._SMALL", 0)  # memory is checked only for large ones
 
     def size_of(height, width):
         if width >= 8:
             raise PictureError(f"its {width} pixels are enough for 8 already")
         return 9 * 8 // 6, 8
 
-    content = encoded(samples(3), "JPEG", exif=exif(6))  # 9 x 6, to be shown as 6 x 9
+    content = encoded(samples(3), "JPEG", exif=exif(6))  # 9 x 6, displayed as 6 x 9
     assert upscale_file(content, None, StandIn(size_of=size_of)).size_in == (6, 9)
     square = encoded(np.zeros((9, 9), np.uint8), "PNG")
     with pytest.raises(PictureError, match="the picture: its 9 pixels are enough"):
@@ -291,7 +289,7 @@ def test_a_width_is_that_of_the_upright_picture_also_of_one_that_lies_on_its_sid
 
 
 @pytest.mark.parametrize("frames", [1, 3])
-def test_what_a_format_is_too_small_for_is_told_before_the_work(frames, tmp_path):
+def test_a_result_too_large_for_its_format_is_an_error_before_the_work(frames, tmp_path):
     def work(pixels):
         raise AssertionError("it has begun")
 
@@ -301,11 +299,11 @@ def test_what_a_format_is_too_small_for_is_told_before_the_work(frames, tmp_path
     with pytest.raises(PictureError, match=message):
         upscale_file(tmp_path / "a.webp", tmp_path / "b.webp", StandIn(work, 16))
     wrong = StandIn(scale=16, size_of=lambda height, width: (2 * height, 2 * width))
-    with pytest.raises(PictureError, match=message):  # also after it, should it come out larger
+    with pytest.raises(PictureError, match=message):  # also after the work, if the result is larger
         upscale_file(tmp_path / "a.webp", tmp_path / "b.webp", wrong)
 
 
-def test_what_an_encoder_of_animations_cannot_do_is_one_line(monkeypatch, tmp_path):
+def test_a_failure_of_an_animations_encoder_is_one_line(monkeypatch, tmp_path):
     def fail(*_):
         raise RuntimeError("ERROR adding frame")
 
@@ -314,7 +312,7 @@ def test_what_an_encoder_of_animations_cannot_do_is_one_line(monkeypatch, tmp_pa
         upscale_file(moving("GIF", 3)()[0], tmp_path / "b.gif", TWICE)
 
 
-def test_available_memory_is_told_on_linux_and_nowhere_else(monkeypatch, tmp_path):
+def test_available_memory_is_known_only_on_linux(monkeypatch, tmp_path):
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal: 9 kB\nMemAvailable:       2048 kB\n")
     monkeypatch.setattr(memory, "_MEMINFO", meminfo)
@@ -330,7 +328,7 @@ def test_available_memory_is_told_on_linux_and_nowhere_else(monkeypatch, tmp_pat
     assert memory.available() is None
 
 
-def test_pillows_own_limit_is_put_back():
+def test_pillows_own_limit_is_restored():
     before = Image.MAX_IMAGE_PIXELS
     assert before
     upscale_file(encoded(samples(3), "PNG"), None, TWICE)
@@ -349,7 +347,7 @@ def test_a_gif_of_many_colours_says_so():
     assert "GIF cannot hold partial transparency: pixels became opaque or invisible" in notes
 
 
-def test_times_that_gif_has_not_are_rounded_without_drift():
+def test_times_that_gif_cannot_hold_are_rounded_without_drift():
     frames = [Image.fromarray(samples(3, seed=k)) for k in range(6)]
     content = encoded(
         *(frames[0], "WEBP"),

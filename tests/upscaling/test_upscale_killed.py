@@ -1,4 +1,4 @@
-"""Killed at any moment, ``minisr upscale`` leaves nothing half done, and goes on where it was."""
+"""Killed at any moment, ``minisr upscale`` leaves nothing half done, and resumes where it was."""
 
 import json
 import os
@@ -12,8 +12,8 @@ from minisr.images import write_picture
 
 RUNS = int(os.environ.get("MINISR_TEST_KILLS", "12"))
 
-# Runs in a program of its own, which forks: everything is imported and compiled once, so that the
-# moments fall into the work itself and not into the beginning.
+# Runs in a separate program, which forks: everything is imported and compiled once, so that the
+# kills fall into the work itself and not into the start-up.
 PROGRAM = """
 import json, os, random, signal, shutil, sys, time
 from pathlib import Path
@@ -77,4 +77,4 @@ def test_killed_at_any_moment_it_leaves_whole_results_and_makes_only_the_rest(
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert len(found["counts"]) == RUNS
-    assert any(0 < count < found["files"] for count in found["counts"])  # it was cut in the middle
+    assert any(0 < count < found["files"] for count in found["counts"])  # some runs were cut short
