@@ -147,7 +147,7 @@ def add_parser(commands):
         "--model",
         action="append",
         help="a bundled network (`minisr info` lists them), or a file of weights; may be repeated; "
-        f"'bicubic' alone measures no network (default: {models.DEFAULT})",
+        f"bicubic is always measured, with -m bicubic nothing else (default: {models.DEFAULT})",
     )
     sub.add_argument(
         "--protocol",

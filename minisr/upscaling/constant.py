@@ -98,7 +98,7 @@ def is_constant(plane, radius):
 
 
 def _may_be_constant(plane, radius):
-    """Look at a few rows, of which any constant area that counts is high enough to cross one."""
+    """Check a sample of rows, close enough for every constant area that counts to cross one."""
     rows = plane[:: max(1, radius)]
     run = min(radius, plane.shape[1] - 1)  # equal neighbours that suffice at a border
     equal = np.zeros((len(rows), plane.shape[1]), np.int32)

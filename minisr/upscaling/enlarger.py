@@ -55,7 +55,7 @@ class Enlarger:
         How many rows of the small picture above and below a band influence the band's result. Add
         them to the band and cut their part off the result: what remains is the whole picture's
         result, to the bit if the band begins at a multiple of 4 rows. None if the number is
-        unknown, or if the result is reduced, when no row of it belongs to one band alone.
+        unknown, or if the result is reduced, since then no row belongs to one band alone.
     description : str
         What it does, such as "espcn x3".
 

@@ -106,8 +106,8 @@ def add_video_options(parser):
         "--preview",
         type=seconds,
         metavar="TIME",
-        help="instead, write so much, from the middle or --start, to NAME_preview: bicubic left of "
-        "a moving line, the network right of it",
+        help="only write a preview of this length to NAME_preview, from --start or the middle: "
+        "bicubic left of a moving line, the network right of it",
     )
 
 

@@ -10,7 +10,7 @@ def _never():
 
 @dataclass(frozen=True)
 class Console:
-    """Where a run reports, and whom it asks whether to continue.
+    """Where a run reports, and where it asks whether to stop.
 
     Attributes
     ----------
