@@ -60,7 +60,7 @@ def rows_within(row_bytes, halo):
     row_bytes : int
         What one row of the small picture becomes.
     halo : int
-        At most half of the work is done in vain, whatever that takes.
+        At most half of the work is thrown away, whatever memory that takes.
     """
     return max(BAND_BYTES // row_bytes - 2 * halo, 2 * halo, BLOCK) // BLOCK * BLOCK
 
@@ -82,10 +82,10 @@ def run_in_bands(network, x, upscale_factor, halo, threads=None, rows=None):
     halo : int
         How many rows away a result still sees a pixel.
     threads : minisr.system.threads.Threads, optional
-        By default one a processor. Each writes its own bands.
+        By default one per processor. Each writes its own bands.
     rows : int, optional
         Of a band. By default, enough for ``BAND_PIXELS`` pixels, and not fewer than twice the
-        halo, so that at most half of the work is in vain.
+        halo, so that at most half of the work is thrown away.
 
     Returns
     -------

@@ -104,16 +104,15 @@ def _repeats_pixels(network, upscale_factor):
 
 
 def _fit_together(stages, upscale_factor, skip):
-    """Return whether each convolution takes what comes before it; else the layers will complain."""
+    """Return whether each convolution takes what comes before it; else, layers will complain."""
     taken = [stage.weight.value.shape[1] for stage in stages]
     given = [stage.weight.value.shape[0] for stage in stages]
     slopes = [None if stage.slope is None else stage.slope.value.size for stage in stages]
-    in_channels = taken[0] * upscale_factor**2 if skip else given[-1]
     return (
         taken[1:] == given[:-1]
         and all(size in (None, filters) for size, filters in zip(slopes, given, strict=True))
         and given[-1] % upscale_factor**2 == 0
-        and in_channels == given[-1]
+        and (not skip or given[-1] == taken[0] * upscale_factor**2)
     )
 
 
@@ -128,7 +127,7 @@ def _stages(layers):
         return None
     at = layers.index(shuffles[0]) if shuffles else len(layers)
     head, tail = layers[:at], layers[at + 1 :]
-    if len(tail) > 1 or any(type(layer) in (Conv2d, PReLU) for layer in tail):
+    if any(type(layer) in (Conv2d, PReLU) for layer in tail):
         return None
     stages = []
     for layer, following in itertools.pairwise([*head, *tail, None]):

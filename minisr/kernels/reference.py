@@ -128,11 +128,6 @@ def lerp(average, value, fraction):
     average += fraction * (value - average)
 
 
-def add(total, part):
-    """Add ``part`` to ``total``, in place."""
-    total += part
-
-
 def fill_zero(out):
     """Set all values to zero, in place."""
     out[...] = 0
@@ -141,6 +136,11 @@ def fill_zero(out):
 # ESPCN needs nothing below this line: the rest is for other networks and other losses.
 
 CHARBONNIER_EPSILON = 1e-3  # about a quarter of an 8-bit level, as in LapSRN (CVPR 2017)
+
+
+def add(total, part):
+    """Add ``part`` to ``total``, in place."""
+    total += part
 
 
 def sigmoid_forward(x, out):
