@@ -1,4 +1,4 @@
-"""The errors that minisr raises. Each message is one clear sentence for a person to read."""
+"""The errors that minisr raises, and its warnings. Each message is one clear sentence."""
 
 
 class MinisrError(Exception):
@@ -35,6 +35,18 @@ class DeviceError(MinisrError):
 
 class DeviceMemoryError(DeviceError):
     """A GPU has too little memory for its task."""
+
+
+class MinisrWarning(UserWarning):
+    """Base category of every warning that minisr gives. The message is one line."""
+
+
+class PictureWarning(MinisrWarning):
+    """Something in a picture was converted, or could not be kept."""
+
+
+class CompileCacheWarning(MinisrWarning):
+    """Compiled code cannot be kept, so that it will be compiled again."""
 
 
 def short(error):

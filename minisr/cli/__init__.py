@@ -5,7 +5,7 @@ import sys
 import warnings
 
 from minisr.cli import convert, data, demo, evaluate, info, train
-from minisr.cli.common import INTERRUPTED, Parser, printable
+from minisr.cli.common import INTERRUPTED, Parser, printable, warnings_in_one_line
 from minisr.cli.upscale import options as upscale_options
 from minisr.errors import MinisrError
 from minisr.version import __version__
@@ -34,7 +34,8 @@ def main(argv=None):
     arguments = _parser().parse_args(argv)
     arguments.words = sys.argv[1:] if argv is None else argv  # pages show how they were made
     try:
-        return arguments.run(arguments)
+        with warnings_in_one_line():
+            return arguments.run(arguments)
     except MinisrError as error:
         return _fail(error)
     except BrokenPipeError:  # the reader of our output has closed it

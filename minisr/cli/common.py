@@ -4,12 +4,13 @@ import argparse
 import contextlib
 import signal
 import sys
+import warnings
 
 from tqdm import tqdm
 
 from minisr import engine
 from minisr.engine import devices
-from minisr.errors import PictureError, SettingsError
+from minisr.errors import MinisrWarning, PictureError, SettingsError
 from minisr.images.sources import ALLOWED_BY
 from minisr.system.threads import Threads
 
@@ -128,6 +129,22 @@ def printable(message):
 def note(message):
     """Print a line for the user on stderr, without breaking a progress bar."""
     tqdm.write(f"minisr: {printable(message)}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def warnings_in_one_line():
+    """Print warnings of minisr's as notes, without the line of code that they are from."""
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message, category, *where, **options):
+            if issubclass(category, MinisrWarning):
+                note(message)
+            else:
+                others(message, category, *where, **options)
+
+        warnings.showwarning = show
+        yield
 
 
 def add_allow_large(parser):

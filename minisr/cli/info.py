@@ -15,7 +15,7 @@ from minisr.errors import DeviceError
 from minisr.kernels.cpu import host
 from minisr.kernels.cuda import driver as cuda_driver
 from minisr.kernels.cuda.driver import readable
-from minisr.system import machine, memory
+from minisr.system import compile_cache, memory, packages
 from minisr.system.threads import available, processor
 from minisr.version import __version__
 
@@ -68,18 +68,18 @@ def facts():
         *_gpu_facts(),
     ]
     found += [
-        _fact(name, lambda name=name: machine.version(name), _version_text) for name in NEEDED
+        _fact(name, lambda name=name: packages.version(name), _version_text) for name in NEEDED
     ]
     for name, extra in OPTIONAL.items():
         missing = f'not installed: pip install "minisr[{extra}]"'
         found.append(
             _fact(
                 name,
-                lambda name=name: machine.version(name),
+                lambda name=name: packages.version(name),
                 lambda v, missing=missing: v or missing,
             )
         )
-    found.append(_fact("numba cache", machine.cache, _cache_text))
+    found.append(_fact("numba cache", compile_cache.found, _cache_text))
     found.append(_fact("weights", _weights, _weights_text))
     return found
 
@@ -150,9 +150,10 @@ def _gpu_text(gpu):
     return text if gpu["fault"] is None else f"{text}; cannot be used: {gpu['fault']}"
 
 
-def _cache_text(found):
-    can = "writable" if found["writable"] else "NOT WRITABLE: every run compiles again"
-    return f"{found['folder']} ({can}, {readable(found['size'])})"
+def _cache_text(cache):
+    if cache["folder"] is None:
+        return "NONE, so every run compiles again: set NUMBA_CACHE_DIR to a folder you can write to"
+    return f"{cache['folder']} ({readable(cache['size'])})"
 
 
 def _weights():

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minisr.errors import DeviceMemoryError
-from minisr.system.threads import default_threads
+from minisr.system.threads import pool_of
 
 BLOCK = 4  # rows and columns that Winograd's kernel makes at once, anchored at the first
 LEAST_ROWS = 4 * BLOCK  # of a band that a GPU is to have memory for
@@ -81,7 +81,7 @@ def run_in_bands(network, x, upscale_factor, halo, threads=None, rows=None):
     upscale_factor : int
     halo : int
         How many rows away a result still sees a pixel.
-    threads : minisr.system.threads.Threads, optional
+    threads : minisr.system.threads.Threads or int, optional
         By default one per processor. Each writes its own bands.
     rows : int, optional
         Of a band. By default, enough for ``BAND_PIXELS`` pixels, and not fewer than twice the
@@ -115,7 +115,7 @@ def run_in_bands(network, x, upscale_factor, halo, threads=None, rows=None):
             raise
 
     jobs = [(n, band) for n in range(N) for band in cut(H, rows, halo)]
-    (threads or default_threads()).together(work, iter(jobs), len(jobs))
+    pool_of(threads).together(work, iter(jobs), len(jobs))
     return outs[0]
 
 
@@ -147,7 +147,7 @@ class WithinMemory:
         Parameters
         ----------
         x : ndarray, shape (N, C, H, W)
-        threads : minisr.system.threads.Threads, optional
+        threads : minisr.system.threads.Threads or int, optional
 
         Returns
         -------

@@ -7,7 +7,7 @@ from minisr.engine.learning import learn
 from minisr.engine.receptive_field import receptive_field
 from minisr.engine.stacks import plan_stack
 from minisr.errors import ShapeError
-from minisr.system.threads import default_threads
+from minisr.system.threads import pool_of
 
 
 class LayerByLayer:
@@ -75,7 +75,7 @@ class CompiledNetwork:
         Parameters
         ----------
         x : ndarray, shape (N, in_channels, H, W)
-        threads : minisr.system.threads.Threads, optional
+        threads : minisr.system.threads.Threads or int, optional
             By default one per processor.
 
         Returns
@@ -94,7 +94,7 @@ class CompiledNetwork:
                 f"{self.network} expects x of shape (N, C, H, W) with at least one sample and one "
                 f"pixel, got {x.shape}"
             )
-        return self._run(x, threads or default_threads())
+        return self._run(x, pool_of(threads))
 
     def _run_at_once(self, x, threads):
         if self.plan is not None:

@@ -37,7 +37,7 @@ def predict_luma(model, low, threads=None, luma_range=None):
     model : Network or minisr.upscaling.enlarger.Enlarger
     low : ndarray, shape (C, h, w), uint8, or float in [0, 1]
         With as many channels as the network has.
-    threads : minisr.system.threads.Threads, optional
+    threads : minisr.system.threads.Threads or int, optional
         By default one per processor.
     luma_range : {"studio", "full"}, optional
         Range of ``low``, if that is luma: it is converted for a network trained on the other
@@ -88,7 +88,7 @@ def score_pair(model, pair, protocol, threads=None):
     pair : minisr.datasets.pairs.Pair
     protocol : minisr.evaluation.protocols.Protocol
         One whose methods are given luma.
-    threads : minisr.system.threads.Threads, optional
+    threads : minisr.system.threads.Threads or int, optional
         By default one per processor.
 
     Returns
@@ -122,7 +122,7 @@ def score_methods(pixels, scale, models, protocol, threads=None, low=None):
     models : dict of str to Network, minisr.upscaling.enlarger.Enlarger or None
         By name, see `as_trained`; None means bicubic.
     protocol : minisr.evaluation.protocols.Protocol
-    threads : minisr.system.threads.Threads, optional
+    threads : minisr.system.threads.Threads or int, optional
         By default one per processor.
     low : ndarray, optional
         A low-resolution picture from elsewhere; by default the protocol makes one.

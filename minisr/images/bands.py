@@ -55,9 +55,12 @@ class RowReader:
         if len(self.shape) == 2 or self.shape[2] == 3:
             return True
         full = 1 if self.dtype.kind == "f" else np.iinfo(self.dtype).max
-        starts = range(0, self.shape[0], rows)
-        bands = (self.rows(start, min(start + rows, self.shape[0])) for start in starts)
-        return all((band[..., -1] == full).all() for band in bands)
+        return all((piece[..., -1] == full).all() for piece in self.pieces(rows))
+
+    def pieces(self, rows):
+        """Yield the picture in pieces of ``rows`` rows."""
+        for start in range(0, self.shape[0], rows):
+            yield self.rows(start, min(start + rows, self.shape[0]))
 
 
 def row_reader(file, form):

@@ -49,7 +49,8 @@ def opened(source):
     Raises
     ------
     PictureError
-        The file does not exist, is a folder, is empty, or is not a kind of picture minisr reads.
+        The file does not exist, is a folder, is empty, is open as text, or is not a kind of picture
+        that minisr reads.
     """
     with contextlib.ExitStack() as stack:
         with explained(source):
@@ -61,6 +62,8 @@ def opened(source):
                 file = io.BytesIO(source)
             else:
                 file = source
+            if isinstance(file, io.TextIOBase):
+                raise PictureError("expected a file that is open for reading bytes, mode 'rb'")
             if not file.seekable():
                 file = io.BytesIO(file.read())
             file.seek(0)

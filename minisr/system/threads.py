@@ -1,6 +1,7 @@
 """A pool of threads, with a map that keeps the order."""
 
 import functools
+import numbers
 import os
 import platform
 import weakref
@@ -113,7 +114,35 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_restart_pools)
 
 
+def pool_of(threads):
+    """Return the pool that a caller asks for.
+
+    Parameters
+    ----------
+    threads : Threads, int or None
+        A pool; how many threads to use; or None for one per processor. Pools made here are kept,
+        one for each number.
+
+    Returns
+    -------
+    Threads
+
+    Raises
+    ------
+    SettingsError
+        If ``threads`` is neither.
+    """
+    if isinstance(threads, Threads):
+        return threads
+    if threads is None:
+        return _kept_pool(available())
+    if isinstance(threads, numbers.Integral) and not isinstance(threads, bool):
+        return _kept_pool(int(threads))
+    raise SettingsError(
+        f"threads must be how many to use, or minisr.system.threads.Threads, got {threads!r}"
+    )
+
+
 @functools.cache
-def default_threads():
-    """Return the default pool, with one thread per processor."""
-    return Threads()
+def _kept_pool(count):
+    return Threads(count)

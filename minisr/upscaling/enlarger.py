@@ -10,7 +10,8 @@ from pathlib import Path
 from minisr import models, weights
 from minisr.engine import ENGINES, devices
 from minisr.errors import PictureError, SettingsError
-from minisr.system.threads import default_threads
+from minisr.images.arrays import pixels_from
+from minisr.system.threads import pool_of
 from minisr.upscaling.chains import DEFAULT_SCALE, LARGEST, chains_of, factors_of, is_network_name
 from minisr.upscaling.pixels import enlarge_pixels
 from minisr.upscaling.plan import CorrectedNetwork, Enlargement, halo_of
@@ -232,15 +233,18 @@ class Enlarger:
             self._enlargements = {shape: found}  # only the last: a folder may have thousands
         return found
 
-    def pixels(self, picture, threads=None):
+    def pixels(self, picture, threads=None, values=None):
         """Enlarge a picture in memory.
 
         Parameters
         ----------
-        picture : ndarray, shape (H, W) or (H, W, C), uint8, uint16, or float in [0, 1]
-            Grey, or with C channels: grey and alpha (2), RGB (3), RGBA (4).
-        threads : minisr.system.threads.Threads, optional
+        picture : ndarray, shape (H, W) or (H, W, C), uint8, uint16, float32 or float64
+            Grey, or with C channels: grey and alpha (2), RGB (3), RGBA (4). Floats are intensities
+            from 0 to 1; if some are beyond, they are scaled to that for the networks, and back.
+        threads : minisr.system.threads.Threads or int, optional
             By default one per processor.
+        values : (float, float), optional
+            From `minisr.images.arrays.value_range`, if ``picture`` is part of a larger one.
 
         Returns
         -------
@@ -251,9 +255,10 @@ class Enlarger:
         Raises
         ------
         PictureError
-            If the array is not a picture, or contains NaN or infinity.
+            If the array is not a picture, or contains NaN, infinity or marks for missing data.
         """
-        return enlarge_pixels(picture, self, threads or default_threads())
+        picture, _ = pixels_from(picture)
+        return enlarge_pixels(picture, self, pool_of(threads), values)
 
     def plane(self, low, threads=None):
         """Enlarge one plane.
@@ -262,7 +267,7 @@ class Enlarger:
         ----------
         low : ndarray, shape (H, W), float32, intensity in [0, 1]
             Luma of `luma_range`, or any other plane.
-        threads : minisr.system.threads.Threads, optional
+        threads : minisr.system.threads.Threads or int, optional
             By default one per processor.
 
         Returns
@@ -278,7 +283,7 @@ class Enlarger:
         Parameters
         ----------
         low : ndarray, shape (N, H, W), float32, intensity in [0, 1]
-        threads : minisr.system.threads.Threads, optional
+        threads : minisr.system.threads.Threads or int, optional
             By default one per processor.
 
         Returns
@@ -286,7 +291,7 @@ class Enlarger:
         ndarray, shape (N, *size_of(H, W)), float32
             Not clipped.
         """
-        return self.of(*low.shape[1:]).planes(low, threads or default_threads())
+        return self.of(*low.shape[1:]).planes(low, pool_of(threads))
 
     @property
     def _some_network(self):
@@ -345,10 +350,14 @@ def _checked_scale(scale):
 
 
 def _checked_size(size):
-    if len(size) != 2 or size == (None, None):
-        raise SettingsError(f"expected a height, a width or both, got {size}")
-    for side in size:
+    try:
+        sides = tuple(size)
+    except TypeError:
+        sides = ()
+    if len(sides) != 2 or sides == (None, None):
+        raise SettingsError(f"size must be (height, width), one of them perhaps None, got {size}")
+    for side in sides:
         whole = isinstance(side, numbers.Integral) and not isinstance(side, bool)
         if side is not None and not (whole and side >= 1):
             raise SettingsError(f"height and width must be integers of at least 1, got {side}")
-    return tuple(size)
+    return sides

@@ -1,5 +1,6 @@
 """Enlarging a picture file: pixels, metadata and, in an animation, every frame."""
 
+import functools
 import io
 import math
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 
 from minisr.errors import PictureError
 from minisr.images.animation import encode_animation, frames_of, read_animation
+from minisr.images.arrays import value_range
 from minisr.images.bands import picture_reader, row_reader, row_writer, takes_rows
 from minisr.images.fitting import check_alpha, fitted
 from minisr.images.formats import FORMATS, Format, format_of
@@ -71,7 +73,7 @@ def upscale_file(
         Where to write; the file appears once it is complete. If None, the bytes are returned.
     enlarger : minisr.upscaling.enlarger.Enlarger
         Or anything with its ``size_of``, ``halo`` and ``pixels``.
-    threads : minisr.system.threads.Threads, optional
+    threads : minisr.system.threads.Threads or int, optional
         By default one per processor.
     suffix : str, optional
         The format, such as ".png"; by default that of ``target`` or, without one, of ``source``.
@@ -160,11 +162,11 @@ class _Job:
     quality: int | None
     stamp: dict
 
-    def enlarge(self, pixels):
+    def enlarge(self, pixels, **options):
         """Return enlarged pixels; a lack of memory becomes a clear error."""
         with naming(self.name):
             try:
-                return self.enlarger.pixels(pixels, self.threads)
+                return self.enlarger.pixels(pixels, self.threads, **options)
             except MemoryError:
                 raise PictureError(
                     "there is not enough memory to enlarge it; use fewer threads or a smaller scale"
@@ -224,7 +226,11 @@ class _Job:
         writer = row_writer(file, self.form, shape, pixel.dtype, metadata, *compression)
         halo = self.enlarger.halo
         rows = max(_BAND // width, halo, 1)
-        for band in enlarged_bands(reader, self.enlarge, scale, halo, rows):
+        with naming(self.name):
+            values = value_range(reader.pieces(rows))
+        options = {} if values is None else {"values": values}
+        enlarge = functools.partial(self.enlarge, **options)
+        for band in enlarged_bands(reader, enlarge, scale, halo, rows):
             writer.write(fitted(band, self.form)[0])
         writer.finish()
         return (width, height), shape[1::-1], 1, (*reader.notes, *notes, *lost, *writer.notes)

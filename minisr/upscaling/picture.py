@@ -1,10 +1,12 @@
 """One call that enlarges a picture."""
 
-import os
+import warnings
 from pathlib import Path
 
-from minisr.errors import SettingsError
+from minisr.errors import PictureWarning, SettingsError
 from minisr.images import read_picture
+from minisr.images.arrays import is_encoded, pixels_from
+from minisr.images.sources import name_of
 from minisr.upscaling.enlarger import Enlarger
 from minisr.upscaling.file import upscale_file
 
@@ -25,14 +27,17 @@ def upscale(
 
     Parameters
     ----------
-    picture : ndarray, shape (H, W) or (H, W, C), uint8, uint16, or float in [0, 1]; or path-like
-        Grey, or with C channels: grey and alpha (2), RGB (3), RGBA (4).
+    picture : ndarray, shape (H, W) or (H, W, C), uint8, uint16 or float; or another picture
+        Grey, or with C channels: grey and alpha (2), RGB (3), RGBA (4). Floats are intensities from
+        0 to 1; if some are beyond, as in 0 to 255, the picture's own range becomes that of the
+        network, and comes back. Or the path of a picture file, its content, or an open file; or an
+        image of Pillow's.
     scale : float, optional
         Above 1, at most 16; by default 3, or that of the file or network that ``model`` is.
     model : str, path-like, Network or minisr.upscaling.enlarger.Enlarger, optional
         The name of a bundled network, a file of weights, or a network; by default
         `minisr.models.DEFAULT`. An Enlarger has a scale or size already.
-    threads : minisr.system.threads.Threads, optional
+    threads : minisr.system.threads.Threads or int, optional
         By default one per processor.
     size : (int or None, int or None), optional
         Instead of ``scale``: height and width of the result. If one is None, it follows from the
@@ -41,7 +46,8 @@ def upscale(
         What goes through a luma network: luma, while bicubic enlarges chroma; or red, green and
         blue, each by itself, which takes three times as long.
     output : path-like, optional
-        If ``picture`` is a path: where to write the result, with the file's metadata.
+        If ``picture`` is a file, or the content of one: where to write the result, with the
+        file's metadata.
     device : str or minisr.engine.devices.Device, optional
         What computes: "cpu", "cuda" for the first GPU, "cuda:1" for another, or "auto" for a GPU if
         there is one that can be used. A Network or an Enlarger has its own already.
@@ -57,12 +63,17 @@ def upscale(
     Raises
     ------
     PictureError
-        If the array is not a picture, contains NaN or infinity, or is as large as ``size`` already,
-        or if a file cannot be read or written.
+        If the array is not a picture, contains NaN, infinity or marks for missing data, has a mask,
+        or is as large as ``size`` already, or if a file cannot be read or written.
     SettingsError
         If there is no such network, scale, size or device.
     DeviceError
         If the device cannot be used, or has too little memory even for a few rows.
+
+    Warns
+    -----
+    PictureWarning
+        What was converted, or could not be kept.
 
     Notes
     -----
@@ -86,14 +97,24 @@ def upscale(
     enlarger = model
     if not isinstance(model, Enlarger):
         enlarger = Enlarger(model, scale, size, device, colour=colour, engine=engine)
-    if not isinstance(picture, str | os.PathLike):
+    if not is_encoded(picture):
         if output is not None:
             raise SettingsError(
-                "output needs a path as the picture, got an array; "
+                "output needs a picture file, got an array; "
                 "write its result by minisr.images.write_picture"
             )
-        return enlarger.pixels(picture, threads)
+        pixels, notes = pixels_from(picture)
+        _warn(notes, picture)
+        return enlarger.pixels(pixels, threads)
     if output is None:
-        return enlarger.pixels(read_picture(picture).pixels, threads)
-    upscale_file(picture, output, enlarger, threads=threads)
+        read = read_picture(picture)
+        _warn(read.notes, picture)
+        return enlarger.pixels(read.pixels, threads)
+    _warn(upscale_file(picture, output, enlarger, threads=threads).notes, picture)
     return Path(output)
+
+
+def _warn(notes, source):
+    """Give each note as a warning, from the line that called `upscale`."""
+    for note in notes:
+        warnings.warn(f"{name_of(source)}: {note}", PictureWarning, stacklevel=3)

@@ -1,21 +1,23 @@
 """Pixels in memory, enlarged: luma or RGB, and alpha, by networks; chroma by bicubic."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from minisr.errors import PictureError
+from minisr.images.arrays import DTYPES, value_range
 from minisr.images.chroma import chroma_of, join_chroma, luma_of
 from minisr.upscaling.resizer import Resizer
 
 # The value of intensity 1 in pictures of each dtype.
-MAXIMUM = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
+MAXIMUM = dict(zip(DTYPES, (255, 65535, 1, 1), strict=True))
 STRIP_PIXELS = 1 << 16  # whose colour a thread splits, or joins, at a time
 
 
-def enlarge_pixels(picture, enlarger, threads):
+def enlarge_pixels(picture, enlarger, threads, values=None):
     """Enlarge a picture in memory; see `minisr.upscaling.enlarger.Enlarger.pixels`."""
-    picture = _checked(picture)
+    if values is None:
+        values = value_range([picture])
     height, width = picture.shape[:2]
     enlargement = enlarger.of(height, width)
     channels = 1 if picture.ndim == 2 else picture.shape[2]
@@ -31,6 +33,8 @@ def enlarge_pixels(picture, enlarger, threads):
         by_luma=by_luma,
         luma_range=enlarger.luma_range if by_luma else None,
         maximum=maximum,
+        low=0 if values is None else values[0],
+        span=None if values is None else span_of(*values),
     )
     resizer = Resizer((height, width), enlargement.size, enlarger.device.backend)
     if opaque:
@@ -68,6 +72,12 @@ def strips(first, last, width):
     return [slice(at, min(last, at + rows)) for at in range(first, last, rows)]
 
 
+def span_of(low, high):
+    """Return the power of two that covers a range: dividing by it, and multiplying, is exact."""
+    fraction, exponent = math.frexp(high - low)  # fraction is from 0.5 to just below 1
+    return math.ldexp(1, exponent - (fraction == 0.5)) if high > low else 1.0
+
+
 @dataclass(frozen=True)
 class PixelForm:
     """How a picture's pixels become planes, shape (N, rows, W), float32, and pixels again.
@@ -83,7 +93,10 @@ class PixelForm:
     luma_range : {"studio", "full"} or None
         Of that luma.
     maximum : int
-        The value of intensity 1.
+        The value of intensity 1; of alpha 1 if there is a ``span``.
+    low : float, optional
+    span : float, optional
+        Colours ``low`` to ``low + span`` become intensities 0 to 1; by default ``maximum`` does.
     """
 
     colours: int
@@ -91,6 +104,8 @@ class PixelForm:
     by_luma: bool
     luma_range: str | None
     maximum: int
+    low: float = 0
+    span: float | None = None
 
     @property
     def planes(self):
@@ -130,6 +145,8 @@ class PixelForm:
             visible = alpha > np.float32(1 / 512)
             colour = np.divide(colour, alpha, out=np.zeros_like(colour), where=visible)
             self._write(alpha.clip(0, 1), out[..., -1])
+        if self.span is not None:
+            colour = self.low + self.span * colour.astype(np.float64)
         for channel, plane in enumerate(colour):
             self._write(plane, out[..., channel])
 
@@ -142,23 +159,15 @@ class PixelForm:
 
     def _weighted(self, pixels):
         """Return the colour planes, weighted by alpha, and the alpha plane."""
-        scaled = pixels.transpose(2, 0, 1).astype(np.float32, order="C")
-        scaled /= np.float32(self.maximum)
+        planes = pixels.transpose(2, 0, 1)
+        if self.span is None:
+            scaled = planes.astype(np.float32, order="C")
+            scaled /= np.float32(self.maximum)
+        else:
+            scaled = planes.astype(np.float64, order="C")
+            colour = scaled[: self.colours]
+            colour -= self.low
+            colour /= self.span
+            scaled = scaled.clip(0, 1).astype(np.float32)  # what is transparent may lie beyond
         colour, alpha = scaled[: self.colours], scaled[self.colours :]
         return (colour * alpha if self.alpha else colour), alpha
-
-
-def _checked(picture):
-    """Return the picture as an array, or raise PictureError."""
-    picture = np.asarray(picture)
-    channels = 1 if picture.ndim == 2 else picture.shape[-1]
-    if picture.ndim not in (2, 3) or channels not in (1, 2, 3, 4) or picture.size == 0:
-        raise PictureError(
-            "upscale expects a picture of shape (H, W) or (H, W, C) with C from 1 to 4, "
-            f"got {picture.shape}"
-        )
-    if picture.dtype.name not in MAXIMUM:
-        raise PictureError(f"upscale expects {', '.join(MAXIMUM)}, got {picture.dtype}")
-    if picture.dtype.kind == "f" and not np.isfinite(picture).all():
-        raise PictureError("upscale expects finite numbers, got NaN or infinity among them")
-    return picture

@@ -17,7 +17,7 @@ def upscale_video(
         Above 1, at most 16; by default 3, or that of the file or network that ``model`` is.
     model : str, path-like or Network, optional
         As of `minisr.upscale`.
-    threads : minisr.system.threads.Threads, optional
+    threads : minisr.system.threads.Threads or int, optional
         As there.
     size : (int or None, int or None), optional
         Instead of ``scale``: height and width of the result, of the picture as it is displayed.

@@ -15,7 +15,7 @@ from stand_in_driver import Driver, gpu
 from minisr.cli import info as command
 from minisr.cli import main
 from minisr.kernels.cuda import driver as cuda_driver
-from minisr.system import machine, memory
+from minisr.system import compile_cache, memory, packages
 from minisr.version import __version__
 
 ROOT = Path(__file__).parents[2]
@@ -111,7 +111,7 @@ def test_the_cache_is_where_numba_puts_it(tmp_path):
     code = (
         "from minisr.kernels import load; import numpy as np; x = np.zeros((1, 1, 4, 4));"
         "load('cpu').relu_forward(x, np.empty_like(x));"
-        "from minisr.system import machine; print(machine.cache()['size'])"
+        "from minisr.system import compile_cache; print(compile_cache.found()['size'])"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_DISABLE_JIT": "0"}
     done = subprocess.run(
@@ -122,18 +122,25 @@ def test_the_cache_is_where_numba_puts_it(tmp_path):
     assert int(done.stdout) == sum(file.stat().st_size for file in files)
 
 
-def test_a_cache_that_cannot_be_written(capsys, monkeypatch, tmp_path, no_gpu):
+def test_no_place_for_the_cache(capsys, monkeypatch, no_gpu):
+    monkeypatch.setattr(compile_cache, "is_writable", lambda folder: False)
+    table, values = info(capsys)
+    assert values["numba cache"] == {"folder": None, "size": 0}
+    assert "set NUMBA_CACHE_DIR to a folder you can write to" in table["numba cache"][0]
+
+
+def test_a_chosen_folder_that_cannot_be_written_is_passed_over(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "cache"))
-    table, values = info(capsys)
-    assert values["numba cache"]["writable"] is False
-    assert "NOT WRITABLE" in table["numba cache"][0]
+    assert str(tmp_path) not in compile_cache.found()["folder"]
     assert not (tmp_path / "file").is_dir()
 
 
 def test_the_report_creates_no_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "new"))
-    assert machine.cache() == {"folder": str(tmp_path / "new"), "writable": True, "size": 0}
+    cache = compile_cache.found()
+    assert cache["size"] == 0
+    assert Path(cache["folder"]).parent == tmp_path / "new"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -146,8 +153,8 @@ def test_the_report_creates_no_folder(monkeypatch, tmp_path):
         (command.platform, "platform", {"system"}),
         (command.memory, "total", {"memory"}),
         (command.cuda_driver, "ask", {"why no GPU"}),
-        (machine.metadata, "version", {*command.NEEDED, *command.OPTIONAL}),
-        (machine, "cache", {"numba cache"}),
+        (packages.metadata, "version", {*command.NEEDED, *command.OPTIONAL}),
+        (compile_cache, "found", {"numba cache"}),
     ],
 )
 def test_whatever_is_broken_the_rest_is_reported(capsys, monkeypatch, no_gpu, where, name, facts):
@@ -170,7 +177,7 @@ def test_packages_that_are_not_installed(capsys, monkeypatch, no_gpu):
     def version(name):
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(machine.metadata, "version", version)
+    monkeypatch.setattr(packages.metadata, "version", version)
     table, values = info(capsys)
     assert table["av"] == ['not installed: pip install "minisr[video]"']
     assert table["numba"] == ["NOT INSTALLED, but minisr needs it"]

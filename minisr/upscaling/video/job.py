@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from minisr.errors import PictureError, SettingsError
-from minisr.system.threads import default_threads
+from minisr.system.threads import pool_of
 from minisr.upscaling.video.join import join, lost_metadata, open_output
 from minisr.upscaling.video.options import VideoOptions
 from minisr.upscaling.video.pipeline import map_in_order, prefetch
@@ -32,7 +32,7 @@ def upscale_video(source, target, enlarger, *, threads=None, progress=None, note
         until then the work is kept in the hidden folder ``.NAME.minisr`` beside it.
     enlarger : minisr.upscaling.enlarger.Enlarger
         Or anything with ``size_of(height, width)`` and ``plane(low, threads)``.
-    threads : minisr.system.threads.Threads, optional
+    threads : minisr.system.threads.Threads or int, optional
         By default one per processor. Each thread enlarges a frame of its own.
     progress : callable, optional
         Called after each frame with (frames done, total or None).
@@ -62,7 +62,7 @@ def upscale_video(source, target, enlarger, *, threads=None, progress=None, note
     the same arguments: it continues after the last complete segment.
     """
     options = VideoOptions(**options)
-    threads = threads or default_threads()
+    threads = pool_of(threads)
     _check_free(target, options)
     plan = make_plan(source, target, enlarger, options, threads.count)
     # Importing this compiles, which is slow: only once everything is checked.
@@ -97,7 +97,7 @@ def preview_video(
     if not (math.isfinite(seconds) and seconds > 0):
         raise SettingsError(f"preview must be more than 0 seconds long, got {seconds}")
     options = VideoOptions(duration=seconds, **options)
-    threads = threads or default_threads()
+    threads = pool_of(threads)
     _check_free(target, options)
     if options.start is None:
         middle = ((probe_video(source).seconds or 0) - seconds) / 2
