@@ -19,11 +19,13 @@ from minisr.system import compile_cache, memory, packages
 from minisr.system.threads import available, processor
 from minisr.version import __version__
 
-NEEDED = ("numpy", "numba", "llvmlite", "scipy", "pillow", "tqdm", "safetensors")
+NEEDED = ("numpy", "numba", "llvmlite", "scipy", "pillow", "imageio", "tqdm", "safetensors")
 OPTIONAL = {  # packages, and the extra that installs each
     "numba-cuda": "cuda",
     "cuda-bindings": "cuda",
     "av": "video",
+    "pillow-heif": "heif",
+    "pillow-jxl-plugin": "jxl",
     "pooch": "data",
     "onnx": "onnx",
     "matplotlib": "demo",

@@ -135,7 +135,7 @@ def encode_animation(frames, durations, plays, form, metadata=None, *, quality=N
         What the format could not hold.
     """
     if not form.animation:
-        raise PictureError(f"{form.name} cannot hold an animation: write GIF, WebP or PNG")
+        raise PictureError(f"{form.cannot_hold('an animation')}: write GIF, WebP or PNG")
     frames = iter(frames)
     first = next(frames)
     check_sides(first.shape[1], first.shape[0], form)

@@ -5,8 +5,9 @@ import io
 import numpy as np
 
 from minisr.images import bmp, pnm
-from minisr.images.exif import PREFIX
+from minisr.images.exif import PREFIX, without_orientation
 from minisr.images.gif import writing as gif
+from minisr.images.imageio_reading import check_avif
 from minisr.images.jpeg import segments as jpeg_segments
 from minisr.images.metadata import NAMES
 from minisr.images.png import chunks as png_chunks
@@ -15,6 +16,7 @@ from minisr.images.png import metadata as png_metadata
 from minisr.images.tiff.writing import TiffWriter
 
 JPEG_QUALITY, JPEG_SUBSAMPLING = 95, "4:4:4"
+AVIF_QUALITY = 90
 
 
 def encode_still(form, pixels, metadata, quality, subsampling):
@@ -121,6 +123,19 @@ def _encode_tiff(pixels, metadata, quality, subsampling):
     return file.getvalue(), writer.notes
 
 
+def _encode_avif(pixels, metadata, quality, subsampling):
+    check_avif()
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    notes = ("AVIF cannot hold grey with alpha, so grey became RGB",) if channels == 2 else ()
+    options = {key: metadata[key] for key in ("icc_profile", "xmp") if metadata.get(key)}
+    if channels > 1:
+        options["subsampling"] = subsampling or JPEG_SUBSAMPLING
+    if metadata.get("exif"):
+        # Pillow rewrites EXIF with an orientation, and maker notes would lose their place.
+        options["exif"] = without_orientation(metadata["exif"])
+    return _saved(pixels, "AVIF", quality=quality or AVIF_QUALITY, **options), notes
+
+
 def _encode_bmp(pixels, metadata, quality, subsampling):
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
         return bmp.encode(pixels, metadata.get("dpi")), ()
@@ -143,4 +158,5 @@ _ENCODERS = {
     "BMP": _encode_bmp,
     "GIF": _encode_gif,
     "PNM": _encode_pnm,
+    "AVIF": _encode_avif,
 }

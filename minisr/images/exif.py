@@ -151,6 +151,13 @@ def stamped(exif, texts):
     return PREFIX + bytes(block.data)
 
 
+def without_orientation(exif):
+    """Return EXIF that does not state an orientation; the entries after it move up."""
+    block = _Block(exif)
+    _remove(block, block.first(), (_ORIENTATION,))
+    return PREFIX + bytes(block.data)
+
+
 def raw_entries(exif):
     """Return a block's bytes, their order ("<" or ">") and its first directory {tag: 12 bytes}."""
     block = _Block(exif)
@@ -176,12 +183,15 @@ def _remove_thumbnail(block, following):
 
 
 def _remove_subject(block, entries):
-    """Remove the subject's position from its directory; the entries after it move up."""
-    if _EXIF not in entries:
-        return
-    start = block.number(entries[_EXIF])
+    """Remove the subject's position from its directory."""
+    if _EXIF in entries:
+        _remove(block, block.number(entries[_EXIF]), _SUBJECT)
+
+
+def _remove(block, start, tags):
+    """Remove entries from the directory at a position; the entries after them move up."""
     directory, end = block.entries(start)
-    removed = [directory[tag] for tag in _SUBJECT if tag in directory]
+    removed = [directory[tag] for tag in tags if tag in directory]
     kept = [
         bytes(block.data[place : place + 12])
         for place in range(start + 2, end, 12)

@@ -39,7 +39,8 @@ def fitted(pixels, form):
             pixels, bits = _to_16_bits(pixels), 16
         else:
             pixels, bits = to_8_bits(pixels), 8
-        notes.append(f"{was} became {bits} bits, the most that {form.name} can hold")
+        most = f"minisr writes as {form.name}" if form.partly else f"{form.name} can hold"
+        notes.append(f"{was} became {bits} bits, the most that {most}")
     return np.ascontiguousarray(pixels), tuple(notes)
 
 

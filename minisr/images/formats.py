@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from minisr.errors import PictureError
+from minisr.images.other_formats import OTHERS, result_suffix, written_as
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Format:
         If "text" is not in `metadata`: the keywords whose text it can store all the same.
     largest_side : int
         In pixels.
+    partly : bool
+        Whether the format could hold more than minisr writes in it.
     """
 
     name: str
@@ -33,10 +36,17 @@ class Format:
     metadata: tuple = ()
     texts: tuple = ()
     largest_side: int = 2**31 - 1
+    partly: bool = False
 
     def holds(self, dtype):
         """Return whether samples of this dtype can be written without loss."""
         return {"uint8": "8", "uint16": "16", "float32": "f"}.get(str(dtype)) in self.kinds.split()
+
+    def cannot_hold(self, what):
+        """Return the words that say so."""
+        if self.partly:
+            return f"minisr cannot write {what} as {self.name}"
+        return f"{self.name} cannot hold {what}"
 
 
 PNG = Format(
@@ -72,10 +82,22 @@ WEBP = Format(
 BMP = Format("BMP", (".bmp",), alpha=True, metadata=("dpi",))
 GIF = Format("GIF", (".gif",), alpha=True, animation=True, texts=("Comment",), largest_side=65535)
 PNM = Format("PNM", (".ppm", ".pgm", ".pnm"), "8 16")
-FORMATS = (PNG, JPEG, TIFF, WEBP, BMP, GIF, PNM)
+# Pillow writes 8 bits per sample, and reads no longer sides.
+AVIF = Format(
+    "AVIF",
+    (".avif",),
+    alpha=True,
+    metadata=("icc_profile", "exif", "xmp"),
+    largest_side=32768,
+    partly=True,
+)
+FORMATS = (PNG, JPEG, TIFF, WEBP, BMP, GIF, PNM, AVIF)
 
 WRITE_SUFFIXES = tuple(suffix for form in FORMATS for suffix in form.suffixes)
-READ_SUFFIXES = (*WRITE_SUFFIXES, ".pbm")
+READ_SUFFIXES = (
+    *(*WRITE_SUFFIXES, ".pbm"),
+    *(suffix for form in OTHERS for suffix in form.suffixes),
+)
 
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -94,8 +116,19 @@ def format_of(suffix):
     raise PictureError(f"cannot write pictures of kind '{suffix}': use {' '.join(WRITE_SUFFIXES)}")
 
 
+def default_suffix(suffix):
+    """Return the suffix of a result whose format nobody has chosen, by that of its source."""
+    return suffix if suffix.lower() in WRITE_SUFFIXES else written_as(suffix)
+
+
+def default_format(name):
+    """Return the format of a result whose format nobody has chosen, by the name of its source's."""
+    same = (form for form in FORMATS if form.name == name)
+    return next(same, None) or format_of(result_suffix(name))
+
+
 def sniff(head):
-    """Return the name of the format of a file that starts with ``head``; None if unknown."""
+    """Return the format that minisr itself reads, of a file that starts with ``head``, or None."""
     for start, name in _SIGNATURES:
         if head.startswith(start):
             return name

@@ -16,6 +16,7 @@ NAMES = {
     "photoshop": "IPTC and Photoshop data",
     "png_colour": "PNG's colour chunks",
 }
+CODE_POINTS = "the colour space that its code points (cICP) name"
 
 
 def fitting(metadata, form, pixels):
@@ -32,9 +33,10 @@ def fitting(metadata, form, pixels):
             if lost:
                 left_out.append(f"text ({', '.join(lost)})")
         elif key != "png_colour" or (not fits.get("icc_profile") and _matters(fits[key])):
-            left_out.append(NAMES.get(key, key))
+            only_code_points = key == "png_colour" and {*fits[key]} == {b"cICP"}
+            left_out.append(CODE_POINTS if only_code_points else NAMES.get(key, key))
     if left_out:
-        notes.append(f"{form.name} cannot hold {', '.join(sorted(left_out))}")
+        notes.append(form.cannot_hold(", ".join(sorted(left_out))))
     wanted = {*form.metadata, *(("text",) if form.texts else ())}
     return {key: value for key, value in fits.items() if key in wanted}, notes
 

@@ -30,7 +30,8 @@ class Picture:
     notes : tuple of str
         What was converted or left out; empty if nothing was.
     format : str
-        "PNG", "JPEG", "TIFF", "WebP", "BMP", "GIF" or "PNM".
+        "PNG", "JPEG", "TIFF", "WebP", "BMP", "GIF", "PNM", "AVIF", "HEIC", or another one that is
+        only read.
     quality : int or None
         Of a JPEG, 1 to 100, estimated from its quantisation tables; of a lossy WebP, which does
         not record its quality, 95. None: lossless.

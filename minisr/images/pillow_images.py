@@ -76,7 +76,20 @@ def pixels_of(image, raw_mode=""):
 
 def metadata_of(image):
     """Return the metadata of an image, as in `Picture.metadata`."""
-    info, metadata = image.info, {}
+    metadata = metadata_from(image.info)
+    blocks = [
+        content
+        for marker, content in getattr(image, "applist", ())
+        if marker == "APP13" and content.startswith(b"Photoshop 3.0\0")
+    ]
+    if blocks:
+        metadata["photoshop"] = b"".join(content[14:] for content in blocks)
+    return metadata
+
+
+def metadata_from(info):
+    """Return the metadata in an image's ``info``, as in `Picture.metadata`."""
+    metadata = {}
     for key in ("icc_profile", "exif", "xmp"):
         if isinstance(info.get(key), bytes) and info[key]:
             metadata[key] = info[key]
@@ -87,13 +100,6 @@ def metadata_of(image):
     if comment:
         text = comment if isinstance(comment, str) else _decoded(comment)
         metadata["text"] = (Text("Comment", text.rstrip("\0")),)
-    blocks = [
-        content
-        for marker, content in getattr(image, "applist", ())
-        if marker == "APP13" and content.startswith(b"Photoshop 3.0\0")
-    ]
-    if blocks:
-        metadata["photoshop"] = b"".join(content[14:] for content in blocks)
     return metadata
 
 

@@ -4,11 +4,13 @@ import struct
 from dataclasses import dataclass
 
 from minisr.errors import MinisrError, PictureError
-from minisr.images import pnm
+from minisr.images import heif, imageio_reading, pnm
 from minisr.images.sources import check_size
 from minisr.images.tiff.layout import layout_of, read_directory, size_of
 
 _CHANNELS = {"1": 1, "L": 1, "I;16": 1, "I;16B": 1, "I": 1, "F": 1, "LA": 2, "RGB": 3, "YCbCr": 3}
+
+_PILLOWS = ("JPEG", "WebP", "GIF", "BMP")
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,12 @@ def probe(file, form, *, allow_large=False):
         found = Probe(width, height, samples, min(layout.dtype.itemsize, 4) if layout else 1)
     elif form == "PNG":
         found = _of_png(file)
-    else:
+    elif form in _PILLOWS:
         found = _of_pillow(file, form)
+    elif form == "HEIC":
+        found = Probe(*heif.probe(file))
+    else:
+        found = Probe(*imageio_reading.probe(file, form, allow_large))
     if not (found.width and found.height):
         raise PictureError("it has no pixels")
     check_size(found.width, found.height, allow_large)

@@ -1,8 +1,9 @@
 """Read a whole picture with all its metadata, and note whatever is converted or left out.
 
 Pillow decodes most pictures. PNG and TIFF with more than 8 bits per sample, which it would reduce
-to 8, and PNM, which it reads only in part, are decoded here. Pillow is imported inside functions,
-because importing it takes a twentieth of a second.
+to 8, and PNM, which it reads only in part, are decoded here. HEIC is read through pillow-heif, and
+whatever else there is through imageio. All of them are imported inside functions, because importing
+Pillow alone takes a twentieth of a second.
 """
 
 import io
@@ -12,7 +13,7 @@ import numpy as np
 
 from minisr.errors import PictureError
 from minisr.images import exif as exifs
-from minisr.images import pnm
+from minisr.images import heif, imageio_reading, pnm
 from minisr.images import xmp as xmps
 from minisr.images.jpeg.quality import estimate
 from minisr.images.picture import Picture
@@ -40,7 +41,8 @@ def read_picture(source, *, allow_large=False):
     Parameters
     ----------
     source : str, Path, bytes or binary file
-        PNG, JPEG, TIFF, WebP, BMP, GIF or PPM/PGM/PBM, recognised by content, not by suffix.
+        PNG, JPEG, TIFF, WebP, BMP, GIF, PPM/PGM/PBM, AVIF, HEIC, or any that imageio reads through
+        Pillow, recognised by content, not by suffix.
     allow_large : bool, optional
         Also read pictures of more than 179 megapixels.
 
@@ -49,7 +51,8 @@ def read_picture(source, *, allow_large=False):
     Picture
         Upright. Palettes and CMYK become RGB (RGBA if there is transparency), 1-bit pictures
         become 8-bit grey; 16 bits per channel and floats are kept. Only the first frame of an
-        animation and the first page of a TIFF are read.
+        animation and the first page of a TIFF are read. What imageio or pillow-heif leaves out is
+        noted.
 
     Raises
     ------
@@ -58,7 +61,8 @@ def read_picture(source, *, allow_large=False):
         has samples that `Picture` cannot hold without loss.
     """
     with opened(source) as (file, form), explained(source):
-        return _READERS[form](file, allow_large)
+        reader = _READERS.get(form)
+        return reader(file, allow_large) if reader else _read_foreign(file, form, allow_large)
 
 
 def upright_picture(pixels, metadata, notes, form, orientation=None, **fields):
@@ -204,6 +208,15 @@ def _read_other(form):
     return read
 
 
+def _read_heic(file, allow_large):
+    return upright_picture(*heif.read(file, allow_large), "HEIC", 1)
+
+
+def _read_foreign(file, form, allow_large):
+    read = imageio_reading.read(file, form, allow_large)
+    return upright_picture(read.pixels, read.metadata, read.notes, form, read.orientation)
+
+
 def _through_pillow(file, form, allow_large):
     """Decode with Pillow; return pixels, notes, changed metadata, and the image."""
     from PIL import Image
@@ -227,4 +240,5 @@ _READERS = {
     "WebP": _read_webp,
     "GIF": _read_other("GIF"),
     "BMP": _read_other("BMP"),
+    "HEIC": _read_heic,
 }

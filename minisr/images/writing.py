@@ -18,8 +18,8 @@ def write_picture(path, pixels, metadata=None, *, quality=None, subsampling=None
     Parameters
     ----------
     path : str or Path
-        Its suffix chooses the format: PNG, TIFF, WebP, BMP, GIF, PPM, PGM or JPEG. An existing
-        file is replaced atomically.
+        Its suffix chooses the format: PNG, TIFF, WebP, BMP, GIF, PPM, PGM, AVIF or JPEG. An
+        existing file is replaced atomically.
     pixels, metadata, quality, subsampling
         As in :func:`encode_picture`.
 
@@ -59,16 +59,17 @@ def encode_picture(pixels, suffix, metadata=None, *, quality=None, subsampling=N
     ----------
     pixels : ndarray, shape (H, W) or (H, W, C), uint8, uint16 or float32
         As in :class:`Picture`. PNG, TIFF, PPM and PGM can hold 16 bits; TIFF can hold float32;
-        PNG, TIFF, WebP, BMP and GIF can hold transparency, but GIF only fully opaque or fully
+        PNG, TIFF, WebP, AVIF, BMP and GIF can hold transparency, but GIF only fully opaque or fully
         transparent pixels, and 256 colours.
     suffix : str
         Such as ".png".
     metadata : dict, optional
         As in :class:`Picture`.
     quality : int, optional
-        1 to 100. A JPEG has 95 by default. A WebP is lossy with a quality, lossless without.
+        1 to 100. A JPEG has 95 by default, an AVIF 90. A WebP is lossy with a quality, lossless
+        without.
     subsampling : {"4:4:4", "4:2:2", "4:2:0"}, optional
-        Chroma subsampling of a JPEG; by default "4:4:4", which is none.
+        Chroma subsampling of a JPEG or AVIF; by default "4:4:4", which is none.
 
     Returns
     -------
@@ -114,7 +115,8 @@ def check_pixels(pixels, form, suffix):
     if not form.holds(pixels.dtype):
         kind = "16 bits" if pixels.dtype == np.uint16 else "floats"
         where = "PNG, TIFF, PPM or PGM" if pixels.dtype == np.uint16 else "TIFF"
-        raise PictureError(f"{suffix} cannot hold {kind}: write {where}, or convert to uint8")
+        refused = form.cannot_hold(kind) if form.partly else f"{suffix} cannot hold {kind}"
+        raise PictureError(f"{refused}: write {where}, or convert to uint8")
     check_sides(pixels.shape[1], pixels.shape[0], form)
 
 

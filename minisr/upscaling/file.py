@@ -14,7 +14,7 @@ from minisr.images.animation import encode_animation, frames_of, read_animation
 from minisr.images.arrays import value_range
 from minisr.images.bands import picture_reader, row_reader, row_writer, takes_rows
 from minisr.images.fitting import check_alpha, fitted
-from minisr.images.formats import FORMATS, Format, format_of
+from minisr.images.formats import Format, default_format, format_of
 from minisr.images.metadata import fitting, resized, stamped
 from minisr.images.probing import probe
 from minisr.images.reading import read_picture
@@ -68,7 +68,7 @@ def upscale_file(
     Parameters
     ----------
     source : str, Path, bytes or binary file
-        PNG, JPEG, TIFF, WebP, BMP, GIF or PPM/PGM/PBM.
+        Whatever `minisr.images.read_picture` reads.
     target : str, Path or None
         Where to write; the file appears once it is complete. If None, the bytes are returned.
     enlarger : minisr.upscaling.enlarger.Enlarger
@@ -76,10 +76,11 @@ def upscale_file(
     threads : minisr.system.threads.Threads or int, optional
         By default one per processor.
     suffix : str, optional
-        The format, such as ".png"; by default that of ``target`` or, without one, of ``source``.
+        The format, such as ".png"; by default that of ``target`` or, without one, of ``source``. If
+        that cannot be written, a HEIC becomes a JPEG and anything else a PNG.
     quality : int, optional
-        Of JPEG, 1 to 100; by default the source's if it is a JPEG too, else 95. If given, WebP is
-        lossy; otherwise it is lossy only if the source was.
+        Of JPEG, 1 to 100; by default the source's if it is a JPEG too, else 95. Of AVIF; by default
+        90. If given, WebP is lossy; otherwise it is lossy only if the source was.
     stamp : dict of str to str, optional
         Who made the picture, such as ``{"Software": "minisr"}``; written if the format has a place
         for it.
@@ -106,8 +107,12 @@ def upscale_file(
         check_quality(quality)
         form = _chosen_format(target, suffix)
     with opened(source) as (file, kind):
-        form = form or next(known for known in FORMATS if known.name == kind)
-        job = _Job(enlarger, threads, name_of(source), form, quality, stamp or {})
+        notes = ()
+        if form is None:
+            form = default_format(kind)
+            if form.name != kind:
+                notes = (f"{kind} is not written: the result is {form.name}",)
+        job = _Job(enlarger, threads, name_of(source), form, quality, stamp or {}, notes)
         with explained(source):
             found = probe(file, kind, allow_large=allow_large)
         with naming(job.name):
@@ -161,6 +166,7 @@ class _Job:
     form: Format
     quality: int | None
     stamp: dict
+    notes: tuple = ()
 
     def enlarge(self, pixels, **options):
         """Return enlarged pixels; a lack of memory becomes a clear error."""
@@ -183,13 +189,13 @@ class _Job:
             quality=quality,
             subsampling=subsampling,
         )
-        notes = (*picture.notes, *notes, *lost)
+        notes = (*self.notes, *picture.notes, *notes, *lost)
         return content, (_size(picture.pixels), _size(large), 1, notes)
 
     def animation(self, animation, frames):
         """Return the bytes of an enlarged animation, and the other fields of `Upscaled`."""
         if not self.form.animation:
-            raise PictureError(f"{self.form.name} cannot hold an animation: write GIF, WebP or PNG")
+            raise PictureError(f"{self.form.cannot_hold('an animation')}: write GIF, WebP or PNG")
         first = animation.first
         large = map(self.enlarge, frames)
         start = next(large)
@@ -203,7 +209,7 @@ class _Job:
             quality=quality,
         )
         number = len(animation.durations)
-        notes = (*first.notes, *lost)
+        notes = (*self.notes, *first.notes, *lost)
         return content, (_size(first.pixels), _size(start), number, notes)
 
     def compression(self, picture):
@@ -233,7 +239,8 @@ class _Job:
         for band in enlarged_bands(reader, enlarge, scale, halo, rows):
             writer.write(fitted(band, self.form)[0])
         writer.finish()
-        return (width, height), shape[1::-1], 1, (*reader.notes, *notes, *lost, *writer.notes)
+        notes = (*self.notes, *reader.notes, *notes, *lost, *writer.notes)
+        return (width, height), shape[1::-1], 1, notes
 
     def metadata(self, metadata, large):
         return stamped(resized(metadata, _size(large)), self.stamp, self.form)

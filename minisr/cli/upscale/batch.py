@@ -1,5 +1,6 @@
 """``minisr upscale`` of files and folders: which results to make, and making them."""
 
+import collections
 import contextlib
 import functools
 import math
@@ -16,7 +17,7 @@ from minisr.cli.upscale.picture import upscale_pictures
 from minisr.cli.upscale.video import is_video, preview_of, upscale_videos
 from minisr.errors import MinisrError, PictureError, SettingsError
 from minisr.images.files import find
-from minisr.images.formats import READ_SUFFIXES
+from minisr.images.formats import READ_SUFFIXES, WRITE_SUFFIXES
 from minisr.images.probing import probe
 from minisr.images.sources import opened
 from minisr.system.threads import Threads
@@ -48,6 +49,7 @@ def upscale_files(arguments, enlarger, stamp):
         leftovers.clear([job.target for job in jobs], at_once=book is not None)
         missing = [job for job in jobs if not job.target.exists()]
         space.check(missing, functools.partial(_area, enlarger))
+        _tell_formats(arguments, missing)
         threads = stack.enter_context(Threads(arguments.threads))
         results = replace(results, manifest=book)
         outcomes = _do(arguments, enlarger, stamp, jobs, results, threads)
@@ -92,6 +94,20 @@ def _check(arguments, jobs):
             raise SettingsError(f"{job.target}: cannot be written: no folder {job.target.parent}")
     files = [path for job in jobs for path in (job.source, job.target)]
     check_reports({"--html": arguments.html}, [*files, arguments.model])
+
+
+def _tell_formats(arguments, jobs):
+    """Say which results have another format than their source, though nobody asked for it."""
+    changed = collections.Counter(
+        (job.source.suffix.lower(), job.target.suffix)
+        for job in jobs
+        if job.source.suffix.lower() in {*READ_SUFFIXES} - {*WRITE_SUFFIXES}
+        and arguments.extension is None
+        and not job.chosen
+    )
+    for (before, after), count in sorted(changed.items()):
+        results = "the result is" if count == 1 else f"{count} results are"
+        note(f"{before} is read but not written: {results} {after}; --ext chooses another format")
 
 
 def _settings(arguments, enlarger, stamp):

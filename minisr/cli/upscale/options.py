@@ -131,13 +131,14 @@ def _add_files(group):
         type=extension,
         metavar="EXT",
         help="format of the results: png, say, or mkv for videos; may be given once for each "
-        "(default: that of OUT, or of the source)",
+        "(default: that of OUT, or of the source; if that is not written, jpg for HEIC, else png)",
     )
     group.add_argument(
         "--quality",
         type=quality,
         metavar="Q",
-        help="quality of JPEG and WebP, 1 to 100 (default: that of the source, or 95)",
+        help="quality of JPEG, WebP and AVIF, 1 to 100 (default: that of the source, or 95; 90 for "
+        "AVIF)",
     )
     group.add_argument(
         "--overwrite",

@@ -5,7 +5,7 @@ import shutil
 
 from minisr.errors import SettingsError
 
-LOSSY = (".jpg", ".jpeg", ".jfif", ".webp")
+LOSSY = (".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".heic", ".heif", ".hif", ".jxl")
 PACKED = (".png", ".apng", ".gif")
 # Bytes of the result per byte of the source and per pixel that a pixel becomes: from lossy, packed
 # and plain files (rows) to the same (columns). These are low estimates, since enlarged pictures are

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minisr.errors import PictureError, SettingsError
-from minisr.images.formats import READ_SUFFIXES, WRITE_SUFFIXES, format_of
+from minisr.images.formats import READ_SUFFIXES, WRITE_SUFFIXES, default_suffix, format_of
 from minisr.images.software import is_by_minisr, software_of
 from minisr.images.sources import naming
 
@@ -38,7 +38,8 @@ class Naming:
     ending : str
         Follows the name of the source, such as "_x3".
     extension : str or None
-        Such as ".png"; None keeps the source's, if that format can be written.
+        Such as ".png"; None keeps the source's. If that format cannot be written, HEIC becomes
+        ".jpg" and all else ".png".
     extension_of : callable, optional
         Takes a source's Path and returns its result's extension, or None to use ``extension``.
     """
@@ -51,7 +52,7 @@ class Naming:
         """Return the name of a source's result."""
         extension = self.extension_of(source) or self.extension
         if extension is None:
-            extension = source.suffix if source.suffix.lower() in WRITE_SUFFIXES else ".png"
+            extension = default_suffix(source.suffix)
         return f"{source.stem}{self.ending}{extension}"
 
 
