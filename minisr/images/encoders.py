@@ -126,7 +126,11 @@ def _encode_tiff(pixels, metadata, quality, subsampling):
 def _encode_avif(pixels, metadata, quality, subsampling):
     check_avif()
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-    notes = ("AVIF cannot hold grey with alpha, so grey became RGB",) if channels == 2 else ()
+    notes = (
+        ("minisr cannot write grey with alpha as AVIF, so grey became RGB",)
+        if channels == 2
+        else ()
+    )
     options = {key: metadata[key] for key in ("icc_profile", "xmp") if metadata.get(key)}
     if channels > 1:
         options["subsampling"] = subsampling or JPEG_SUBSAMPLING

@@ -41,8 +41,8 @@ def read(file, allow_large):
         notes.append("its depth map was left out")
     others = len(images) - 1
     if others:
-        plural = "s" if others > 1 else ""
-        notes.append(f"{others} other picture{plural} in the file (HEIF) left out")
+        rest = "picture in the file was" if others == 1 else f"{others} pictures in the file were"
+        notes.append(f"the other {rest} left out")
     return pixels, metadata, tuple(notes)
 
 

@@ -1,9 +1,9 @@
 """Read, through imageio, pictures of formats that minisr does not read itself.
 
 imageio hands them to Pillow, of whose many decoders only those for the formats in
-`minisr.images.other_formats` are reached. imageio gets the bytes of a file, never its name: it would
-take some names for addresses on the network, or for cameras. It is imported inside functions, like
-Pillow.
+`minisr.images.other_formats` are reached. imageio gets the bytes of a file, never its name: it
+would take some names for addresses on the network, or for cameras. It is imported inside functions,
+like Pillow.
 """
 
 import contextlib
@@ -24,6 +24,7 @@ _CONVERTED = {
 }
 _KEPT = ("L", "LA", "RGB", "RGBA", "P", "F", "I;16", "I;16B", "I;16L")
 _DX10, _BC6H = slice(84, 88), (95, 96)  # where a DDS names its kind of pixels; those with floats
+_ENCODER = b"Created by OpenJPEG"  # a comment that its library puts in every JPEG 2000
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -93,6 +94,8 @@ def read(file, form, allow_large):
         height, width = properties.shape[:2]
         check_size(width, height, allow_large)
         info, notes = _info(image)
+        if bytes(info.get("comment") or b"").startswith(_ENCODER):
+            del info["comment"]
         mode = info.get("mode", "RGB" if len(properties.shape) == 3 else "L")
         pixels = image.read(index=0, **_conversion(mode, info))
         frames = image.properties(index=...).n_images or 1

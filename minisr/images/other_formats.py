@@ -50,11 +50,12 @@ OTHERS = (
     Other("DDS", (".dds",), (b"DDS \x7c\0\0\0",)),
     Other("SGI", (".sgi",), (b"\x01\xda\0", b"\x01\xda\1")),
     Other("ICO", (".ico",), (b"\0\0\1\0",)),
+    Other("PFM", (".pfm",), (b"Pf\n", b"PF\n"), becomes=".tif"),  # floats
     Other("TGA", (".tga",)),
 )
 # Formats that Pillow itself must recognise, since no fixed bytes begin them, or few people have
 # them. None of them holds files of other formats, which might be decompression bombs.
-_BY_PILLOW = ("TGA", "PCX", "SUN", "XBM", "XPM", "MSP", "PPM")
+_BY_PILLOW = ("TGA", "PCX", "SUN", "XBM", "XPM", "MSP")
 _AVIF_BRANDS = (b"avif", b"avis")
 _HEIC_BRANDS = (*(b"heic", b"heix", b"heim", b"heis"), *(b"hevc", b"hevx", b"hevm", b"hevs"))
 _HEIF_BRANDS = (b"mif1", b"msf1", b"mif2")
