@@ -94,7 +94,8 @@ def read(file, form, allow_large):
         height, width = properties.shape[:2]
         check_size(width, height, allow_large)
         info, notes = _info(image)
-        if bytes(info.get("comment") or b"").startswith(_ENCODER):
+        comment = info.get("comment")
+        if isinstance(comment, bytes) and comment.startswith(_ENCODER):
             del info["comment"]
         mode = info.get("mode", "RGB" if len(properties.shape) == 3 else "L")
         pixels = image.read(index=0, **_conversion(mode, info))
