@@ -99,7 +99,7 @@ HEIC, JXL = {"needs": "pillow_heif"}, {"needs": "pillow_jxl"}
 
 OTHER_KINDS = (
     Kind("AVIF", ".avif", simple("AVIF", smooth=True, **FINE), 8),
-    Kind("AVIF, grey", ".avif", simple("AVIF", 1, smooth=True, quality=95), 8),
+    Kind("AVIF, grey", ".avif", simple("AVIF", 1, smooth=True, quality=95, subsampling="4:0:0"), 8),
     Kind("AVIF, RGBA", ".avif", simple("AVIF", 4, smooth=True, **FINE), 8),
     Kind(
         *("AVIF, Display P3, EXIF, XMP", ".avif"),

@@ -26,7 +26,11 @@ def test_an_example_runs(path, tmp_path):
     if path.name.startswith("06"):
         drawn = sorted(file.name[0] for file in (tmp_path / "why-adam-crawls").glob("*.png"))
         assert drawn == ["1", "2", "3", "4", "5"]
+    if path.name.startswith("07"):
+        assert read_picture(tmp_path / "large.tga").pixels.shape == (96, 128, 3)
+        assert done.stdout.splitlines()[-1] == "the same pixels: True"
 
 
-def test_there_are_six_and_they_are_numbered():
-    assert [path.name[:2] for path in EXAMPLES] == ["01", "02", "03", "04", "05", "06"]
+def test_there_are_seven_and_they_are_numbered():
+    numbers = ["01", "02", "03", "04", "05", "06", "07"]
+    assert [path.name[:2] for path in EXAMPLES] == numbers

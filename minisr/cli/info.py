@@ -26,6 +26,7 @@ OPTIONAL = {  # packages, and the extra that installs each
     "av": "video",
     "pillow-heif": "heif",
     "pillow-jxl-plugin": "jxl",
+    "rawpy": "raw",
     "pooch": "data",
     "onnx": "onnx",
     "matplotlib": "demo",

@@ -132,8 +132,7 @@ def _encode_avif(pixels, metadata, quality, subsampling):
         else ()
     )
     options = {key: metadata[key] for key in ("icc_profile", "xmp") if metadata.get(key)}
-    if channels > 1:
-        options["subsampling"] = subsampling or JPEG_SUBSAMPLING
+    options["subsampling"] = "4:0:0" if channels == 1 else subsampling or JPEG_SUBSAMPLING
     if metadata.get("exif"):
         # Pillow rewrites EXIF with an orientation, and maker notes would lose their place.
         options["exif"] = without_orientation(metadata["exif"])

@@ -70,9 +70,12 @@ def _opened(content):
 
 
 def _scaled(samples, bits):
-    """Return samples of 8 to 16 bits as uint8 or, scaled to the full range, as uint16."""
+    """Return a copy of samples of 8 to 16 bits, as uint8 or, scaled to the full range, as uint16.
+
+    What pillow-heif hands out is memory of the decoder's, which may go before the array does.
+    """
     if bits in (8, 16):
-        return np.ascontiguousarray(samples)
+        return np.array(samples)
     most = (1 << bits) - 1
     wide = samples.astype(np.uint32)
     return ((wide * (2 * 65535) + most) // (2 * most)).astype(np.uint16)

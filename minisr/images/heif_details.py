@@ -22,6 +22,8 @@ class Details:
     ----------
     bits : int
         Per sample of the picture; 8 if the file does not say.
+    grey : bool
+        Whether it is an AVIF of one channel. (pillow-heif tells that of a HEIC.)
     code_points : tuple of int or None
         Its colour primaries and transfer function, unless they are as good as sRGB, or there is a
         profile.
@@ -30,6 +32,7 @@ class Details:
     """
 
     bits: int = 8
+    grey: bool = False
     code_points: tuple | None = None
     left_out: tuple = ()
 
@@ -71,7 +74,8 @@ def _details_of(content):
                 primaries, transfer = struct.unpack_from(">HH", data, 4)
                 if primaries not in _USUAL_PRIMARIES or transfer in _HDR_TRANSFERS:
                     code_points = primaries, transfer
-    return Details(bits, code_points, _left_out(content, properties))
+    grey = any(kind == b"av1C" and data[2] & 0x10 for kind, data in mine)
+    return Details(bits, grey, code_points, _left_out(content, properties))
 
 
 def _bits(properties):

@@ -1,9 +1,9 @@
 """Read, through imageio, pictures of formats that minisr does not read itself.
 
-imageio hands them to Pillow, of whose many decoders only those for the formats in
-`minisr.images.other_formats` are reached. imageio gets the bytes of a file, never its name: it
-would take some names for addresses on the network, or for cameras. It is imported inside functions,
-like Pillow.
+imageio hands camera raw files to rawpy, and all others to Pillow, of whose many decoders only those
+for the formats in `minisr.images.other_formats` are reached. imageio gets the bytes of a file,
+never its name: it would take some names for addresses on the network, or for cameras. It is
+imported inside functions, like Pillow.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minisr.errors import PictureError
-from minisr.images import heif_details, jp2, jxl
+from minisr.images import camera_raw, heif_details, jp2, jxl
 from minisr.images.pillow_images import metadata_from
 from minisr.images.sources import check_size
 
@@ -23,6 +23,7 @@ _CONVERTED = {
     **{"RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB", "CMYK": "RGB"},
 }
 _KEPT = ("L", "LA", "RGB", "RGBA", "P", "F", "I;16", "I;16B", "I;16L")
+_DDS_PLAIN = 0x00020040  # RGB or luminance, without compression
 _DX10, _BC6H = slice(84, 88), (95, 96)  # where a DDS names its kind of pixels; those with floats
 _ENCODER = b"Created by OpenJPEG"  # a comment that its library puts in every JPEG 2000
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -39,6 +40,8 @@ class Known:
     bits : int
         Per sample in the file.
     floats : bool
+    grey : bool
+        Whether the picture is grey, even if it is decoded as RGB.
     orientation : int or None
         To be applied to the decoded pixels; None is what EXIF says.
     metadata : dict
@@ -49,6 +52,7 @@ class Known:
     sizes: list = field(default_factory=list)
     bits: int = 8
     floats: bool = False
+    grey: bool = False
     orientation: int | None = None
     metadata: dict = field(default_factory=dict)
     notes: tuple = ()
@@ -93,6 +97,8 @@ def read(file, form, allow_large):
         properties = image.properties()
         height, width = properties.shape[:2]
         check_size(width, height, allow_large)
+        if form == camera_raw.NAME:
+            return _developed(image)
         info, notes = _info(image)
         comment = info.get("comment")
         if isinstance(comment, bytes) and comment.startswith(_ENCODER):
@@ -100,6 +106,8 @@ def read(file, form, allow_large):
         mode = info.get("mode", "RGB" if len(properties.shape) == 3 else "L")
         pixels = image.read(index=0, **_conversion(mode, info))
         frames = image.properties(index=...).n_images or 1
+    if known.grey and mode == "RGB":  # as Pillow decodes it before version 13
+        pixels = pixels[..., 0]
     metadata = {**metadata_from(info), **known.metadata}
     notes = [*notes, *known.notes]
     if mode == "CMYK":
@@ -125,6 +133,8 @@ def probe(file, form, allow_large):
     with _opened(content, form) as image:
         properties = image.properties()
     height, width, *channels = properties.shape
+    if form == camera_raw.NAME:
+        channels = [3]
     return width, height, *(channels or [1]), properties.dtype.itemsize
 
 
@@ -134,7 +144,10 @@ def _opened(content, form):
 
     _need_decoder(form)
     try:
-        image = imageio.imopen(content, "r", plugin="pillow")
+        plugin = "rawpy" if form == camera_raw.NAME else "pillow"
+        image = imageio.imopen(content, "r", plugin=plugin)
+    except ImportError:
+        raise PictureError("a camera raw file needs rawpy: pip install 'minisr[raw]'") from None
     except OSError:
         raise PictureError("cannot be read: it is damaged or cut off") from None
     with image:
@@ -166,6 +179,19 @@ def check_avif():
 
     if "avif" not in features.get_supported_modules():
         raise PictureError("AVIF needs Pillow 11.3 or later: pip install -U pillow")
+
+
+def _developed(image):
+    """Return what a camera's sensor has seen as a picture: sRGB, 16 bits, upright."""
+    try:
+        pixels = image.read(output_bps=16, use_camera_wb=True)
+    except UnboundLocalError:  # imageio's plugin goes on after an error of LibRaw's
+        raise PictureError("cannot be read: it is damaged or cut off") from None
+    notes = (
+        "it was developed by LibRaw, with the camera's white balance",
+        "the metadata of the camera raw file was left out",
+    )
+    return Decoded(pixels, {}, notes, 1)
 
 
 def _info(image):
@@ -201,7 +227,10 @@ def _known(content, form, allow_large):
 def _inspect_avif(content):
     details = heif_details.details_of(content)
     return Known(
-        bits=details.bits, metadata=heif_details.png_colour(details), notes=details.left_out
+        bits=details.bits,
+        grey=details.grey,
+        metadata=heif_details.png_colour(details),
+        notes=details.left_out,
     )
 
 
@@ -241,6 +270,11 @@ def _inspect_sgi(content):
 
 
 def _inspect_dds(content):
+    height, width = struct.unpack_from("<II", content, 12)
+    flags, _, bits = struct.unpack_from("<III", content, 80)
+    # Before version 13, Pillow makes up the pixels that are missing.
+    if flags & _DDS_PLAIN and len(content) < 128 + (width * bits + 7) // 8 * height:
+        raise ValueError("the file is cut off: pixels are missing")
     floats = content[_DX10] == b"DX10" and content[128] in _BC6H
     return Known(bits=16 if floats else 8, floats=floats)
 

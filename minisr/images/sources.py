@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 from minisr.errors import MinisrError, PictureError
+from minisr.images import camera_raw
 from minisr.images.formats import READ_SUFFIXES, sniff
 from minisr.images.other_formats import HEAD, recognised, sniff_other
 
@@ -15,7 +16,6 @@ from minisr.images.other_formats import HEAD, recognised, sniff_other
 LARGE_PIXELS = 178_956_970
 ALLOWED_BY = "allow_large=True"  # ends the message; the command line puts its own option there
 _UNSUPPORTED = (
-    (4, (b"ftypcrx ",), "a camera's raw file"),
     (4, (b"ftyp",), "a video"),
     (0, (b"8BPS",), "PSD"),
     (0, (b"%PDF",), "PDF"),
@@ -133,6 +133,8 @@ def one_line(error):
 def _format_of(file):
     """Return the name of the format of an open file, or raise PictureError."""
     head = file.read(HEAD)
+    if camera_raw.is_raw(head, file):
+        return camera_raw.NAME
     form = sniff(head) or sniff_other(head)
     if form:
         return form

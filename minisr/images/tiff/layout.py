@@ -65,8 +65,8 @@ class Layout:
         return _COLOURS[self.colour]
 
 
-def read_directory(file):
-    """Return the first directory of an open TIFF, read by Pillow."""
+def read_directory(file, start=None):
+    """Return a directory of an open TIFF, read by Pillow: the first, or that at a position."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     file.seek(0)
@@ -75,7 +75,7 @@ def read_directory(file):
     if b"+" in head[2:4]:  # BigTIFF; Pillow checks the third byte, whatever the byte order
         head = b"II+\0" + head[4:] + file.read(8)
     directory = ImageFileDirectory_v2(head, prefix)
-    file.seek(directory.next)
+    file.seek(directory.next if start is None else start)
     directory.load(file)
     return directory
 
