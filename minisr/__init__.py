@@ -24,7 +24,7 @@ _HOMES = {
 
 _SUBPACKAGES = (
     *("datasets", "engine", "evaluation", "images", "kernels", "layers", "models", "optim"),
-    *("system", "training", "upscaling", "weights"),
+    *("register", "system", "training", "upscaling", "weights"),
 )
 
 __all__ = ["MinisrError", "__version__", *_HOMES]

@@ -19,6 +19,7 @@ from minisr.cli.common import (
     scale,
     threads_within,
 )
+from minisr.cli.extensions import add_import
 from minisr.cli.reports import check_reports, page, table
 from minisr.errors import PictureError, SettingsError
 from minisr.evaluation.low_pictures import match_low_pictures
@@ -171,3 +172,4 @@ def add_parser(commands):
     add_allow_large(sub)
     add_device(sub)
     add_engine(sub)
+    add_import(sub)

@@ -7,6 +7,7 @@ from minisr.engine.learning import learn
 from minisr.engine.receptive_field import receptive_field
 from minisr.engine.stacks import plan_stack
 from minisr.errors import ShapeError
+from minisr.kernels.losses import LOSSES
 from minisr.system.threads import pool_of
 
 
@@ -129,7 +130,8 @@ class CompiledNetwork:
         ----------
         low : ndarray, shape (N, C, H, W)
         high : ndarray, shape of the network's result
-        loss : {"mse", "l1", "charbonnier"}
+        loss : {"mse", "l1", "charbonnier"} or str
+            Or one of `minisr.register.loss`.
         threads : minisr.system.threads.Threads
             The result's bits do not depend on how many there are.
 
@@ -143,7 +145,8 @@ class CompiledNetwork:
             If ``low`` or ``high`` is not what the network takes and makes.
         """
         stack = None if self.plan is None else self.plan.stack
-        if hasattr(stack, "learn"):  # some backends' stacks only run forwards
+        fused = hasattr(stack, "learn") and LOSSES.get(loss, loss) is None
+        if fused:  # some backends' stacks only run forwards, and none knows registered losses
             low = self._prepared(low)
             self.network.check_target(high, self._out_shape(low), low.dtype)
             return stack.learn(low, high, loss, threads)

@@ -111,7 +111,7 @@ import importlib
 
 from minisr.errors import SettingsError
 
-BACKENDS = {
+BACKENDS = {  # modules, or their names
     "reference": "minisr.kernels.reference",
     "cpu": "minisr.kernels.cpu.backend",
     "cuda": "minisr.kernels.cuda.backend",
@@ -123,7 +123,8 @@ def load(name):
 
     Parameters
     ----------
-    name : {"cpu", "cuda", "reference"}
+    name : {"cpu", "cuda", "reference"} or str
+        Or one of `minisr.register.backend`.
 
     Returns
     -------
@@ -145,4 +146,5 @@ def load(name):
 
         cuda_driver.require_extra()
         cuda_process.enter()
-    return importlib.import_module(BACKENDS[name])
+    backend = BACKENDS[name]
+    return importlib.import_module(backend) if isinstance(backend, str) else backend

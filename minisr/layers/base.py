@@ -10,6 +10,7 @@ Arrays are (N, C, H, W). ``backward`` adds to every parameter's ``grad`` and ret
 import numpy as np
 
 from minisr.errors import CheckpointError, ShapeError
+from minisr.kernels import reference
 
 
 class Parameter:
@@ -33,6 +34,8 @@ class Layer:
 
     Attributes
     ----------
+    kernels : module
+        The backend that computes, see `minisr.kernels.load`; NumPy's unless a layer takes another.
     training : bool
         Whether layers that behave differently in training, such as batch normalisation, do so now.
         False at first: calling a network must not change it.
@@ -40,6 +43,7 @@ class Layer:
         Names of attributes that are arrays: not learnt, but saved in files.
     """
 
+    kernels = reference
     training = False
     buffer_names = ()
 

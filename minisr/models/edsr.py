@@ -72,7 +72,7 @@ class EDSR(Network, Sequential):
         residual_scaling=1.0,
         **common,
     ):
-        backend, dtype, rng = self._configure(upscale_factor, in_channels, **common)
+        backend, dtype, rng = self.configure(upscale_factor, in_channels, **common)
         if self.upscale_factor not in STEPS:
             raise SettingsError(
                 f"upscale_factor of EDSR must be 2, 3, 4 or 8, got {upscale_factor}"
@@ -119,7 +119,7 @@ class EDSR(Network, Sequential):
                 "conv_out": conv(channels, in_channels),
             }
         )
-        self._initialize(rng)
+        self.initialize(rng)
 
     def __str__(self):
         norm = ", batch norm" if self.batch_norm else ""

@@ -62,7 +62,7 @@ class ESPCN(Network, Sequential):
         output_activation=None,
         **common,
     ):
-        backend, dtype, rng = self._configure(upscale_factor, in_channels, **common)
+        backend, dtype, rng = self.configure(upscale_factor, in_channels, **common)
         require_one_of(ACTIVATIONS, "activation", activation)
         require_one_of(OUTPUT_ACTIVATIONS, "output_activation", output_activation)
         require(is_pair(channels), "channels", "two positive numbers", channels)
@@ -86,7 +86,7 @@ class ESPCN(Network, Sequential):
                 **output_layer(output_activation, backend),
             }
         )
-        self._initialize(rng)
+        self.initialize(rng)
 
     def __str__(self):
         n1, n2 = self.channels

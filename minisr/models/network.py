@@ -7,6 +7,7 @@ import numpy as np
 
 from minisr import kernels
 from minisr.errors import ShapeError
+from minisr.kernels.losses import loss_function
 from minisr.models import bundled, initialization
 from minisr.models.options import require, require_one_of
 
@@ -56,10 +57,10 @@ class Network:
     """
 
     name: str
-    initialization: str
-    training_defaults: ClassVar[dict]
+    initialization: str = "uniform"
+    training_defaults: ClassVar = {"in_channels": 1, "initialization": "uniform", "icnr": False}
 
-    def _configure(
+    def configure(
         self,
         upscale_factor,
         in_channels,
@@ -69,7 +70,17 @@ class Network:
         dtype=np.float32,
         rng=None,
     ):
-        """Check and keep what every network has; return ``(kernels, dtype, rng)`` for layers."""
+        """Check and keep what every network has; a constructor calls this first.
+
+        Returns
+        -------
+        kernels : module
+            The backend, for layers.
+        dtype : numpy dtype
+            Likewise.
+        rng : numpy.random.Generator or None
+            For `initialize`.
+        """
         scales = range(2, 9)
         expected = "an integer from 2 to 8"
         require(upscale_factor in scales, "upscale_factor", expected, upscale_factor)
@@ -81,16 +92,19 @@ class Network:
         self.kernels = kernels.load(backend)
         return self.kernels, dtype, rng
 
-    def _initialize(self, rng):
-        """Give the first weights; two networks made with equal generators are equal."""
+    def initialize(self, rng):
+        """Give the first weights; a constructor calls this last."""
         if rng is not BLANK:
             initialization.initialize(self, np.random.default_rng() if rng is None else rng)
 
     @classmethod
     def option_names(cls):
         """Return the options that make a network's shape."""
-        own = [name for name in inspect.signature(cls).parameters if name != "common"]
-        return [*own, "luma_range"]
+        names = {}
+        for owner in cls.__mro__:  # a class that takes ``**common`` hands it to the one below
+            if issubclass(owner, Network) and "__init__" in vars(owner):
+                names |= inspect.signature(owner).parameters
+        return [*(name for name in names if name != "common"), "luma_range"]
 
     @property
     def settings(self):
@@ -106,7 +120,8 @@ class Network:
         low : ndarray, shape (N, in_channels, H, W)
         high : ndarray, shape (N, in_channels, H * upscale_factor, W * upscale_factor)
             What should come out.
-        loss : {"mse", "l1", "charbonnier"}, optional
+        loss : {"mse", "l1", "charbonnier"} or str, optional
+            Or one of `minisr.register.loss`.
         count : int, optional
             What the sum of losses is divided by; by default ``high.size``, which makes the mean.
 
@@ -118,8 +133,7 @@ class Network:
         prediction, caches = self.forward(low)
         self.check_target(high, prediction.shape, prediction.dtype)
         dprediction = self.kernels.empty(prediction.shape, prediction.dtype)
-        loss_kernel = getattr(self.kernels, f"{loss}_loss")
-        value = loss_kernel(prediction, high, count or high.size, dprediction)
+        value = loss_function(loss, self.kernels)(prediction, high, count or high.size, dprediction)
         self.backward(dprediction, caches)
         return value
 

@@ -34,7 +34,10 @@ def build(name, settings, **options):
         If the name or a setting is unknown.
     """
     if name not in MODELS:
-        raise SettingsError(f"model must be one of {', '.join(MODELS)}, got {name!r}")
+        raise SettingsError(
+            f"model must be one of {', '.join(MODELS)}, got {name!r}; if it is a network of yours, "
+            "import the module that registers it (--import MODULE)"
+        )
     known = MODELS[name].option_names()
     unknown = {*settings} - {*known}
     if unknown:

@@ -63,7 +63,7 @@ class SRCNN(Network, Sequential):
         channels=(64, 32),
         **common,
     ):
-        backend, dtype, rng = self._configure(upscale_factor, in_channels, **common)
+        backend, dtype, rng = self.configure(upscale_factor, in_channels, **common)
         if isinstance(kernel_sizes, list):
             kernel_sizes = tuple(kernel_sizes)
         require_one_of(KERNEL_SIZES, "kernel_sizes", kernel_sizes)
@@ -82,7 +82,7 @@ class SRCNN(Network, Sequential):
                 "conv3": Conv2d(n2, in_channels, k3, backend, dtype),
             }
         )
-        self._initialize(rng)
+        self.initialize(rng)
 
     def __str__(self):
         sizes = "-".join(map(str, self.kernel_sizes))

@@ -50,7 +50,7 @@ class SubPixelCNN(Network, Sequential):
         output_activation=None,
         **common,
     ):
-        backend, dtype, rng = self._configure(upscale_factor, in_channels, **common)
+        backend, dtype, rng = self.configure(upscale_factor, in_channels, **common)
         require_one_of(OUTPUT_ACTIVATIONS, "output_activation", output_activation)
         self.output_activation = output_activation
         out_channels = in_channels * self.upscale_factor**2
@@ -67,7 +67,7 @@ class SubPixelCNN(Network, Sequential):
                 **output_layer(output_activation, backend),
             }
         )
-        self._initialize(rng)
+        self.initialize(rng)
 
     def __str__(self):
         end = f", {self.output_activation} at the end" if self.output_activation else ""

@@ -56,7 +56,7 @@ class ThinSR(Network, Residual):
         depth=9,
         **common,
     ):
-        backend, dtype, rng = self._configure(upscale_factor, in_channels, **common)
+        backend, dtype, rng = self.configure(upscale_factor, in_channels, **common)
         for option, value in {"channels": channels, "depth": depth}.items():
             require(is_count(value), option, "a whole number from 1 on", value)
         out_channels = in_channels * self.upscale_factor**2
@@ -70,7 +70,7 @@ class ThinSR(Network, Residual):
         layers[f"conv{depth + 2}"] = Conv2d(channels, out_channels, 3, backend, dtype)
         layers["pixel_shuffle"] = PixelShuffle(self.upscale_factor, backend)
         super().__init__(layers, backend, shortcut=NearestUpsample(self.upscale_factor, backend))
-        self._initialize(rng)
+        self.initialize(rng)
 
     def __str__(self):
         shape = f"{self.in_channels}-{self.channels}x{self.depth + 1}"

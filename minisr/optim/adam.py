@@ -1,20 +1,16 @@
 """Adam."""
 
 from minisr.errors import CheckpointError
+from minisr.optim.optimizer import Optimizer
 
 
-class Adam:
+class Adam(Optimizer):
     """Adam, with PyTorch's semantics and defaults.
 
     Parameters
     ----------
-    parameters : list of Parameter
-    kernels : module
-        The backend of the parameters, see `minisr.kernels.load`.
-    learning_rate : float, optional
-        May be changed before every step.
-    betas : pair of float, optional
-        Decay of the first and the second moment.
+    parameters, kernels, learning_rate, betas
+        As of `Optimizer`.
     epsilon : float, optional
 
     References
@@ -23,12 +19,8 @@ class Adam:
     """
 
     def __init__(self, parameters, kernels, learning_rate=1e-3, betas=(0.9, 0.999), epsilon=1e-8):
-        self.parameters = parameters
-        self.kernels = kernels
-        self.learning_rate = learning_rate
-        self.betas = betas
+        super().__init__(parameters, kernels, learning_rate, betas)
         self.epsilon = epsilon
-        self.steps = 0
         self.first_moments, self.second_moments = (
             [kernels.zeros(p.value.shape, p.value.dtype) for p in parameters] for _ in range(2)
         )
@@ -50,13 +42,8 @@ class Adam:
                 self.steps,
             )
 
-    def zero_grad(self):
-        """Set every gradient to zero."""
-        for parameter in self.parameters:
-            self.kernels.fill_zero(parameter.grad)
-
     def state_dict(self):
-        """Return the moments as ``{name: ndarray}``; the trainer keeps the step count."""
+        """Return the moments as ``{name: ndarray}``."""
         moments = {"first": self.first_moments, "second": self.second_moments}
         return {f"{name}.{k}": m.copy() for name, ms in moments.items() for k, m in enumerate(ms)}
 
@@ -68,4 +55,4 @@ class Adam:
                 if value.shape != moment.shape:
                     raise CheckpointError(f"{name}.{k} has shape {value.shape}, not {moment.shape}")
                 moment[...] = value
-        self.steps = steps
+        super().load_state_dict(state, steps)

@@ -26,9 +26,10 @@ import numpy as np
 
 from minisr.errors import CheckpointError
 from minisr.optim.adam import Adam
+from minisr.optim.optimizer import Optimizer
 
 
-class SOAP:
+class SOAP(Optimizer):
     """Shampoo with Adam in the preconditioner's eigenbasis.
 
     Parameters
@@ -72,14 +73,10 @@ class SOAP:
         renew_every=10,
         widest=1536,
     ):
-        self.parameters = parameters
-        self.kernels = kernels
-        self.learning_rate = learning_rate
-        self.betas = betas
+        super().__init__(parameters, kernels, learning_rate, betas)
         self.epsilon = epsilon
         self.factor_decay = factor_decay
         self.renew_every = renew_every
-        self.steps = 0
         self.matrices = [_Matrix(p, widest) for p in parameters if p.value.ndim > 1]
         vectors = [p for p in parameters if p.value.ndim < 2]
         self.rest = Adam(vectors, kernels, learning_rate, betas, epsilon)
@@ -101,13 +98,8 @@ class SOAP:
         if self.steps % self.renew_every == 0:
             matrix.renew()
 
-    def zero_grad(self):
-        """Set every gradient to zero."""
-        for parameter in self.parameters:
-            self.kernels.fill_zero(parameter.grad)
-
     def state_dict(self):
-        """Return moments, factors and bases as ``{name: ndarray}``; the trainer keeps the steps."""
+        """Return moments, factors and bases as ``{name: ndarray}``."""
         state = {f"vectors.{name}": array for name, array in self.rest.state_dict().items()}
         for k, matrix in enumerate(self.matrices):
             state |= {f"{name}.{k}": array.copy() for name, array in matrix.arrays().items()}
@@ -124,7 +116,7 @@ class SOAP:
                 if value.shape != array.shape:
                     raise CheckpointError(f"{name}.{k} has shape {value.shape}, not {array.shape}")
                 array[...] = value
-        self.steps = steps
+        super().load_state_dict(state, steps)
 
 
 class _Matrix:

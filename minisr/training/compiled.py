@@ -60,7 +60,7 @@ class CompiledTrainer(Trainer):
         """See `Trainer.make_optimizer`."""
         optimizer = super().make_optimizer(parameters)
         whole = flat_parameters(parameters)
-        if whole is parameters or not isinstance(optimizer, optim.Adam):
+        if whole is parameters or type(optimizer) is not optim.Adam:
             return optimizer
         return _FlatAdam(optimizer, whole)
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from minisr import engine, models, optim
 from minisr.errors import SettingsError
+from minisr.kernels.losses import LOSSES
 from minisr.models import initialization
+from minisr.training.schedules import SCHEDULES
 
-LOSSES = ("mse", "l1", "charbonnier")
 NUMBERS = {int: numbers.Integral, float: numbers.Real}  # NumPy's are accepted like Python's
-SCHEDULES = ("cosine", "multistep", "constant")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TrainConfig:
     patch_size : int
         Side of a patch, in low-resolution pixels.
     loss : str
-        One of ``LOSSES``.
+        One of `minisr.kernels.losses.LOSSES`.
     last_loss : str or None
         Another loss for the last steps: Charbonnier learns faster, but PSNR measures squared
         errors.
@@ -55,8 +55,8 @@ class TrainConfig:
         Decay of the second moment. PyTorch's 0.999 reacts too slowly here: with it, and a learning
         rate of 3e-3, runs diverged after some thousand steps.
     schedule : str
-        One of ``SCHEDULES``: after the warm-up, "cosine" falls to ``final``; "multistep"
-        multiplies the learning rate by ``gamma`` at each milestone.
+        One of `minisr.training.schedules.SCHEDULES`: after the warm-up, "cosine" falls to
+        ``final``; "multistep" multiplies the learning rate by ``gamma`` at each milestone.
     warmup : int
         For "cosine", over how many steps the learning rate rises first; at most a tenth of all.
     decay_start : float
@@ -182,10 +182,4 @@ class TrainConfig:
 
     def make_schedule(self, steps_per_epoch):
         """Return a function from the number of steps taken to a factor of the learning rate."""
-        if self.schedule == "cosine":
-            warmup = min(self.warmup, self.steps // 10)
-            begin = round(self.decay_start * self.steps)
-            return optim.cosine(self.steps, warmup, self.final, begin)
-        if self.schedule == "multistep":
-            return optim.multi_step([m * steps_per_epoch for m in self.milestones], self.gamma)
-        return optim.constant()
+        return SCHEDULES[self.schedule](self, steps_per_epoch)

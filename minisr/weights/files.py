@@ -3,7 +3,7 @@
 import numpy as np
 
 from minisr.errors import CheckpointError, SettingsError, short
-from minisr.models.network import BLANK
+from minisr.models.network import BLANK, Network
 from minisr.models.registry import build
 from minisr.system import tensor_files
 from minisr.version import __version__
@@ -23,7 +23,17 @@ def describe(model, training=None):
     -------
     dict
         Every value can be written as JSON.
+
+    Raises
+    ------
+    SettingsError
+        If ``model`` is not a `Network`, so that no file could say how to make it again.
     """
+    if not isinstance(model, Network) or not hasattr(model, "name"):
+        raise SettingsError(
+            f"expected a network, got {type(model).__name__}: derive a class from "
+            "minisr.models.Network and register it, see minisr.register"
+        )
     return {
         "format": "weights",
         "version": __version__,
@@ -47,6 +57,8 @@ def save(model, path, training=None):
     ------
     CheckpointError
         If the file cannot be written.
+    SettingsError
+        If ``model`` is not a `Network`, see `describe`.
     """
     tensor_files.save(path, model.state_dict(), describe(model, training))
 
