@@ -12,12 +12,15 @@ from minisr.version import __version__
 _HOMES = {
     "ESPCN": "minisr.models",
     "convert": "minisr.weights",
+    "evaluate": "minisr.evaluation.run",
     "from_pretrained": "minisr.models",
     "imresize": "minisr.images",
     "load": "minisr.weights",
     "pretrained_names": "minisr.models",
     "psnr": "minisr.evaluation.metrics",
+    "show": "minisr.evaluation.show",
     "ssim": "minisr.evaluation.metrics",
+    "train": "minisr.training.runs",
     "upscale": "minisr.upscaling.picture",
     "upscale_video": "minisr.upscaling.video_file",
 }

@@ -26,6 +26,7 @@ OPTIONAL = {  # packages, and the extra that installs each
     "av": "video",
     "pooch": "data",
     "onnx": "onnx",
+    "tensorboardX": "tensorboard",
     "matplotlib": "demo",
     "scikit-image": "demo",
 }

@@ -52,6 +52,7 @@ def train_command(arguments):
             show_progress=not arguments.quiet,
             say=note,
             should_stop=interrupted,
+            tensorboard=arguments.tensorboard,
             **chosen,
             **settings,
         )
@@ -69,6 +70,11 @@ def train_command(arguments):
             f"{gain:+.2f} dB against bicubic ({_measure(result.model)})"
         )
     print(f"weights: {arguments.output / runs.MODEL}")
+    if result.best is not None and result.best["step"] != last["step"]:
+        print(
+            f"best: step {result.best['step']}, {result.best['psnr']:.2f} dB: "
+            f"{arguments.output / runs.BEST}"
+        )
     return 0
 
 
@@ -165,7 +171,10 @@ def add_parser(commands):
         help="folder of the run: its weights, checkpoint, log and curves",
     )
     sub.add_argument(
-        "--resume", action="store_true", help="continue the run in RUN, with its settings"
+        "--resume",
+        action="store_true",
+        help="continue the run in RUN, with its settings; with another --steps or --epochs, or "
+        "--minutes more, even if it has finished",
     )
     sub.add_argument(
         "--data",
@@ -185,6 +194,11 @@ def add_parser(commands):
     add_device(sub)
     add_engine(sub, argparse.SUPPRESS)
     add_import(sub)
+    sub.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="also log for TensorBoard into RUN; needs pip install 'minisr[tensorboard]'",
+    )
     sub.add_argument("-q", "--quiet", action="store_true", help="show no progress bar")
     _add_length(sub.add_argument_group("length"))
     _add_network(sub.add_argument_group("network"))

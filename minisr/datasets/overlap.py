@@ -138,12 +138,26 @@ def overlap(learn, test, threads=None, progress=False):
 
 
 def _sketch(path):
-    """Return a picture's hash and its small grey copy, with mean 0 and norm 1."""
+    """Return a picture's hash and its small grey copy."""
     pixels = read_picture(path).pixels
     grey = without_alpha(pixels)
-    grey = luma(grey) if grey.ndim == 3 else grey
+    return digest(pixels), small_copy(luma(grey) if grey.ndim == 3 else grey)
+
+
+def small_copy(grey):
+    """Return a small copy of a grey picture, with mean 0 and norm 1.
+
+    Parameters
+    ----------
+    grey : ndarray, shape (H, W)
+
+    Returns
+    -------
+    ndarray, shape (64, 64), float64
+        The correlation of two pictures is the sum of the product of their copies. A constant
+        picture resembles no other and has a copy of zeros: only rounding errors would be compared.
+    """
     copy = imresize(grey.astype(np.float64), (SIDE, SIDE))
     copy -= copy.mean()
     length = np.linalg.norm(copy)
-    # A constant picture resembles no other: its correlation would compare only rounding errors.
-    return digest(pixels), copy / length if length > 1e-6 * SIDE else np.zeros_like(copy)
+    return copy / length if length > 1e-6 * SIDE else np.zeros_like(copy)

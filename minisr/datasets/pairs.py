@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from minisr.errors import PictureError
-from minisr.images import imresize, luma, read_picture
-from minisr.images.colour import without_alpha
+from minisr.images import imresize, luma, read_picture, to_8_bits
+from minisr.images.colour import opaque
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +36,8 @@ def make_pair(pixels, scale, in_channels=1, name="picture", luma_range="studio")
 
     Parameters
     ----------
-    pixels : ndarray, shape (H, W) or (H, W, C), uint8
-        From `minisr.images.read_picture`. Transparency is ignored.
+    pixels : ndarray, shape (H, W) or (H, W, C), uint8, uint16, or float in [0, 1]
+        From `minisr.images.read_picture`; more than 8 bits are rounded to 8.
     scale : int
     in_channels : {1, 3}, optional
         Luma or RGB.
@@ -52,19 +52,18 @@ def make_pair(pixels, scale, in_channels=1, name="picture", luma_range="studio")
     Raises
     ------
     PictureError
-        If the picture does not have 8 bits or is smaller than the scale.
+        If the picture has transparent pixels, or is smaller than the scale.
     """
-    if pixels.dtype != np.uint8:
-        raise PictureError(
-            f"{name} has {pixels.dtype} values; training takes 8-bit pictures, so convert it"
-        )
     height, width = (n - n % scale for n in pixels.shape[:2])
     if not height or not width:
         raise PictureError(
             f"{name} is {pixels.shape[1]} x {pixels.shape[0]} pixels, less than x{scale} needs; "
             "leave it out"
         )
-    high = without_alpha(pixels[:height, :width])
+    try:
+        high = opaque(to_8_bits(pixels[:height, :width]))
+    except PictureError as error:
+        raise PictureError(f"{name}: {error}") from None
     if in_channels == 1:
         high = luma(high, luma_range)
     elif high.ndim == 2:
@@ -131,18 +130,16 @@ def read_pairs(
 
     Returns
     -------
-    list of Pair
-        In the order of the paths.
-
-    Raises
-    ------
-    PictureError
-        If a picture cannot be used. The message names the file.
+    list of Pair or PictureError
+        In the order of the paths; an error, which names the file, if a picture cannot be used.
     """
 
     def read(path):
-        pixels = prepare(path, read_picture(path).pixels)
-        return make_pair(pixels, scale, in_channels, str(path), luma_range)
+        try:
+            pixels = prepare(path, read_picture(path).pixels)
+            return make_pair(pixels, scale, in_channels, str(path), luma_range)
+        except PictureError as error:
+            return error
 
     paths = list(paths)
     step = 4 * threads.count  # small enough for the progress bar to move

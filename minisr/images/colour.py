@@ -185,6 +185,32 @@ def without_alpha(picture):
     return picture[..., 0] if picture.shape[2] == 2 else picture[..., :3]
 
 
+def opaque(picture):
+    """Return an 8-bit picture without its alpha channel, which must be opaque.
+
+    Parameters
+    ----------
+    picture : ndarray, shape (H, W) or (H, W, C), C from 1 to 4, uint8
+
+    Returns
+    -------
+    ndarray
+        See `without_alpha`.
+
+    Raises
+    ------
+    PictureError
+        A pixel is transparent: what is seen there depends on the background.
+    """
+    plain = without_alpha(picture)
+    if plain.shape != picture.shape and (picture[..., -1] != 255).any():
+        raise PictureError(
+            "a picture with transparent pixels has no luma of its own: "
+            "put it on a background and save it without alpha"
+        )
+    return plain
+
+
 def _check_colour(picture, name):
     """Return ``picture`` as an array, or raise PictureError."""
     picture = np.asarray(picture)

@@ -9,6 +9,7 @@ from minisr import kernels
 from minisr.errors import ShapeError
 from minisr.kernels.losses import loss_function
 from minisr.models import bundled, initialization
+from minisr.models.notebook import network_html
 from minisr.models.options import require, require_one_of
 
 LUMA_RANGES = ("studio", "full")  # see `minisr.images.colour`
@@ -145,6 +146,9 @@ class Network:
                 f"{self!s} expects targets of shape {shape} and dtype {dtype}, x"
                 f"{self.upscale_factor} of the batch, got {got[0]} and {got[1]}"
             )
+
+    def _repr_html_(self):
+        return network_html(self)
 
     @classmethod
     def from_pretrained(cls, upscale_factor, backend="cpu"):

@@ -15,7 +15,7 @@ from minisr.errors import PictureError, SettingsError, ShapeError
 from minisr.evaluation.metrics import SSIM_WINDOW, psnr, ssim
 from minisr.evaluation.protocols.resizers import RESIZERS
 from minisr.images import luma, to_8_bits
-from minisr.images.colour import without_alpha
+from minisr.images.colour import opaque
 
 CENTRE = 256  # pixels a side that pytorch/examples crops from every picture
 
@@ -294,7 +294,7 @@ class Protocol:
 
     def _plain(self, pixels):
         """Return an 8-bit picture without alpha; grey gets three channels unless it is luma."""
-        picture = _opaque(to_8_bits(pixels))
+        picture = opaque(to_8_bits(pixels))
         if picture.ndim == 2 and self.grey_is_luma:
             return picture
         return _three_channels(picture)
@@ -341,17 +341,6 @@ def check_scale(scale):
     """Raise SettingsError unless a scale is a whole number from 1 on."""
     if not isinstance(scale, numbers.Integral) or scale < 1:
         raise SettingsError(f"expected a scale that is a whole number from 1 on, got {scale!r}")
-
-
-def _opaque(pixels):
-    """Return pixels without their alpha channel; raise PictureError if any is transparent."""
-    plain = without_alpha(pixels)
-    if plain.shape != pixels.shape and (pixels[..., -1] != 255).any():
-        raise PictureError(
-            "a picture with transparent pixels has no luma to measure: "
-            "put it on a background and save it without alpha"
-        )
-    return plain
 
 
 def _levels(values):

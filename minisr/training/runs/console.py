@@ -8,6 +8,10 @@ def _never():
     return False
 
 
+def _ignore(*_):
+    pass
+
+
 @dataclass(frozen=True)
 class Console:
     """Where a run reports, and where it asks whether to stop.
@@ -20,11 +24,17 @@ class Console:
         Takes a line for the user to read.
     should_stop : callable
         Asked before every step; if it returns True, the run is saved and ends.
+    progress : callable
+        Told after every step how many are done, and of how many.
+    on_round : callable
+        Given each new row of the log.
     """
 
     show_progress: bool
     say: Callable
     should_stop: Callable = _never
+    progress: Callable = _ignore
+    on_round: Callable = _ignore
 
     @property
     def hides_bars(self):

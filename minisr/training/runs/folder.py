@@ -14,6 +14,7 @@ from minisr.training.runs.log import COLUMNS, LOG
 from minisr.version import __version__
 
 CHECKPOINT, MODEL, CURVES = "checkpoint.safetensors", "model.safetensors", "curves.png"
+BEST = "best.safetensors"
 
 
 def _are(kind):
@@ -92,7 +93,7 @@ def saved_run(folder, resume):
 
 def discard(folder):
     """Remove the files of a run from its folder, and nothing else."""
-    for name in (CHECKPOINT, MODEL, LOG, CURVES):
+    for name in (CHECKPOINT, MODEL, BEST, LOG, CURVES):
         (Path(folder) / name).unlink(missing_ok=True)
 
 

@@ -13,7 +13,7 @@ from minisr.evaluation.protocols import PROTOCOLS
 from minisr.system import tensor_files
 from minisr.system.threads import Threads, processor
 from minisr.training.plots import plot_curves
-from minisr.training.runs.folder import CHECKPOINT, CURVES, MODEL
+from minisr.training.runs.folder import BEST, CHECKPOINT, CURVES, MODEL
 from minisr.training.runs.log import write_log
 from minisr.training.runs.metadata import of_weights
 
@@ -55,6 +55,7 @@ class Loop:
             while trainer.steps < steps and not self.console.should_stop():
                 self._step()
                 bar.update()
+                self.console.progress(trainer.steps, steps)
                 now = time.perf_counter()
                 self.about["seconds"] = before + now - began
                 if trainer.steps % per_round == 0 or trainer.steps == steps:
@@ -94,7 +95,11 @@ class Loop:
         total, count = self.about["round"]
         self.about["round"] = [0.0, 0]
         row = self._row(total / count)
-        self.about["rows"].append(row)
+        rows = self.about["rows"]
+        if row["psnr"] is not None and all(row["psnr"] > before["psnr"] for before in rows):
+            self._save_weights(BEST)
+        rows.append(row)
+        self.console.on_round(row)
         loss, psnr = row["loss"], row["psnr"]
         against = "" if psnr is None else f", {psnr:.2f} dB (bicubic {self.bicubic:.2f})"
         bar.set_postfix_str(f"loss {loss:.3g}{against}")
@@ -134,8 +139,12 @@ class Loop:
             self._raise_diverged("finite, weights not")  # and keep the last good checkpoint
         about = self.about | {"steps": trainer.steps}
         tensor_files.save(self.folder / CHECKPOINT, state, about)
-        weights.save(trainer.averaged, self.folder / MODEL, of_weights(about, trainer.steps))
+        self._save_weights(MODEL)
         write_log(self.folder, self.about["rows"])
+
+    def _save_weights(self, name):
+        steps = self.trainer.steps
+        weights.save(self.trainer.averaged, self.folder / name, of_weights(self.about, steps))
 
     def draw(self):
         """Draw the curves; return False if matplotlib is not installed."""

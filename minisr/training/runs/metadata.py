@@ -55,7 +55,11 @@ def remembered(plan, config, pictures):
                 f"the run in {plan.folder} had other pictures than those given now; "
                 "give it the same ones, or begin a new run in another folder"
             )
-    return about | {name: before[name] for name in ("start", "rows", "round", "seconds")}
+    about |= {name: before[name] for name in ("start", "rows", "round", "seconds")}
+    extended = list(before.get("extended", []))
+    if config.steps != plan.saved.config.steps:
+        extended.append({"at": plan.saved.steps, "from": plan.saved.config.steps})
+    return about | ({"extended": extended} if extended else {})
 
 
 def of_weights(about, steps):
@@ -73,6 +77,9 @@ def of_weights(about, steps):
     Returns
     -------
     dict
+        ``extended`` is there only if the run's length was changed: at which step, and from how many
+        steps. Such a run is not the same as one that had its last length from the beginning, for
+        the learning rate followed another schedule.
     """
     config = about["config"] | {"start": about["start"] and about["start"]["weights"]}
     if config["engine"] == engine.DEFAULT:  # only another one is worth mentioning
@@ -88,4 +95,5 @@ def of_weights(about, steps):
         "fingerprint": about["fingerprint"],
         "validation": about["held_out"],
         "validation_fingerprint": about["validation_fingerprint"],
+        **({"extended": about["extended"]} if about.get("extended") else {}),
     }

@@ -125,6 +125,7 @@ def _resumed(request, saved):
         saved.about["recipe"],
         request.backend,
         config,
+        minutes=request.minutes,
         saved=saved,
     )
 
