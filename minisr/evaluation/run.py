@@ -36,8 +36,8 @@ def evaluate(
     ----------
     pictures : path-like, array_like, or a list or dict of them
         Files and folders, or pictures in memory, which a dict names.
-    model : str, path-like or Network, or a list of them, optional
-        The names of bundled networks, files of weights, or networks; by default
+    model : str, path-like or Network, or a list or dict of them, optional
+        The names of bundled networks, files of weights, or networks, which a dict names; by default
         `minisr.models.DEFAULT`. Bicubic is always measured.
     scale : int, optional
         By default that of the first file or network, or 3.
@@ -99,16 +99,18 @@ def evaluate(
 
 def _methods(model, scale, device, engine):
     """Return the methods by name, bicubic first, and the scale."""
-    given = model if isinstance(model, list | tuple) else [model or models.DEFAULT]
+    if not isinstance(model, dict):
+        given = model if isinstance(model, list | tuple) else [model or models.DEFAULT]
+        model = dict(enumerate(given))
     methods = {"bicubic": None}
-    for each in given:
+    for label, each in model.items():
         enlarger = Enlarger(each, scale, device=device, engine=engine, as_trained=True)
         scale = enlarger.scale if scale is None else scale
         if enlarger.chain(scale) != (scale,):
             raise SettingsError(
                 f"{enlarger.name} has no network of x{scale:g} by itself, which is what is measured"
             )
-        name = enlarger.name
+        name = label if isinstance(label, str) else enlarger.name
         while name in methods:  # two networks of one kind
             name += "'"
         methods[name] = enlarger

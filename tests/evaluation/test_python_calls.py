@@ -53,6 +53,8 @@ def test_a_network_and_a_file_of_weights(folder, tmp_path):
     assert list(evaluation.methods) == ["bicubic", "espcn", "own.safetensors", "espcn'"]
     means = evaluation.means["matlab"]
     assert means["espcn"].psnr == means["own.safetensors"].psnr == means["espcn'"].psnr
+    named = minisr.evaluate(folder, {"mine": network})
+    assert named.means["matlab"]["mine"].psnr == means["espcn"].psnr
 
 
 def test_what_cannot_be_measured_is_skipped_and_progress_is_told(folder):
