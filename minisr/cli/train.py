@@ -288,6 +288,18 @@ def _add_batches(group):
         **INTEGER,
     )
     name = {"metavar": "NAME"}  # checked later, when modules of the user's own have been imported
+    _add_setting(
+        group,
+        "--degrade",
+        "how low-resolution pictures come about, such as jpeg=30..95 or shrink=box,noise=0..10; "
+        "several for several variants (default: shrunk by MATLAB's bicubic, and nothing else); "
+        "see docs/degradations.md",
+        nargs="+",
+        metavar="STEPS",
+    )
+    _add_setting(
+        group, "--variants", "with --degrade: low-resolution pictures made of each one", **INTEGER
+    )
     _add_setting(group, "--loss", f"loss to minimise: {', '.join(LOSSES)}", **name)
     _add_setting(group, "--last-loss", "another loss for the last steps", **name)
     _add_setting(group, "--last-loss-from", "fraction of the steps before --last-loss", **NUMBER)

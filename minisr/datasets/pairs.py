@@ -21,17 +21,38 @@ class Pair:
     name : str
         The file's name for messages.
     low : ndarray, shape (C, h, w), uint8
-        ``high``, reduced by MATLAB's bicubic and rounded to 8 bits.
+        ``high``, reduced by MATLAB's bicubic and rounded to 8 bits, unless ``degraded``.
     high : ndarray, shape (C, h * scale, w * scale), uint8
         One channel of luma, or three of RGB.
+    degraded : bool
+        Whether the low-resolution picture came about in another way.
+    variants : tuple of ndarray
+        More low-resolution pictures of the same original.
     """
 
     name: str
     low: np.ndarray
     high: np.ndarray
+    degraded: bool = False
+    variants: tuple = ()
+
+    def versions(self):
+        """Return a pair for each low-resolution picture."""
+        lows = self.low, *self.variants
+        return [Pair(self.name, low, self.high, self.degraded) for low in lows]
 
 
-def make_pair(pixels, scale, in_channels=1, name="picture", luma_range="studio"):
+def make_pair(
+    pixels,
+    scale,
+    in_channels=1,
+    name="picture",
+    luma_range="studio",
+    *,
+    degrade=(),
+    variants=1,
+    seed=0,
+):
     """Crop a picture to a multiple of the scale and shrink it.
 
     Parameters
@@ -44,6 +65,13 @@ def make_pair(pixels, scale, in_channels=1, name="picture", luma_range="studio")
     name : str, optional
     luma_range : {"studio", "full"}, optional
         Range of the luma, see `minisr.images.colour`.
+    degrade : sequence of minisr.datasets.degradations.Degradation, optional
+        How low-resolution pictures come about: the variants take one after another. By default all
+        are clean.
+    variants : int, optional
+        How many low-resolution pictures to make.
+    seed : int, optional
+        What a degradation draws depends on this, the number of the variant and the picture.
 
     Returns
     -------
@@ -64,16 +92,28 @@ def make_pair(pixels, scale, in_channels=1, name="picture", luma_range="studio")
         high = opaque(to_8_bits(pixels[:height, :width]))
     except PictureError as error:
         raise PictureError(f"{name}: {error}") from None
+    planes = _planes(high, in_channels, luma_range)
+    size = height // scale, width // scale
+    if all(each.is_clean for each in degrade):
+        # The protocol of the field shrinks luma itself, not colours.
+        low = imresize(np.ascontiguousarray(planes.transpose(1, 2, 0)), size)
+        return Pair(name, np.ascontiguousarray(low.transpose(2, 0, 1)), planes)
+    content = np.frombuffer(hashlib.sha256(planes.tobytes()).digest(), np.uint32)
+    lows = []
+    for number in range(variants):
+        rng = np.random.default_rng([seed, number, *content])
+        low = degrade[number % len(degrade)].apply(high, scale, rng)
+        lows.append(_planes(low, in_channels, luma_range))
+    return Pair(name, lows[0], planes, True, tuple(lows[1:]))
+
+
+def _planes(pixels, in_channels, luma_range):
+    """Return a picture as a network takes it: shape (1, H, W) of luma, or (3, H, W) of RGB."""
     if in_channels == 1:
-        high = luma(high, luma_range)
-    elif high.ndim == 2:
-        high = np.repeat(high[..., None], 3, axis=2)
-    low = imresize(high, (height // scale, width // scale))
-    return Pair(name, _channels_first(low), _channels_first(high))
-
-
-def _channels_first(pixels):
-    return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
+        return np.ascontiguousarray(luma(pixels, luma_range)[None])
+    if pixels.ndim == 2:
+        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
 @dataclass(frozen=True)
@@ -110,23 +150,20 @@ class PictureSet:
         return imresize(pixels, 1 / self.shrink)
 
 
-def read_pairs(
-    paths, scale, in_channels, threads, progress, luma_range="studio", prepare=lambda path, x: x
-):
+def read_pairs(paths, threads, progress, prepare=lambda path, x: x, **options):
     """Read pictures and make training pairs of them.
 
     Parameters
     ----------
     paths : list of path-like
         Files.
-    scale : int
-    in_channels : {1, 3}
     threads : minisr.system.threads.Threads
     progress : callable
         Wraps an iterable to show its progress: ``tqdm``, or ``iter`` for none.
-    luma_range : {"studio", "full"}, optional
     prepare : callable, optional
         Maps a path and the pixels in the file to the pixels to use.
+    **options
+        Of `make_pair`: ``scale`` at least.
 
     Returns
     -------
@@ -137,7 +174,7 @@ def read_pairs(
     def read(path):
         try:
             pixels = prepare(path, read_picture(path).pixels)
-            return make_pair(pixels, scale, in_channels, str(path), luma_range)
+            return make_pair(pixels, name=str(path), **options)
         except PictureError as error:
             return error
 
@@ -160,4 +197,7 @@ def fingerprint(pairs):
     for pair in pairs:
         digest.update(repr(pair.high.shape).encode())
         digest.update(pair.high.tobytes())
+        if pair.degraded:  # otherwise what is low follows from what is high
+            for low in (pair.low, *pair.variants):
+                digest.update(low.tobytes())
     return digest.hexdigest()

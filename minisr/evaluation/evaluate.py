@@ -98,7 +98,9 @@ def score_pair(model, pair, protocol, threads=None):
     high = _luma_of(pair.high)
     scale = high.shape[0] // pair.low.shape[1]
     try:
-        if model is None:  # such a protocol shrinks luma, not colours
+        if model is None and pair.degraded:
+            prediction = protocol.bicubic(_luma_of(pair.low), scale)
+        elif model is None:  # such a protocol shrinks luma, not colours
             prediction = protocol.bicubic(imresize(high, pair.low.shape[1:]), scale)
         else:
             prediction = predict_luma(model, pair.low, threads)

@@ -1,5 +1,6 @@
 """The settings of a training run, which together with the pictures decide what is learnt."""
 
+import functools
 import math
 import numbers
 from dataclasses import dataclass, field, fields
@@ -9,6 +10,7 @@ from typing import get_args
 import numpy as np
 
 from minisr import engine, models, optim
+from minisr.datasets.degradations import Degradation
 from minisr.errors import SettingsError
 from minisr.kernels.losses import LOSSES
 from minisr.models import initialization
@@ -77,6 +79,11 @@ class TrainConfig:
     icnr : bool
         Whether to initialise convolutions before a shuffle so that they make no checkerboard, or
         None.
+    degrade : tuple of str
+        How low-resolution pictures come about, each as `minisr.datasets.degradations` reads it; the
+        variants of a picture take one after another. If there is none, MATLAB's bicubic shrinks.
+    variants : int
+        How many low-resolution pictures to make of each picture, if they are degraded.
     seed : int
     engine : str
         One of `minisr.engine.ENGINES`; "layers" trains layer by layer, as the code reads.
@@ -107,11 +114,14 @@ class TrainConfig:
     start: str | None = None
     initialization: str | None = None
     icnr: bool | None = None
+    degrade: tuple = ()
+    variants: int = 1
     seed: int = 0
     engine: str = engine.DEFAULT
 
     def __post_init__(self):
-        object.__setattr__(self, "milestones", tuple(self.milestones))
+        for name in ("milestones", "degrade"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         self._require_types()
         for name, value in self._require_network().training_defaults.items():
             if getattr(self, name) is None:
@@ -127,6 +137,7 @@ class TrainConfig:
         self._require(0 <= self.decay_start < 1, "decay_start", "in [0, 1)")
         self._require(0 <= self.final <= 1, "final", "in [0, 1]")
         self._require(self.warmup >= 0, "warmup", "at least 0")
+        self._require(self.variants >= 1, "variants", "at least 1")
         self._require(self.seed >= 0, "seed", "at least 0")
         self._require(self.loss in LOSSES, "loss", f"one of {', '.join(LOSSES)}")
         last = self.last_loss is None or self.last_loss in LOSSES
@@ -147,6 +158,10 @@ class TrainConfig:
             fits = fits and (bool in types or not isinstance(value, bool))
             names = [one.__name__ for one in types if one is not NoneType]
             self._require(fits, setting.name, f"of type {' or '.join(names)}")
+        self._require(
+            all(isinstance(each, str) for each in self.degrade), "degrade", "a list of texts"
+        )
+        _ = self.degradations  # raises SettingsError for what cannot be read
         whole = all(isinstance(milestone, numbers.Integral) for milestone in self.milestones)
         self._require(whole, "milestones", "whole numbers")
 
@@ -157,6 +172,11 @@ class TrainConfig:
     def _require(self, holds, name, expected):
         if not holds:
             raise SettingsError(f"{name} must be {expected}, got {getattr(self, name)!r}")
+
+    @functools.cached_property
+    def degradations(self):
+        """What ``degrade`` says, as a list of `minisr.datasets.degradations.Degradation`."""
+        return [Degradation.parse(text) for text in self.degrade]
 
     def make_model(self, backend):
         """Make the network with its initial weights."""

@@ -57,7 +57,9 @@ def test_a_picture_that_cannot_be_used_is_an_error_in_its_place(rng, tmp_path):
     write_picture(tmp_path / "good.png", picture(rng, 12, 12))
     (tmp_path / "bad.png").write_bytes(b"no picture")
     with Threads(2) as threads:
-        bad, good = read_pairs([tmp_path / "bad.png", tmp_path / "good.png"], 2, 1, threads, iter)
+        bad, good = read_pairs(
+            [tmp_path / "bad.png", tmp_path / "good.png"], threads, iter, scale=2
+        )
     assert isinstance(bad, PictureError)
     assert "bad.png: not a picture" in str(bad)
     assert good.high.shape == (1, 12, 12)
@@ -70,7 +72,7 @@ def test_reading_keeps_the_order_whatever_the_threads(rng, tmp_path):
     results = []
     for count in (1, 3):
         with Threads(count) as threads:
-            results.append(read_pairs(paths, 2, 1, threads, iter))
+            results.append(read_pairs(paths, threads, iter, scale=2))
     assert [pair.name for pair in results[1]] == [str(path) for path in paths]
     for a, b in zip(*results, strict=True):
         assert_array_equal(a.high, b.high)
@@ -83,4 +85,5 @@ def test_the_fingerprint_tells_pictures_apart():
 
 
 def test_a_pair_knows_no_network():
-    assert {field.name for field in dataclasses.fields(Pair)} == {"name", "low", "high"}
+    fields = {field.name for field in dataclasses.fields(Pair)}
+    assert fields == {"name", "low", "high", "degraded", "variants"}

@@ -73,7 +73,8 @@ def saved_run(folder, resume):
     names = {field.name for field in dataclasses.fields(TrainConfig)}
     config = about.get("config")
     if isinstance(config, dict):
-        config = {"engine": engine.DEFAULT} | config  # earlier versions had no other
+        # Earlier versions had no other engine, and did not degrade.
+        config = {"engine": engine.DEFAULT, "degrade": [], "variants": 1} | config
     if not isinstance(config, dict) or {*config} != names or {*SOUND} - {*about}:
         raise CheckpointError(
             f"{path} is by version {about.get('version')}, whose runs this version, {__version__}, "

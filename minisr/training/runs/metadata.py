@@ -84,6 +84,8 @@ def of_weights(about, steps):
     config = about["config"] | {"start": about["start"] and about["start"]["weights"]}
     if config["engine"] == engine.DEFAULT:  # only another one is worth mentioning
         del config["engine"]
+    if not config["degrade"]:
+        del config["degrade"], config["variants"]
     return {
         "recipe": about["recipe"],
         "config": config,

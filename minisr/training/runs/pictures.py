@@ -24,6 +24,7 @@ class Pictures(NamedTuple):
     Attributes
     ----------
     learn, held_out : list of minisr.datasets.pairs.Pair
+        One for each picture, perhaps with several variants.
     sets : list of dict
         For each folder to learn from: its name, how many pictures were taken, their fingerprint,
         and how they were made smaller.
@@ -94,12 +95,15 @@ def _pairs(owners, what, config, pool, console):
 
     read = read_pairs(
         owners,
-        config.upscale_factor,
-        config.in_channels,
         pool,
         progress,
-        config.luma_range,
         lambda path, pixels: owners[path].smaller(pixels),
+        scale=config.upscale_factor,
+        in_channels=config.in_channels,
+        luma_range=config.luma_range,
+        degrade=config.degradations,
+        variants=config.variants,
+        seed=config.seed,
     )
     faults = [str(each) for each in read if isinstance(each, PictureError)]
     if len(faults) == len(read):

@@ -157,7 +157,11 @@ def _carry_out(plan, pool, console):
     """Read the pictures, train on them, and return the `Result`."""
     pictures = read(plan.sources, plan.config, pool, console)
     config = plan.config
-    patches = Patches(pictures.learn, config.patch_size, config.batch_size, config.seed)
+    learn, held_out = (
+        [version for pair in pairs for version in pair.versions()]
+        for pairs in (pictures.learn, pictures.held_out)
+    )
+    patches = Patches(learn, config.patch_size, config.batch_size, config.seed)
     config = with_steps(plan, patches, pool, console.should_stop)
     if plan.saved is not None and config.steps != plan.saved.config.steps:
         console.say(
@@ -166,7 +170,7 @@ def _carry_out(plan, pool, console):
         )
     about = remembered(plan, config, pictures)
     trainer = _ready(plan, make_trainer(config, patches, pool, plan.backend))
-    loop = Loop(plan.folder, trainer, pictures.held_out, about, pool, console)
+    loop = Loop(plan.folder, trainer, held_out, about, pool, console)
     make_folder(plan.folder)
     loop.go()
     if about["rows"] and not loop.draw():
