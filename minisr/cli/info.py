@@ -25,6 +25,7 @@ OPTIONAL = {  # packages, and the extra that installs each
     "cuda-bindings": "cuda",
     "av": "video",
     "pooch": "data",
+    "requests": "data",
     "onnx": "onnx",
     "tensorboardX": "tensorboard",
     "matplotlib": "demo",
