@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[1]
 # Modules whose packages have another name.
 PACKAGES = {
     "PIL": "pillow",
+    "pillow_heif": "pillow-heif",
+    "pillow_jxl": "pillow-jxl-plugin",
     "cv2": "opencv-contrib-python-headless",
     "skimage": "scikit-image",
     "cuda": "numba-cuda",  # which needs cuda-core and cuda-bindings, of versions that it knows

@@ -19,7 +19,7 @@ from minisr.system import compile_cache, memory, packages
 from minisr.system.threads import available, processor
 from minisr.version import __version__
 
-NEEDED = ("numpy", "numba", "llvmlite", "scipy", "pillow", "tqdm", "safetensors")
+NEEDED = ("numpy", "numba", "llvmlite", "scipy", "pillow", "imageio", "tqdm", "safetensors")
 OPTIONAL = {  # packages, and the extra that installs each
     "numba-cuda": "cuda",
     "cuda-bindings": "cuda",
@@ -28,6 +28,8 @@ OPTIONAL = {  # packages, and the extra that installs each
     "requests": "data",
     "onnx": "onnx",
     "tensorboardX": "tensorboard",
+    "pillow-heif": "heif",
+    "pillow-jxl-plugin": "jxl",
     "matplotlib": "demo",
     "scikit-image": "demo",
 }

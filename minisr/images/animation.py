@@ -15,8 +15,9 @@ from minisr.images.metadata import fitting
 from minisr.images.picture import Picture
 from minisr.images.png import chunks as png_chunks
 from minisr.images.png import frames as png_frames
-from minisr.images.reading import read_picture, upright
+from minisr.images.reading import read_picture
 from minisr.images.sources import check_size, explained, one_line
+from minisr.images.upright import upright
 from minisr.images.writing import check_sides
 
 

@@ -12,12 +12,12 @@ from minisr.images import pnm
 from minisr.images.encoders import encode_still
 from minisr.images.jpeg.rows import JpegWriter
 from minisr.images.png.rows import PngWriter
-from minisr.images.reading import upright_picture
 from minisr.images.sources import explained
 from minisr.images.tiff import rows as tiff_rows
 from minisr.images.tiff.layout import CMYK, layout_of, read_directory
 from minisr.images.tiff.metadata import read as read_tiff_metadata
 from minisr.images.tiff.writing import TiffWriter
+from minisr.images.upright import upright_picture
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from minisr.images.png import metadata as png_metadata
 from minisr.images.tiff.writing import TiffWriter
 
 JPEG_QUALITY, JPEG_SUBSAMPLING = 95, "4:4:4"
+AVIF_QUALITY = 90
 
 
 def encode_still(form, pixels, metadata, quality, subsampling):
@@ -113,6 +114,14 @@ def _webp_options(metadata, quality):
     return options | {"exact": True} | ({"quality": quality} if quality else {"lossless": True})
 
 
+def _encode_avif(pixels, metadata, quality, subsampling):
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    notes = ("AVIF cannot hold grey, so grey became RGB",) if channels < 3 else ()
+    options = {key: metadata[key] for key in ("icc_profile", "exif", "xmp") if metadata.get(key)}
+    options |= {"quality": quality or AVIF_QUALITY, "subsampling": subsampling or "4:4:4"}
+    return _saved(pixels, "AVIF", **options), notes
+
+
 def _encode_tiff(pixels, metadata, quality, subsampling):
     file = io.BytesIO()
     writer = TiffWriter(file, pixels.shape, pixels.dtype, metadata)
@@ -143,4 +152,5 @@ _ENCODERS = {
     "BMP": _encode_bmp,
     "GIF": _encode_gif,
     "PNM": _encode_pnm,
+    "AVIF": _encode_avif,
 }

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minisr.errors import PictureError
-from minisr.images.formats import READ_SUFFIXES
+from minisr.images.formats import OTHER_SUFFIXES, READ_SUFFIXES
+
+PICTURES = (*READ_SUFFIXES, *OTHER_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def find_pictures(paths):
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not paths:
         raise PictureError("expected pictures or folders of pictures, got none: name at least one")
-    found, faults = find(paths, lambda p: p.suffix.lower() in READ_SUFFIXES and p.is_file())
+    found, faults = find(paths, lambda p: p.suffix.lower() in PICTURES and p.is_file())
     if faults:
         raise faults[0]
     return [one.path for one in found]

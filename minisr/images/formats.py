@@ -72,11 +72,19 @@ WEBP = Format(
 BMP = Format("BMP", (".bmp",), alpha=True, metadata=("dpi",))
 GIF = Format("GIF", (".gif",), alpha=True, animation=True, texts=("Comment",), largest_side=65535)
 PNM = Format("PNM", (".ppm", ".pgm", ".pnm"), "8 16")
-FORMATS = (PNG, JPEG, TIFF, WEBP, BMP, GIF, PNM)
+AVIF = Format(
+    "AVIF",
+    (".avif",),
+    alpha=True,
+    metadata=("icc_profile", "exif", "xmp"),
+    largest_side=65536,
+)
+FORMATS = (PNG, JPEG, TIFF, WEBP, BMP, GIF, PNM, AVIF)
 
 WRITE_SUFFIXES = tuple(suffix for form in FORMATS for suffix in form.suffixes)
 READ_SUFFIXES = (*WRITE_SUFFIXES, ".pbm")
 
+_HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
@@ -84,6 +92,42 @@ _SIGNATURES = (
     *((start, "GIF") for start in (b"GIF87a", b"GIF89a")),
     (b"BM", "BMP"),
 )
+
+
+# Formats that others' libraries read for minisr, see `minisr.images.other_formats`: where a file's
+# signature begins, the signatures, and the suffixes. Targa has no signature, but a plausible head.
+_OTHERS = {
+    "HEIC": (4, tuple(b"ftyp" + kind for kind in _HEIC), (".heic", ".heif", ".hif")),
+    "JPEG 2000": (0, (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), (".jp2", ".j2k", ".jpx", ".jpf")),
+    "JPEG XL": (0, (b"\xff\x0a", b"\0\0\0\x0cJXL "), (".jxl",)),
+    "QOI": (0, (b"qoif",), (".qoi",)),
+    "ICO": (0, (b"\0\0\1\0",), (".ico",)),
+    "DDS": (0, (b"DDS ",), (".dds",)),
+    "SGI": (0, (b"\x01\xda",), (".sgi", ".rgb", ".rgba", ".bw")),
+    "PSD": (0, (b"8BPS",), (".psd",)),
+    "PCX": (0, (b"\x0a\x05\x01", b"\x0a\x02\x01", b"\x0a\x03\x01"), (".pcx",)),
+    "TGA": (0, (), (".tga", ".icb", ".vda", ".vst")),
+}
+OTHER_SUFFIXES = tuple(suffix for _, _, suffixes in _OTHERS.values() for suffix in suffixes)
+# Of what results become by default: a photograph stays one that everybody can open.
+DEFAULT_SUFFIXES = {suffix: ".jpg" for suffix in _OTHERS["HEIC"][2]}
+
+
+def sniff_other(head, name):
+    """Return the name of another format that can be read; None if it is none.
+
+    Parameters
+    ----------
+    head : bytes
+        The first 18 bytes of a file.
+    name : str
+        The file's: for Targa, which has no signature.
+    """
+    for form, (start, signatures, _) in _OTHERS.items():
+        if signatures and head[start:].startswith(signatures):
+            return form
+    is_targa = name.lower().endswith(_OTHERS["TGA"][2]) and len(head) == 18
+    return "TGA" if is_targa and head[1] < 2 and head[2] in (1, 2, 3, 9, 10, 11) else None
 
 
 def format_of(suffix):
@@ -99,6 +143,8 @@ def sniff(head):
     for start, name in _SIGNATURES:
         if head.startswith(start):
             return name
+    if head[4:12] in (b"ftypavif", b"ftypavis"):
+        return "AVIF"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WebP"
     if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3] in (b" ", b"\t", b"\r", b"\n"):

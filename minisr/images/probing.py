@@ -4,7 +4,8 @@ import struct
 from dataclasses import dataclass
 
 from minisr.errors import MinisrError, PictureError
-from minisr.images import pnm
+from minisr.images import other_formats, pnm
+from minisr.images.formats import FORMATS
 from minisr.images.sources import check_size
 from minisr.images.tiff.layout import layout_of, read_directory, size_of
 
@@ -91,6 +92,8 @@ def probe(file, form, *, allow_large=False):
         found = Probe(width, height, samples, min(layout.dtype.itemsize, 4) if layout else 1)
     elif form == "PNG":
         found = _of_png(file)
+    elif form not in {known.name for known in FORMATS}:
+        found = Probe(*other_formats.size_of(file, form))
     else:
         found = _of_pillow(file, form)
     if not (found.width and found.height):

@@ -8,28 +8,26 @@ because importing it takes a twentieth of a second.
 import io
 import struct
 
-import numpy as np
-
 from minisr.errors import PictureError
 from minisr.images import exif as exifs
-from minisr.images import pnm
-from minisr.images import xmp as xmps
+from minisr.images import other_formats, pnm
 from minisr.images.jpeg.quality import estimate
 from minisr.images.picture import Picture
 from minisr.images.pillow_images import metadata_of, pixels_of, raw_mode_of
 from minisr.images.png import chunks as png_chunks
 from minisr.images.png import deep as png_deep
 from minisr.images.png import metadata as png_metadata
-from minisr.images.profiles import without_foreign_profile
 from minisr.images.sources import check_size, explained, opened
 from minisr.images.tiff.layout import CMYK, is_for_pillow, layout_of, read_directory, size_of
 from minisr.images.tiff.messages import captured_messages
 from minisr.images.tiff.metadata import ORIENTATION
 from minisr.images.tiff.metadata import read as read_tiff_metadata
 from minisr.images.tiff.rows import read_rows
+from minisr.images.upright import upright_picture
 from minisr.images.webp_chunks import is_lossy
 
 LOSSY_WEBP_QUALITY = 95
+LOSSY_AVIF_QUALITY = 90  # neither records its own
 _X_RESOLUTION = 0x011A
 _SUBSAMPLING = ("4:4:4", "4:2:2", "4:2:0")
 
@@ -40,7 +38,8 @@ def read_picture(source, *, allow_large=False):
     Parameters
     ----------
     source : str, Path, bytes or binary file
-        PNG, JPEG, TIFF, WebP, BMP, GIF or PPM/PGM/PBM, recognised by content, not by suffix.
+        PNG, JPEG, TIFF, WebP, AVIF, BMP, GIF or PPM/PGM/PBM, recognised by content, not by suffix;
+        or what `minisr.images.other_formats` reads, at the cost of some metadata or depth.
     allow_large : bool, optional
         Also read pictures of more than 179 megapixels.
 
@@ -58,53 +57,9 @@ def read_picture(source, *, allow_large=False):
         has samples that `Picture` cannot hold without loss.
     """
     with opened(source) as (file, form), explained(source):
+        if form not in _READERS:
+            return other_formats.read(file, form, allow_large)
         return _READERS[form](file, allow_large)
-
-
-def upright_picture(pixels, metadata, notes, form, orientation=None, **fields):
-    """Return a `Picture` with its orientation applied to pixels and metadata.
-
-    Parameters
-    ----------
-    pixels, metadata, notes, form
-        As in `Picture`, but oriented as in the file.
-    orientation : int, optional
-        1 to 8; by default EXIF's or, failing that, XMP's.
-    **fields
-        The other fields of `Picture`.
-    """
-    metadata, notes = dict(metadata), list(notes)
-    if "exif" in metadata:
-        try:
-            own = exifs.orientation_of(metadata["exif"])
-            orientation = own if orientation is None else orientation
-            metadata["exif"] = exifs.upright(metadata["exif"])
-        except (ValueError, struct.error):  # the picture itself is still good
-            del metadata["exif"]
-            notes.append("damaged EXIF was left out")
-    if "xmp" in metadata:
-        own = xmps.orientation_of(metadata["xmp"])
-        orientation = own if orientation is None else orientation
-        metadata["xmp"] = xmps.upright(metadata["xmp"])
-    orientation = orientation or 1
-    if orientation >= 5 and "dpi" in metadata:
-        metadata["dpi"] = metadata["dpi"][::-1]  # rows became columns
-    pixels = np.ascontiguousarray(upright(pixels, orientation))
-    kept = without_foreign_profile(metadata, pixels)
-    if kept is not metadata and not any(note.startswith("CMYK") for note in notes):
-        notes.append("its profile is for another colour space and was left out")
-    return Picture(pixels, kept, tuple(notes), form, **fields)
-
-
-def upright(pixels, orientation):
-    """Undo an EXIF orientation: 2 to 4 mirror or rotate by 180 degrees, 5 to 8 also swap axes."""
-    if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return pixels
 
 
 def _read_png(file, allow_large):
@@ -196,6 +151,22 @@ def _read_webp(file, allow_large):
     return upright_picture(pixels, metadata_of(image), notes, "WebP", quality=quality)
 
 
+def _read_avif(file, allow_large):
+    depth = _avif_depth(file.read(1 << 16))
+    file.seek(0)
+    pixels, notes, _, image = _through_pillow(file, "AVIF", allow_large)
+    if depth > 8:
+        notes = (*notes, f"{depth} bits became 8 bits, the most that is read of AVIF")
+    return upright_picture(pixels, metadata_of(image), notes, "AVIF", quality=LOSSY_AVIF_QUALITY)
+
+
+def _avif_depth(head):
+    """Return the bits per sample that the pixel information box (pixi) of ISO 23008-12 gives."""
+    at = head.find(b"pixi")
+    channels = head[at + 8 : at + 9]
+    return max(head[at + 9 : at + 9 + channels[0]], default=8) if at >= 0 and channels else 8
+
+
 def _read_other(form):
     def read(file, allow_large):
         pixels, notes, _, image = _through_pillow(file, form, allow_large)
@@ -213,7 +184,7 @@ def _through_pillow(file, form, allow_large):
         raw_mode = raw_mode_of(image)
         image.load()
         pixels, notes, changed = pixels_of(image, raw_mode)
-        frames = getattr(image, "n_frames", 1) if form in ("GIF", "WebP", "PNG") else 1
+        frames = getattr(image, "n_frames", 1) if form in ("GIF", "WebP", "PNG", "AVIF") else 1
         if frames > 1:
             notes = (*notes, f"only the first of {frames} frames was read")
         return pixels, notes, changed, image
@@ -227,4 +198,5 @@ _READERS = {
     "WebP": _read_webp,
     "GIF": _read_other("GIF"),
     "BMP": _read_other("BMP"),
+    "AVIF": _read_avif,
 }

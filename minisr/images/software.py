@@ -25,7 +25,7 @@ def software_of(path):
         with opened(path) as (file, form), explained(path):
             if form == "TIFF":
                 software = read_directory(file).get(tag)
-            elif form in ("PNG", "JPEG", "WebP"):
+            elif form in ("PNG", "JPEG", "WebP", "AVIF"):
                 with Image.open(file, formats=[form.upper()]) as image:
                     # getexif() would make Pillow decode a PNG, to look for EXIF after the pixels.
                     png = form == "PNG"

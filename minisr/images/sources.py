@@ -7,18 +7,14 @@ import threading
 from pathlib import Path
 
 from minisr.errors import MinisrError, PictureError
-from minisr.images.formats import READ_SUFFIXES, sniff
+from minisr.images.formats import OTHER_SUFFIXES, READ_SUFFIXES, sniff, sniff_other
 
 # A picture whose header announces more pixels than this, about 13,000 squared, is read only on
 # request: a decompression bomb is a file of a few kilobytes that announces far more.
 LARGE_PIXELS = 178_956_970
 ALLOWED_BY = "allow_large=True"  # ends the message; the command line puts its own option there
-_UNSUPPORTED = (
-    (4, (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc"), "HEIC"),
-    (4, (b"ftypavif", b"ftypavis"), "AVIF"),
+_NO_PICTURES = (
     (4, (b"ftyp",), "a video"),
-    (0, (b"\xff\x0a", b"\0\0\0\x0cJXL "), "JPEG XL"),
-    (0, (b"8BPS",), "PSD"),
     (0, (b"%PDF",), "PDF"),
     (0, (b"<svg", b"<?xml"), "SVG or XML"),
     (0, (b"<!DO", b"<htm"), "a web page"),
@@ -67,7 +63,7 @@ def opened(source):
             if not file.seekable():
                 file = io.BytesIO(file.read())
             file.seek(0)
-            form = _format_from(file.read(16))
+            form = _format_from(file.read(18), name_of(source))
             file.seek(0)
         stack.enter_context(_without_pillow_limit())
         yield file, form
@@ -130,18 +126,19 @@ def one_line(error):
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _format_from(head):
+def _format_from(head, name):
     """Return the format of a file that starts with ``head``, or raise PictureError."""
-    form = sniff(head)
+    form = sniff(head) or sniff_other(head, name)
     if form:
         return form
     if not head:
         raise PictureError("not a picture: the file is empty")
-    for start, names, kind in _UNSUPPORTED:
+    for start, names, kind in _NO_PICTURES:
         if head[start:].startswith(names):
-            raise PictureError(f"not a picture that minisr can read, but {kind}: convert it to PNG")
+            raise PictureError(f"not a picture, but {kind}")
     raise PictureError(
-        f"not a picture, or not of a kind that minisr can read ({' '.join(READ_SUFFIXES)})"
+        "not a picture, or not of a kind that minisr can read "
+        f"({' '.join((*READ_SUFFIXES, *OTHER_SUFFIXES))})"
     )
 
 

@@ -43,10 +43,10 @@ def write_picture(path, pixels, metadata=None, *, quality=None, subsampling=None
     return notes
 
 
-def write_bytes(path, content):
-    """Write bytes to a file atomically, or raise PictureError."""
+def write_bytes(path, content, like=None):
+    """Write bytes to a file atomically, with the permissions of ``like``, or raise PictureError."""
     try:
-        with atomic_path(path) as temporary:
+        with atomic_path(path, like) as temporary:
             temporary.write_bytes(content)
     except OSError as error:
         raise PictureError(f"{path}: cannot be written: {error.strerror or error}") from None

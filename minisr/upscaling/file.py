@@ -3,6 +3,7 @@
 import functools
 import io
 import math
+import os
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -14,7 +15,7 @@ from minisr.images.animation import encode_animation, frames_of, read_animation
 from minisr.images.arrays import value_range
 from minisr.images.bands import picture_reader, row_reader, row_writer, takes_rows
 from minisr.images.fitting import check_alpha, fitted
-from minisr.images.formats import FORMATS, Format, format_of
+from minisr.images.formats import FORMATS, PNG, Format, format_of
 from minisr.images.metadata import fitting, resized, stamped
 from minisr.images.probing import probe
 from minisr.images.reading import read_picture
@@ -68,7 +69,7 @@ def upscale_file(
     Parameters
     ----------
     source : str, Path, bytes or binary file
-        PNG, JPEG, TIFF, WebP, BMP, GIF or PPM/PGM/PBM.
+        Whatever `minisr.images.read_picture` reads.
     target : str, Path or None
         Where to write; the file appears once it is complete. If None, the bytes are returned.
     enlarger : minisr.upscaling.enlarger.Enlarger
@@ -76,7 +77,8 @@ def upscale_file(
     threads : minisr.system.threads.Threads or int, optional
         By default one per processor.
     suffix : str, optional
-        The format, such as ".png"; by default that of ``target`` or, without one, of ``source``.
+        The format, such as ".png"; by default that of ``target`` or, without one, of ``source``, if
+        that can be written, else PNG.
     quality : int, optional
         Of JPEG, 1 to 100; by default the source's if it is a JPEG too, else 95. If given, WebP is
         lossy; otherwise it is lossy only if the source was.
@@ -106,7 +108,7 @@ def upscale_file(
         check_quality(quality)
         form = _chosen_format(target, suffix)
     with opened(source) as (file, kind):
-        form = form or next(known for known in FORMATS if known.name == kind)
+        form = form or next((known for known in FORMATS if known.name == kind), PNG)
         job = _Job(enlarger, threads, name_of(source), form, quality, stamp or {})
         with explained(source):
             found = probe(file, kind, allow_large=allow_large)
@@ -120,7 +122,7 @@ def upscale_file(
         with explained(source):
             reader = row_reader(file, kind) if in_bands else None
         if reader and takes_rows(form, reader.shape):
-            return _write_bands(job, reader, target, int(scale))
+            return _write_bands(job, reader, source, target, int(scale))
         in_bands = in_bands and takes_rows(form, (found.height, found.width, found.channels))
         with explained(source):
             _check_memory(found, 0 if in_bands else scale)
@@ -129,14 +131,15 @@ def upscale_file(
                 _check_memory(found, scale, len(animation.durations))
             picture = animation.first if animation else read_picture(file, allow_large=allow_large)
         if in_bands and not animation and takes_rows(form, picture.pixels.shape):
-            return _write_bands(job, picture_reader(picture), target, int(scale), picture)
+            reader = picture_reader(picture)
+            return _write_bands(job, reader, source, target, int(scale), picture)
         with naming(goal):
             if animation:
                 content, done = job.animation(animation, frames_of(file, kind, animation))
             else:
                 content, done = job.still(picture)
     if target is not None:
-        write_bytes(Path(target), content)
+        write_bytes(Path(target), content, _path_of(source))
         content = None
     return Upscaled(content, *done)
 
@@ -250,14 +253,22 @@ def _check_memory(found, scale, frames=1):
         memory.check(size, found.channels, found.itemsize, scale, memory.available(), frames)
 
 
-def _write_bands(job, reader, target, scale, picture=None):
+def _path_of(source):
+    """Return a source's path; None if it is bytes or an open file."""
+    return source if isinstance(source, str | os.PathLike) else None
+
+
+def _write_bands(job, reader, source, target, scale, picture=None):
     """Enlarge band by band, into a file or into bytes; ``picture`` is as for `_Job.bands`."""
     if target is None:
         file = io.BytesIO()
         done = job.bands(reader, file, scale, picture)
         return Upscaled(file.getvalue(), *done)
     try:
-        with atomic_path(target) as temporary, open(temporary, "wb") as file:
+        with (
+            atomic_path(target, _path_of(source)) as temporary,
+            open(temporary, "wb") as file,
+        ):
             done = job.bands(reader, file, scale, picture)
     except OSError as error:
         raise PictureError(f"{target}: cannot be written: {error.strerror or error}") from None

@@ -11,6 +11,7 @@ from minisr.upscaling.resizer import Resizer
 
 # The value of intensity 1 in pictures of each dtype.
 MAXIMUM = dict(zip(DTYPES, (255, 65535, 1, 1), strict=True))
+BEYOND = 0.025  # how far beyond 0 and 1 the ends of a range may lie, as an intensity
 STRIP_PIXELS = 1 << 16  # whose colour a thread splits, or joins, at a time
 
 
@@ -26,6 +27,7 @@ def enlarge_pixels(picture, enlarger, threads, values=None):
     maximum = MAXIMUM[picture.dtype.name]
     # An opaque picture stays opaque.
     opaque = channels in (2, 4) and bool((pixels[..., -1] == maximum).all())
+    low, span = (0, None) if values is None else levels_of(*values)
     by_luma = channels > 2 and enlarger.colour == "luma" and enlarger.in_channels == 1
     form = PixelForm(
         colours=channels - (channels in (2, 4)),
@@ -33,8 +35,8 @@ def enlarge_pixels(picture, enlarger, threads, values=None):
         by_luma=by_luma,
         luma_range=enlarger.luma_range if by_luma else None,
         maximum=maximum,
-        low=0 if values is None else values[0],
-        span=None if values is None else span_of(*values),
+        low=low,
+        span=span,
     )
     resizer = Resizer((height, width), enlargement.size, enlarger.device.backend)
     if opaque:
@@ -72,10 +74,17 @@ def strips(first, last, width):
     return [slice(at, min(last, at + rows)) for at in range(first, last, rows)]
 
 
-def span_of(low, high):
-    """Return the power of two that covers a range: dividing by it, and multiplying, is exact."""
-    fraction, exponent = math.frexp(high - low)  # fraction is from 0.5 to just below 1
-    return math.ldexp(1, exponent - (fraction == 0.5)) if high > low else 1.0
+def levels_of(low, high):
+    """Return which values a range's intensities 0 and 1 are, as the lower one and the distance.
+
+    The distance is a power of two, so dividing by it and multiplying by it are exact. Networks know
+    values somewhat beyond 0 and 1, so a range may be 1.05 times as long: contrast matters more.
+    """
+    if high == low:
+        return low, 1.0
+    fraction, exponent = math.frexp((high - low) / (1 + 2 * BEYOND))  # 0.5 to just below 1
+    span = math.ldexp(1, exponent - (fraction == 0.5))
+    return (low if high - low <= span else (low + high - span) / 2), span
 
 
 @dataclass(frozen=True)
@@ -168,6 +177,7 @@ class PixelForm:
             colour = scaled[: self.colours]
             colour -= self.low
             colour /= self.span
-            scaled = scaled.clip(0, 1).astype(np.float32)  # what is transparent may lie beyond
+            # What is transparent may lie anywhere.
+            scaled = scaled.clip(-BEYOND, 1 + BEYOND).astype(np.float32)
         colour, alpha = scaled[: self.colours], scaled[self.colours :]
         return (colour * alpha if self.alpha else colour), alpha

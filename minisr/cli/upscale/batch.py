@@ -16,7 +16,7 @@ from minisr.cli.upscale.picture import upscale_pictures
 from minisr.cli.upscale.video import is_video, preview_of, upscale_videos
 from minisr.errors import MinisrError, PictureError, SettingsError
 from minisr.images.files import find
-from minisr.images.formats import READ_SUFFIXES
+from minisr.images.formats import OTHER_SUFFIXES, READ_SUFFIXES
 from minisr.images.probing import probe
 from minisr.images.sources import opened
 from minisr.system.threads import Threads
@@ -70,7 +70,7 @@ def _find(arguments):
 
 
 def _is_wanted(path):
-    return path.suffix.lower() in READ_SUFFIXES or is_video(path)
+    return path.suffix.lower() in (*READ_SUFFIXES, *OTHER_SUFFIXES) or is_video(path)
 
 
 def _jobs(arguments, enlarger, found):

@@ -4,6 +4,8 @@ import contextlib
 import re
 import time
 
+from minisr.system.atomic import temporary_beginning
+
 TEMPORARY = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.part", re.DOTALL)  # of minisr.system.atomic
 OLD = 600  # seconds since the last write; a program at work writes more often
 
@@ -26,7 +28,8 @@ def clear(targets, at_once):
     """
     names = {}
     for target in targets:
-        names.setdefault(target.parent, set()).add(target.name)
+        beginning = temporary_beginning(target.name)[1:]
+        names.setdefault(target.parent, set()).add(beginning)
     removed = 0
     for folder, wanted in names.items():
         with contextlib.suppress(OSError):

@@ -5,9 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minisr.errors import PictureError, SettingsError
-from minisr.images.formats import READ_SUFFIXES, WRITE_SUFFIXES, format_of
+from minisr.images.formats import (
+    DEFAULT_SUFFIXES,
+    FORMATS,
+    READ_SUFFIXES,
+    WRITE_SUFFIXES,
+    format_of,
+    sniff,
+)
 from minisr.images.software import is_by_minisr, software_of
 from minisr.images.sources import naming
+from minisr.system.atomic import LONGEST_NAME
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,10 @@ class Naming:
         """Return the name of a source's result."""
         extension = self.extension_of(source) or self.extension
         if extension is None:
-            extension = source.suffix if source.suffix.lower() in WRITE_SUFFIXES else ".png"
+            suffix = source.suffix.lower()
+            extension = source.suffix
+            if suffix not in WRITE_SUFFIXES:
+                extension = DEFAULT_SUFFIXES.get(suffix, ".png")
         return f"{source.stem}{self.ending}{extension}"
 
 
@@ -154,6 +165,12 @@ def _check(jobs):
     sources = {_real(job.source): job.source for job in jobs}
     taken = {}
     for job in jobs:
+        length = len(os.fsencode(job.target.name))
+        if length > LONGEST_NAME:
+            raise SettingsError(
+                f"{job.source}: the name of its result would have {length} bytes, and a file "
+                f"system takes {LONGEST_NAME}; choose a shorter one with -o or --suffix"
+            )
         real = _real(job.target)
         if real in sources:
             raise SettingsError(
@@ -186,6 +203,31 @@ def check_extension(path, extension=None):
             f"{path}: expected a name that ends in {extension}, as --ext says; "
             "leave out --ext, or change -o"
         )
+
+
+def extension_by_content(path):
+    """Return the extension of what a picture file really is, if its name says something else.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Returns
+    -------
+    str or None
+        Such as ".png" for a PNG with a JPEG's name. None if name and content agree, or the content
+        is not known.
+    """
+    try:
+        with open(path, "rb") as file:
+            kind = sniff(file.read(16))
+    except OSError:  # reported when it is that file's turn
+        return None
+    known = [form for form in FORMATS if form.name == kind]
+    if not known or path.suffix.lower() not in READ_SUFFIXES:
+        return None
+    agrees = path.suffix.lower() in (*known[0].suffixes, *(".pbm",) * (kind == "PNM"))
+    return None if agrees else known[0].suffixes[0]
 
 
 def _real(path):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from minisr.errors import PictureError, SettingsError
+from minisr.system.atomic import put_in_place
 from minisr.system.threads import pool_of
 from minisr.upscaling.video.join import join, lost_metadata, open_output
 from minisr.upscaling.video.options import VideoOptions
@@ -152,7 +153,7 @@ def _run(plan, enlarge_frame, threads, stamp, progress, note):
             note(f"metadata is left out: {plan.container} cannot store {', '.join(lost)}")
         with open(finished, "rb+") as file:
             os.fsync(file.fileno())
-        os.replace(finished, plan.target)
+        put_in_place(finished, plan.target, plan.source)
         frames = work.frames
         work.remove()
     return frames

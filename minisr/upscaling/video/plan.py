@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -122,6 +123,8 @@ def make_plan(source, target, enlarger, options, threads):
         See `minisr.upscaling.video.upscale_video`.
     """
     source, target = Path(source), Path(target)
+    if target.is_symlink():  # what it points to is replaced, and may be on another disk
+        target = Path(os.path.realpath(target))
     container = encoders.container_of(target)
     if not target.parent.is_dir():
         raise SettingsError(f"{target}: cannot be written: make the folder {target.parent} first")
