@@ -16,9 +16,9 @@ demo: $(VENV)/installed-demo
 test: $(VENV)/installed-test
 	$(PYTEST)
 
-# Run the tests of CUDA once more, with NVIDIA's compiler, which is large: no GPU is needed.
+# Run the tests that need NVIDIA's compiler, which is large, and the benchmark of GPUs: none is needed.
 test-cuda: $(VENV)/installed-test-cuda
-	$(PYTEST) tests/kernels/cuda
+	$(PYTEST) tests/kernels/cuda tests/benchmarks/test_every_script.py -k "ptx or inner_loops or gpu"
 
 # Run the test suite with the lowest versions that setup.cfg allows, in an environment of its own.
 test-lowest:

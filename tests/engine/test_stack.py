@@ -450,8 +450,8 @@ HASWELL = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+sse4.2,+avx,+avx
 @pytest.mark.parametrize("processor", [{}, HASWELL], ids=["this", "haswell"])
 def test_just_compiled_and_loaded_code_give_the_same_bits(processor, tmp_path):
     """Also with the vectors of a smaller processor, if this one is of its kind."""
-    if processor and LANES < 8:
-        pytest.skip("this processor has no AVX2 to try")
+    if processor and LANES <= 8:
+        pytest.skip("this processor has no wider vectors than AVX2, or none of its kind")
     environment = {**os.environ, **processor, "NUMBA_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-c", PROCESS]
     said = [subprocess.check_output(command, env=environment, text=True) for _ in range(2)]

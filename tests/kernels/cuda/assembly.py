@@ -6,10 +6,10 @@ That is a process of its own, for the tests' has Numba's simulator in the place 
 import os
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import pytest
+from find_gpu import has_compiler
 
 pytest.importorskip("numba_cuda", reason='needs numba-cuda: pip install "minisr[cuda]"')
 
@@ -18,9 +18,7 @@ SCRIPT = Path(__file__).with_name("cuda_assembler.py")
 
 def require_compiler():
     """Skip the test that calls this unless NVIDIA's compiler is installed."""
-    try:
-        metadata.version("nvidia-nvvm")
-    except metadata.PackageNotFoundError:
+    if not has_compiler():
         pytest.skip("needs NVIDIA's compiler, which `make test-cuda` brings")
 
 
