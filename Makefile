@@ -32,6 +32,7 @@ test-lowest:
 check: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(PYTEST)
 
 # The short form of the benchmarks; benchmarks/README.md has the long one.

@@ -3,7 +3,7 @@
 =============  =====================================================================================
 part           what it is
 =============  =====================================================================================
-`network`      a class derived from `minisr.models.Network` and `minisr.layers.Sequential`
+`network`      a class derived from `minisr.models.Network`
 `loss`         a function like `minisr.kernels.reference.mse_loss`
 `optimizer`    a class derived from `minisr.optim.Optimizer`
 `schedule`     a function of the training settings and the steps per epoch, which returns a function
@@ -21,27 +21,35 @@ A name that minisr itself uses cannot be taken. One of your own may be registere
 notebook's cell runs twice: the last one counts.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from minisr.errors import SettingsError
 from minisr.kernels import BACKENDS
 from minisr.kernels.losses import LOSSES
-from minisr.layers import Sequential
 from minisr.models import MODELS, Network
 from minisr.optim import OPTIMIZERS
 from minisr.training.schedules import SCHEDULES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Any
 
 _TABLES = (BACKENDS, LOSSES, MODELS, OPTIMIZERS, SCHEDULES)
 _TAKEN = {id(table): frozenset(table) for table in _TABLES}  # minisr's own names
 
 
-def network(cls):
+def network(cls: type[Any]) -> type[Any]:
     """Register a network under its ``name``.
 
     Parameters
     ----------
     cls : type
-        Derived from `Network` and `Sequential` (or `Residual`). It has a ``name``, takes
-        ``upscale_factor`` and ``**common``, calls ``configure`` first and ``initialize`` last, and
-        keeps each option under the option's name.
+        Derived from `Network`. It has a ``name``, takes ``upscale_factor``, ``in_channels`` and
+        ``**common``, calls ``configure`` first and ``initialize`` last, and keeps each option under
+        the option's name.
 
     Returns
     -------
@@ -63,17 +71,16 @@ def network(cls):
     >>> build("espcn-relu", {"upscale_factor": 2}).name
     'espcn-relu'
     """
-    if not (isinstance(cls, type) and issubclass(cls, Network) and issubclass(cls, Sequential)):
+    if not (isinstance(cls, type) and issubclass(cls, Network)):
         raise SettingsError(
-            "a network must be a class derived from minisr.models.Network and "
-            f"minisr.layers.Sequential, got {cls!r}"
+            f"a network must be a class derived from minisr.models.Network, got {cls!r}"
         )
     if not isinstance(getattr(cls, "name", None), str):
         raise SettingsError(f'{cls.__name__} must have a name: name = "..." in its class')
     return _add(MODELS, "network", cls.name, cls)
 
 
-def loss(name, function=None):
+def loss(name: str, function: Callable[..., Any] | None = None) -> Callable[..., Any]:
     """Register a loss.
 
     Parameters
@@ -97,7 +104,7 @@ def loss(name, function=None):
     return _add_or_decorate(LOSSES, "loss", name, function)
 
 
-def optimizer(name, cls=None):
+def optimizer(name: str, cls: type[Any] | None = None) -> type[Any]:
     """Register an optimizer.
 
     Parameters
@@ -120,7 +127,7 @@ def optimizer(name, cls=None):
     return _add_or_decorate(OPTIMIZERS, "optimizer", name, cls)
 
 
-def schedule(name, make=None):
+def schedule(name: str, make: Callable[..., Any] | None = None) -> Callable[..., Any]:
     """Register a learning-rate schedule.
 
     Parameters
@@ -143,7 +150,7 @@ def schedule(name, make=None):
     return _add_or_decorate(SCHEDULES, "schedule", name, make)
 
 
-def backend(name, module):
+def backend(name: str, module: ModuleType | str) -> ModuleType | str:
     """Register a backend, which is then a device, too.
 
     Parameters

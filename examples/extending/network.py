@@ -5,12 +5,12 @@ minisr upscale PICTURES -m RUN/model.safetensors --import examples/extending/net
 """
 
 from minisr import register
-from minisr.layers import Conv2d, PixelShuffle, PReLU, Sequential
+from minisr.layers import Conv2d, PixelShuffle, PReLU
 from minisr.models import Network
 
 
 @register.network
-class Tiny(Network, Sequential):
+class Tiny(Network):
     name = "tiny"
 
     def __init__(self, upscale_factor, *, in_channels=1, channels=12, **common):

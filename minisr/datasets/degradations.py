@@ -18,14 +18,20 @@ h264         constant rate factor, 0 to 51, of a single frame in 4:2:0 (extra ``
 ``clean`` stands for MATLAB's bicubic and nothing else.
 """
 
+from __future__ import annotations
+
 import io
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minisr.errors import SettingsError
 from minisr.images import imresize
+
+if TYPE_CHECKING:
+    from typing import Any
 
 PILLOW = ("box", "bilinear", "hamming", "lanczos", "nearest")
 SHRINKS = ("bicubic", *PILLOW, "linear")
@@ -60,7 +66,7 @@ class Degradation:
     h264: tuple | None = None
 
     @classmethod
-    def parse(cls, text):
+    def parse(cls, text: str) -> Degradation:
         """Read a degradation as it is written.
 
         Parameters
@@ -94,12 +100,12 @@ class Degradation:
         return cls(**steps)
 
     @property
-    def is_clean(self):
+    def is_clean(self) -> bool:
         """Whether this is MATLAB's bicubic and nothing else."""
         return self == Degradation()
 
     @property
-    def text(self):
+    def text(self) -> Any:
         """How it is written."""
         words = []
         for name in STEPS:
@@ -113,7 +119,7 @@ class Degradation:
                 words.append(f"{name}={'/'.join(value)}")
         return ",".join(words) or "clean"
 
-    def apply(self, picture, scale, rng):
+    def apply(self, picture: np.ndarray, scale: int, rng: np.random.Generator) -> np.ndarray:
         """Degrade a picture.
 
         Parameters
@@ -181,7 +187,7 @@ def _draw(ends, rng):
     return None if ends is None else ends[0] + share * (ends[1] - ends[0])
 
 
-def shrunk(picture, size, kernel):
+def shrunk(picture: np.ndarray, size: tuple[int, int], kernel: str) -> np.ndarray:
     """Shrink a picture by a whole factor.
 
     Parameters
@@ -222,7 +228,7 @@ def _blurred(picture, sigma):
     return np.floor(gaussian_filter(picture.astype(np.float64), sigmas) + 0.5).astype(np.uint8)
 
 
-def jpeg(picture, quality, subsampling="420"):
+def jpeg(picture: np.ndarray, quality: int, subsampling: str = "420") -> np.ndarray:
     """Compress a picture as JPEG, and decode it again.
 
     Parameters
@@ -245,7 +251,7 @@ def jpeg(picture, quality, subsampling="420"):
         return np.asarray(image)
 
 
-def h264(picture, crf):
+def h264(picture: np.ndarray, crf: int) -> np.ndarray:
     """Compress a picture as the one frame of a video, and decode it again.
 
     Parameters
@@ -280,6 +286,6 @@ def h264(picture, crf):
         frame = av.VideoFrame.from_ndarray(np.pad(rgb, pads, "edge"), format="rgb24")
         container.mux([*stream.encode(frame), *stream.encode(None)])
     file.seek(0)
-    with av.open(file) as container:
+    with av.open(file, "r") as container:
         decoded = next(container.decode(video=0)).to_ndarray(format="rgb24")[:height, :width]
     return np.ascontiguousarray(decoded if picture.ndim == 3 else decoded[..., 1])

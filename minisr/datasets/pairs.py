@@ -2,14 +2,17 @@
 
 import hashlib
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from minisr.errors import PictureError
 from minisr.images import imresize, luma, read_picture, to_8_bits
 from minisr.images.colour import opaque
+from minisr.system.threads import Threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,23 +39,23 @@ class Pair:
     degraded: bool = False
     variants: tuple = ()
 
-    def versions(self):
+    def versions(self) -> Any:
         """Return a pair for each low-resolution picture."""
         lows = self.low, *self.variants
         return [Pair(self.name, low, self.high, self.degraded) for low in lows]
 
 
 def make_pair(
-    pixels,
-    scale,
-    in_channels=1,
-    name="picture",
-    luma_range="studio",
+    pixels: np.ndarray,
+    scale: int,
+    in_channels: int = 1,
+    name: str = "picture",
+    luma_range: str = "studio",
     *,
-    degrade=(),
-    variants=1,
-    seed=0,
-):
+    degrade: Sequence[Any] = (),
+    variants: int = 1,
+    seed: int = 0,
+) -> Pair:
     """Crop a picture to a multiple of the scale and shrink it.
 
     Parameters
@@ -139,18 +142,24 @@ class PictureSet:
     above: int = 0
 
     @classmethod
-    def at(cls, path):
+    def at(cls, path: Any) -> Any:
         """Return ``path`` itself if it is a PictureSet, else one named by the last part of it."""
         return path if isinstance(path, cls) else cls(os.path.abspath(path), Path(path).name)
 
-    def smaller(self, pixels):
+    def smaller(self, pixels: Any) -> Any:
         """Return a picture, reduced if it is large enough."""
         if self.shrink == 1 or max(pixels.shape[:2]) < self.above:
             return pixels
         return imresize(pixels, 1 / self.shrink)
 
 
-def read_pairs(paths, threads, progress, prepare=lambda path, x: x, **options):
+def read_pairs(
+    paths: list[Any],
+    threads: Threads,
+    progress: Callable[..., Any],
+    prepare: Callable[..., Any] = lambda path, x: x,
+    **options: Any,
+) -> list[Any] | PictureError:
     """Read pictures and make training pairs of them.
 
     Parameters
@@ -186,7 +195,7 @@ def read_pairs(paths, threads, progress, prepare=lambda path, x: x, **options):
     return pairs
 
 
-def fingerprint(pairs):
+def fingerprint(pairs: list[Any]) -> Any:
     """Return a SHA-256 of pictures, by which a resumed run recognises them.
 
     Parameters

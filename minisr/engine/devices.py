@@ -12,6 +12,8 @@ NAME         a backend of your own, see `minisr.register.backend`
 ===========  =====================================================================================
 """
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 from minisr.errors import DeviceError, SettingsError
@@ -45,11 +47,11 @@ class Device(NamedTuple):
     title: str = "the CPU"
     why_no_gpu: str | None = None
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.backend if self.number is None else f"{self.backend}:{self.number}"
 
 
-def parse(name):
+def parse(name: str) -> tuple[str, int | None]:
     """Parse a name, without asking any device.
 
     Parameters
@@ -78,7 +80,7 @@ def parse(name):
     )
 
 
-def choose(name):
+def choose(name: str | Device) -> Device:
     """Find a device, check that it works, and select it for this process.
 
     Parameters

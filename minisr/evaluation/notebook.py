@@ -1,7 +1,10 @@
 """How results look in a notebook: pictures and tables as HTML, small and complete in itself."""
 
+from __future__ import annotations
+
 import base64
 import html
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,10 +12,13 @@ from minisr.evaluation.report.encode import encode
 from minisr.images import to_8_bits
 from minisr.images.arrays import value_range
 
+if TYPE_CHECKING:
+    from typing import Any
+
 MOST = 480  # pixels a side; of larger pictures the middle is shown, where details can be seen
 
 
-def middle(pixels, most=MOST):
+def middle(pixels: np.ndarray, most: int = MOST) -> np.ndarray:
     """Return the middle of a picture, at most ``most`` pixels a side.
 
     Parameters
@@ -28,7 +34,7 @@ def middle(pixels, most=MOST):
     return pixels[top : top + most, left : left + most]
 
 
-def viewable(pixels):
+def viewable(pixels: Any) -> Any:
     """Return a picture as 8-bit pixels; floats beyond [0, 1] are shown by their own range."""
     values = value_range([pixels])
     if values is not None:
@@ -37,7 +43,7 @@ def viewable(pixels):
     return to_8_bits(pixels)
 
 
-def picture_html(pixels, caption, width):
+def picture_html(pixels: np.ndarray, caption: str, width: int) -> str:
     """Return a picture with a caption as an HTML ``figure``.
 
     Parameters
@@ -62,7 +68,7 @@ def picture_html(pixels, caption, width):
     )
 
 
-def table_html(heading, rows):
+def table_html(heading: list[Any], rows: list[Any]) -> str:
     """Return a table as HTML.
 
     Parameters

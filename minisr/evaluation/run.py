@@ -1,7 +1,10 @@
 """One call that measures networks on pictures, as ``minisr evaluate`` does."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,21 +18,28 @@ from minisr.images import find_pictures, read_picture
 from minisr.images.arrays import is_encoded, pixels_from
 from minisr.upscaling.enlarger import Enlarger
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from minisr.engine.devices import Device
+    from minisr.system.threads import Threads
+
 SAMPLE = 160  # pixels a side that are kept of a picture, for a notebook
 
 
 def evaluate(
-    pictures,
-    model=None,
-    scale=None,
+    pictures: Any,
+    model: Any = None,
+    scale: int | None = None,
     *,
-    protocol="matlab",
-    threads=None,
-    device="cpu",
-    engine="compiled",
-    samples=3,
-    progress=None,
-):
+    protocol: str = "matlab",
+    threads: Threads | int | None = None,
+    device: str | Device = "cpu",
+    engine: str = "compiled",
+    samples: int = 3,
+    progress: Callable[..., Any] | None = None,
+) -> Evaluation:
     """Measure networks, and bicubic, on pictures.
 
     Parameters

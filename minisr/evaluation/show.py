@@ -1,12 +1,18 @@
 """Look at pictures side by side in a notebook."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minisr.errors import PictureError
 from minisr.evaluation.notebook import MOST, middle, picture_html, viewable
 from minisr.images.arrays import pixels_from
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +27,7 @@ class Comparison:
 
     pictures: dict
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "; ".join(map(self._caption, self.pictures))
 
     def _caption(self, name):
@@ -42,7 +48,7 @@ class Comparison:
         return f"<div>{''.join(parts)}</div>"
 
 
-def show(picture, enlarged=None, **others):
+def show(picture: Any, enlarged: Any = None, **others: Any) -> Comparison:
     """Show a picture and what it became, side by side, in a notebook.
 
     Parameters

@@ -1,5 +1,7 @@
 """The result of an evaluation: as a table, as HTML for a notebook, as CSV and as JSON."""
 
+from __future__ import annotations
+
 import csv
 import functools
 import html
@@ -7,16 +9,22 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr.evaluation.evaluate import mean
 from minisr.evaluation.notebook import picture_html, table_html
 from minisr.system.atomic import atomic_path
 from minisr.version import __version__
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.types import PathLike
+
 COLUMNS = ("protocol", "scale", "picture", "method", "psnr", "ssim", "seconds")
 
 
-def short_names(names):
+def short_names(names: Any) -> Any:
     """Return names for display: file names without their folders.
 
     If that makes two of them equal, as with A/model and B/model, return whole paths.
@@ -59,7 +67,7 @@ class Evaluation:
     samples: dict = field(default_factory=dict)
 
     @functools.cached_property
-    def means(self):
+    def means(self) -> Any:
         """The mean scores: by name of the protocol, then by name of the method."""
         return {
             protocol.name: {
@@ -69,7 +77,7 @@ class Evaluation:
             for protocol in self.protocols
         }
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.text()
 
     def _repr_html_(self):
@@ -99,7 +107,7 @@ class Evaluation:
         ]
         return "".join(parts)
 
-    def text(self):
+    def text(self) -> Any:
         """Return a table with a row per picture or, with several protocols, a row per protocol."""
         if len(self.protocols) == 1:
             (protocol,) = self.protocols
@@ -138,7 +146,7 @@ class Evaluation:
             cells = zip(figures, widths, strict=True)
             yield f"{name:<{first}}" + "".join(f"{figure:>{width}}" for figure, width in cells)
 
-    def write_json(self, path):
+    def write_json(self, path: PathLike) -> None:
         """Write all figures as JSON; an infinite PSNR (identical pictures) is written as null.
 
         Parameters
@@ -166,7 +174,7 @@ class Evaluation:
             text = json.dumps(report, indent=2, allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
 
-    def write_csv(self, path):
+    def write_csv(self, path: PathLike) -> None:
         """Write a row for each protocol, picture and method; rows of means have no picture.
 
         An infinite PSNR (identical pictures) is written as inf. Bytes of names that are not UTF-8

@@ -1,8 +1,14 @@
 """The file formats, and what each can hold."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from minisr.errors import PictureError
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Format:
     texts: tuple = ()
     largest_side: int = 2**31 - 1
 
-    def holds(self, dtype):
+    def holds(self, dtype: Any) -> bool:
         """Return whether samples of this dtype can be written without loss."""
         return {"uint8": "8", "uint16": "16", "float32": "f"}.get(str(dtype)) in self.kinds.split()
 
@@ -113,7 +119,7 @@ OTHER_SUFFIXES = tuple(suffix for _, _, suffixes in _OTHERS.values() for suffix 
 DEFAULT_SUFFIXES = {suffix: ".jpg" for suffix in _OTHERS["HEIC"][2]}
 
 
-def sniff_other(head, name):
+def sniff_other(head: bytes, name: str) -> Any:
     """Return the name of another format that can be read; None if it is none.
 
     Parameters
@@ -130,7 +136,7 @@ def sniff_other(head, name):
     return "TGA" if is_targa and head[1] < 2 and head[2] in (1, 2, 3, 9, 10, 11) else None
 
 
-def format_of(suffix):
+def format_of(suffix: Any) -> Any:
     """Return the format to write for a suffix, or raise PictureError."""
     for form in FORMATS:
         if suffix.lower() in form.suffixes:
@@ -138,7 +144,7 @@ def format_of(suffix):
     raise PictureError(f"cannot write pictures of kind '{suffix}': use {' '.join(WRITE_SUFFIXES)}")
 
 
-def sniff(head):
+def sniff(head: Any) -> Any:
     """Return the name of the format of a file that starts with ``head``; None if unknown."""
     for start, name in _SIGNATURES:
         if head.startswith(start):

@@ -4,6 +4,10 @@ imageio finds whatever library can read a file. What its door does not let throu
 more than 8 bits where its library reduces them, is named in a note.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from minisr.errors import PictureError
@@ -13,11 +17,14 @@ from minisr.images.pillow_images import metadata_of
 from minisr.images.sources import check_size
 from minisr.images.upright import upright_picture
 
+if TYPE_CHECKING:
+    from typing import Any
+
 HEIF = "HEIC needs another package: pip install 'minisr[heif]', or convert it to JPEG"
 JXL = "JPEG XL needs another package: pip install 'minisr[jxl]', or convert it to PNG"
 
 
-def read(file, form, allow_large):
+def read(file: Any, form: str, allow_large: bool) -> Picture:
     """Read a picture of another format.
 
     Parameters
@@ -44,7 +51,7 @@ def read(file, form, allow_large):
     return _read_by_imageio(file, form, allow_large)
 
 
-def size_of(file, form):
+def size_of(file: Any, form: str) -> tuple[Any, ...]:
     """Return width, height, channels and bytes per sample, without decoding pixels.
 
     Parameters

@@ -5,8 +5,11 @@ to 8, and PNM, which it reads only in part, are decoded here. Pillow is imported
 because importing it takes a twentieth of a second.
 """
 
+from __future__ import annotations
+
 import io
 import struct
+from typing import TYPE_CHECKING
 
 from minisr.errors import PictureError
 from minisr.images import exif as exifs
@@ -26,13 +29,16 @@ from minisr.images.tiff.rows import read_rows
 from minisr.images.upright import upright_picture
 from minisr.images.webp_chunks import is_lossy
 
+if TYPE_CHECKING:
+    from typing import Any
+
 LOSSY_WEBP_QUALITY = 95
 LOSSY_AVIF_QUALITY = 90  # neither records its own
 _X_RESOLUTION = 0x011A
 _SUBSAMPLING = ("4:4:4", "4:2:2", "4:2:0")
 
 
-def read_picture(source, *, allow_large=False):
+def read_picture(source: Any, *, allow_large: bool = False) -> Picture:
     """Read a picture.
 
     Parameters

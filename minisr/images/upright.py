@@ -1,6 +1,9 @@
 """Turn a picture upright, as its metadata says, and the metadata with it."""
 
+from __future__ import annotations
+
 import struct
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,8 +12,13 @@ from minisr.images import xmp as xmps
 from minisr.images.picture import Picture
 from minisr.images.profiles import without_foreign_profile
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def upright_picture(pixels, metadata, notes, form, orientation=None, **fields):
+
+def upright_picture(
+    pixels: Any, metadata: Any, notes: Any, form: Any, orientation: int | None = None, **fields: Any
+) -> Any:
     """Return a `Picture` with its orientation applied to pixels and metadata.
 
     Parameters
@@ -45,7 +53,7 @@ def upright_picture(pixels, metadata, notes, form, orientation=None, **fields):
     return Picture(pixels, kept, tuple(notes), form, **fields)
 
 
-def upright(pixels, orientation):
+def upright(pixels: Any, orientation: Any) -> Any:
     """Undo an EXIF orientation: 2 to 4 mirror or rotate by 180 degrees, 5 to 8 also swap axes."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)

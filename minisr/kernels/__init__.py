@@ -107,9 +107,15 @@ are interpolated linearly, those beyond 0 and 1 are clipped. ``rows`` and ``colu
 each input pixel's place. ``x`` and ``out`` may be views of larger arrays.
 """
 
+from __future__ import annotations
+
 import importlib
+from typing import TYPE_CHECKING
 
 from minisr.errors import SettingsError
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 BACKENDS = {  # modules, or their names
     "reference": "minisr.kernels.reference",
@@ -118,7 +124,7 @@ BACKENDS = {  # modules, or their names
 }
 
 
-def load(name):
+def load(name: str) -> ModuleType:
     """Import a backend, on first use.
 
     Parameters

@@ -1,16 +1,22 @@
 """How a network looks in a notebook: a table of its layers, and the filters of the first."""
 
+from __future__ import annotations
+
 import html
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minisr.layers import Conv2d, Sequential
 
+if TYPE_CHECKING:
+    from minisr.models.network import Network
+
 TAP, GAP, COLUMNS = 6, 3, 16  # pixels of a tap, pixels between filters, filters in a row
 MOST_FILTERS = 64
 
 
-def network_html(network):
+def network_html(network: Network) -> str:
     """Return a network as HTML.
 
     Parameters
@@ -37,7 +43,7 @@ def network_html(network):
     )
 
 
-def filters_svg(weight):
+def filters_svg(weight: np.ndarray) -> str:
     """Draw filters as an SVG: grey is zero, white large, black its negative.
 
     Parameters

@@ -2,30 +2,24 @@
 
 from minisr.errors import CheckpointError
 from minisr.optim.optimizer import Optimizer
+from minisr.types import Any, State
 
 
 class Adam(Optimizer):
-    """Adam, with PyTorch's semantics and defaults.
-
-    Parameters
-    ----------
-    parameters, kernels, learning_rate, betas
-        As of `Optimizer`.
-    epsilon : float, optional
+    """Adam, with PyTorch's semantics and defaults; its parameters are those of `Optimizer`.
 
     References
     ----------
     Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015.
     """
 
-    def __init__(self, parameters, kernels, learning_rate=1e-3, betas=(0.9, 0.999), epsilon=1e-8):
-        super().__init__(parameters, kernels, learning_rate, betas)
-        self.epsilon = epsilon
-        self.first_moments, self.second_moments = (
-            [kernels.zeros(p.value.shape, p.value.dtype) for p in parameters] for _ in range(2)
-        )
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        shapes = [(p.value.shape, p.value.dtype) for p in self.parameters]
+        self.first_moments = [self.kernels.zeros(*shape) for shape in shapes]
+        self.second_moments = [self.kernels.zeros(*shape) for shape in shapes]
 
-    def step(self):
+    def step(self) -> None:
         """Update every parameter from its gradient."""
         self.steps += 1
         for parameter, first, second in zip(
@@ -42,12 +36,12 @@ class Adam(Optimizer):
                 self.steps,
             )
 
-    def state_dict(self):
+    def state_dict(self) -> State:
         """Return the moments as ``{name: ndarray}``."""
         moments = {"first": self.first_moments, "second": self.second_moments}
         return {f"{name}.{k}": m.copy() for name, ms in moments.items() for k, m in enumerate(ms)}
 
-    def load_state_dict(self, state, steps):
+    def load_state_dict(self, state: State, steps: int) -> None:
         """Continue from a ``state_dict`` that was taken after ``steps`` steps."""
         for name, moments in (("first", self.first_moments), ("second", self.second_moments)):
             for k, moment in enumerate(moments):

@@ -1,5 +1,7 @@
 """What all optimizers share."""
 
+from minisr.types import Kernels, State
+
 
 class Optimizer:
     """The base of optimizers; a subclass defines ``step``.
@@ -13,6 +15,7 @@ class Optimizer:
         May be changed before every step.
     betas : pair of float, optional
         Decay of the first and the second moment, where there are any.
+    epsilon : float, optional
 
     Attributes
     ----------
@@ -20,26 +23,31 @@ class Optimizer:
         Taken so far; ``step`` counts them.
     """
 
-    def __init__(self, parameters, kernels, learning_rate=1e-3, betas=(0.9, 0.999)):
-        self.parameters = parameters
-        self.kernels = kernels
-        self.learning_rate = learning_rate
-        self.betas = betas
+    def __init__(
+        self,
+        parameters: list,
+        kernels: Kernels,
+        learning_rate: float = 1e-3,
+        betas: tuple = (0.9, 0.999),
+        epsilon: float = 1e-8,
+    ) -> None:
+        self.parameters, self.kernels = parameters, kernels
+        self.learning_rate, self.betas, self.epsilon = learning_rate, betas, epsilon
         self.steps = 0
 
-    def step(self):
+    def step(self) -> None:
         """Update every parameter from its gradient."""
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Set every gradient to zero."""
         for parameter in self.parameters:
             self.kernels.fill_zero(parameter.grad)
 
-    def state_dict(self):
+    def state_dict(self) -> State:
         """Return what a resumed run needs as ``{name: ndarray}``; the trainer keeps the steps."""
         return {}
 
-    def load_state_dict(self, state, steps):
+    def load_state_dict(self, state: State, steps: int) -> None:
         """Continue from a ``state_dict`` that was taken after ``steps`` steps."""
         self.steps = steps

@@ -1,5 +1,7 @@
 """Files that appear whole or not at all."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import shutil
@@ -7,6 +9,13 @@ import stat
 import tempfile
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from minisr.types import PathLike
 
 LONGEST_NAME = 255  # bytes that a file system takes
 _ENDING = len(".12345678.part")
@@ -14,7 +23,7 @@ _unfinished = set()  # temporary files that this process has not yet renamed
 
 
 @contextlib.contextmanager
-def atomic_path(path, like=None):
+def atomic_path(path: PathLike, like: PathLike | None = None) -> Iterator[Any]:
     """Yield a temporary name next to ``path``, and rename it to ``path`` if the block succeeds.
 
     Parameters
@@ -59,7 +68,7 @@ def atomic_path(path, like=None):
         _unfinished.discard(temporary)
 
 
-def temporary_beginning(name):
+def temporary_beginning(name: Any) -> Any:
     """Return how the name of a file's temporary file begins; a long one is cut."""
     room = LONGEST_NAME - _ENDING - 1
     return "." + os.fsencode(name)[:room].decode(errors="ignore")
@@ -96,7 +105,7 @@ def _written_to(path):
             shutil.copyfileobj(content, target)
 
 
-def put_in_place(finished, path, like):
+def put_in_place(finished: PathLike, path: PathLike, like: PathLike) -> None:
     """Rename a finished file, with the permissions that `atomic_path` would give it.
 
     Parameters
@@ -111,7 +120,7 @@ def put_in_place(finished, path, like):
     os.replace(finished, path)
 
 
-def remove_unfinished():
+def remove_unfinished() -> None:
     """Remove all unfinished files, for a program that exits without waiting for its threads."""
     for temporary in list(_unfinished):
         with contextlib.suppress(OSError):

@@ -5,7 +5,7 @@ import math
 import numbers
 from dataclasses import dataclass, field, fields
 from types import NoneType
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -119,7 +119,7 @@ class TrainConfig:
     seed: int = 0
     engine: str = engine.DEFAULT
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("milestones", "degrade"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         self._require_types()
@@ -174,11 +174,11 @@ class TrainConfig:
             raise SettingsError(f"{name} must be {expected}, got {getattr(self, name)!r}")
 
     @functools.cached_property
-    def degradations(self):
+    def degradations(self) -> Any:
         """What ``degrade`` says, as a list of `minisr.datasets.degradations.Degradation`."""
         return [Degradation.parse(text) for text in self.degrade]
 
-    def make_model(self, backend):
+    def make_model(self, backend: Any) -> Any:
         """Make the network with its initial weights."""
         settings = {
             "upscale_factor": self.upscale_factor,
@@ -195,11 +195,11 @@ class TrainConfig:
         initialization.initialize(model, rng, self.initialization, self.icnr)
         return model
 
-    def loss_at(self, step):
+    def loss_at(self, step: Any) -> Any:
         """Return the loss of a step, which counts from zero."""
         last = self.last_loss is not None and step >= self.last_loss_from * self.steps
         return self.last_loss if last else self.loss
 
-    def make_schedule(self, steps_per_epoch):
+    def make_schedule(self, steps_per_epoch: Any) -> Any:
         """Return a function from the number of steps taken to a factor of the learning rate."""
         return SCHEDULES[self.schedule](self, steps_per_epoch)

@@ -1,5 +1,7 @@
 """Enlarging a picture file: pixels, metadata and, in an animation, every frame."""
 
+from __future__ import annotations
+
 import functools
 import io
 import math
@@ -7,6 +9,7 @@ import os
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +27,13 @@ from minisr.images.writing import check_quality, check_sides, encode_picture, wr
 from minisr.system import memory
 from minisr.system.atomic import atomic_path
 from minisr.upscaling.file_bands import enlarged_bands
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.system.threads import Threads
+    from minisr.types import PathLike
+    from minisr.upscaling.enlarger import Enlarger
 
 LARGEST_WHOLE = 64_000_000  # pixels; larger pictures are enlarged in bands, if possible
 _BAND = 1 << 19  # pixels at a time
@@ -54,16 +64,16 @@ class Upscaled:
 
 
 def upscale_file(
-    source,
-    target,
-    enlarger,
+    source: Any,
+    target: PathLike | None,
+    enlarger: Enlarger,
     *,
-    threads=None,
-    suffix=None,
-    quality=None,
-    stamp=None,
-    allow_large=False,
-):
+    threads: Threads | int | None = None,
+    suffix: str | None = None,
+    quality: int | None = None,
+    stamp: dict[Any, Any] | None = None,
+    allow_large: bool = False,
+) -> Upscaled:
     """Enlarge a picture file: a still, or every frame of an animation.
 
     Parameters
@@ -115,7 +125,8 @@ def upscale_file(
         with naming(job.name):
             sizes = found.results(enlarger.size_of)
         with naming(goal):  # before the work, not after it
-            check_sides(*min(sizes, key=max)[::-1], form)
+            high, wide = min(sizes, key=max)
+            check_sides(wide, high, form)
         scale = (min(map(math.prod, sizes)) / (found.height * found.width)) ** 0.5
         is_large = max(found.width * found.height, *map(math.prod, sizes)) > LARGEST_WHOLE
         in_bands = is_large and enlarger.halo is not None and scale == int(scale)

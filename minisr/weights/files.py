@@ -1,5 +1,9 @@
 """Save networks to files and load them: our own safetensors, and whatever `formats` can read."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from minisr.errors import CheckpointError, SettingsError, short
@@ -9,8 +13,13 @@ from minisr.system import tensor_files
 from minisr.version import __version__
 from minisr.weights import formats
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def describe(model, training=None):
+    from minisr.types import PathLike
+
+
+def describe(model: Network, training: dict[Any, Any] | None = None) -> dict[Any, Any]:
     """Return the metadata that is stored with a network's weights.
 
     Parameters
@@ -43,7 +52,7 @@ def describe(model, training=None):
     }
 
 
-def save(model, path, training=None):
+def save(model: Network, path: PathLike, training: dict[Any, Any] | None = None) -> None:
     """Write a network's weights, and everything needed to use them, to a safetensors file.
 
     Parameters
@@ -63,7 +72,7 @@ def save(model, path, training=None):
     tensor_files.save(path, model.state_dict(), describe(model, training))
 
 
-def load(path, backend="cpu", **options):
+def load(path: PathLike, backend: str = "cpu", **options: Any) -> Network:
     """Build a network from a file of weights.
 
     Parameters
@@ -90,7 +99,9 @@ def load(path, backend="cpu", **options):
     return load_with_origin(path, backend, **options)[0]
 
 
-def load_with_origin(path, backend="cpu", **options):
+def load_with_origin(
+    path: Any, backend: str = "cpu", **options: Any
+) -> tuple[Network, dict[Any, Any]]:
     """Load a network as `load` does, and also return where its weights come from.
 
     Parameters

@@ -1,7 +1,13 @@
 """How a run talks to whoever started it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def _never():
@@ -37,6 +43,6 @@ class Console:
     on_round: Callable = _ignore
 
     @property
-    def hides_bars(self):
+    def hides_bars(self) -> Any:
         """The ``disable`` of tqdm: None draws a bar only if stderr is a terminal."""
         return None if self.show_progress else True

@@ -1,7 +1,10 @@
 """The loop around the trainer's step: rounds, validation, log, checkpoints."""
 
+from __future__ import annotations
+
 import math
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -16,6 +19,13 @@ from minisr.training.plots import plot_curves
 from minisr.training.runs.folder import BEST, CHECKPOINT, CURVES, MODEL
 from minisr.training.runs.log import write_log
 from minisr.training.runs.metadata import of_weights
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from minisr.training.runs.console import Console
+    from minisr.training.trainer import Trainer
 
 ROUNDS = 40  # of a run; after each, the network is validated and the log gets a row
 CHECKPOINT_SECONDS = 20
@@ -37,14 +47,22 @@ class Loop:
     console : minisr.training.runs.console.Console
     """
 
-    def __init__(self, folder, trainer, held_out, about, threads, console):
+    def __init__(
+        self,
+        folder: Path,
+        trainer: Trainer,
+        held_out: list[Any],
+        about: dict[Any, Any],
+        threads: Threads,
+        console: Console,
+    ) -> None:
         self.folder, self.trainer, self.held_out = folder, trainer, held_out
         self.about, self.threads, self.console = about, threads, console
         self.in_epochs = trainer.config.epochs is not None
         self.protocol = PROTOCOLS["matlab"]
         self.bicubic = self._validate(None)
 
-    def go(self):
+    def go(self) -> None:
         """Train to the last step, or until told to stop; save on the way and at the end."""
         trainer, steps = self.trainer, self.trainer.config.steps
         per_round = trainer.patches.steps_per_epoch if self.in_epochs else -(-steps // ROUNDS)
@@ -131,7 +149,7 @@ class Loop:
             "processor": f"{processor()}, {count} thread{'s' * (count > 1)}",
         }
 
-    def save(self):
+    def save(self) -> None:
         """Write checkpoint, weights and log; each file appears whole or not at all."""
         trainer = self.trainer
         state = trainer.state_dict()
@@ -146,7 +164,7 @@ class Loop:
         steps = self.trainer.steps
         weights.save(self.trainer.averaged, self.folder / name, of_weights(self.about, steps))
 
-    def draw(self):
+    def draw(self) -> Any:
         """Draw the curves; return False if matplotlib is not installed."""
         title = str(self.trainer.averaged)
         return plot_curves(self.about["rows"], self.folder / CURVES, title)

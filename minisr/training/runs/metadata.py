@@ -1,15 +1,25 @@
 """What the files of a run hold besides tensors."""
 
+from __future__ import annotations
+
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr import engine
 from minisr.datasets.pairs import fingerprint
 from minisr.errors import CheckpointError
 from minisr.version import __version__
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def remembered(plan, config, pictures):
+    from minisr.training.config import TrainConfig
+    from minisr.training.runs.pictures import Pictures
+    from minisr.training.runs.plan import Plan
+
+
+def remembered(plan: Plan, config: TrainConfig, pictures: Pictures) -> dict[Any, Any]:
     """Return the checkpoint's metadata; a resumed run continues that of its checkpoint.
 
     Parameters
@@ -62,7 +72,7 @@ def remembered(plan, config, pictures):
     return about | ({"extended": extended} if extended else {})
 
 
-def of_weights(about, steps):
+def of_weights(about: dict[Any, Any], steps: int) -> dict[Any, Any]:
     """Return what a file of weights says about its training.
 
     It holds neither paths nor times, so the same run gives the same file anywhere.

@@ -1,8 +1,10 @@
 """The pictures of a run: those to learn from and those held out."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -11,6 +13,12 @@ from minisr.datasets.overlap import small_copy
 from minisr.datasets.pairs import fingerprint, read_pairs
 from minisr.errors import PictureError
 from minisr.images import find_pictures
+
+if TYPE_CHECKING:
+    from minisr.system.threads import Threads
+    from minisr.training.config import TrainConfig
+    from minisr.training.runs.console import Console
+    from minisr.training.runs.plan import Sources
 
 # Above this correlation of small copies two pictures are the same, perhaps compressed or reduced;
 # see `minisr.datasets.overlap`, which has measured it.
@@ -35,7 +43,7 @@ class Pictures(NamedTuple):
     sets: list
 
 
-def read(sources, config, pool, console):
+def read(sources: Sources, config: TrainConfig, pool: Threads, console: Console) -> Pictures:
     """Read the pictures that a run needs.
 
     Parameters

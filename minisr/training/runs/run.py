@@ -1,10 +1,13 @@
 """A training run from beginning to end: read `_carry_out` for its course."""
 
+from __future__ import annotations
+
 import base64
 import contextlib
 import html
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr import models
 from minisr.errors import CheckpointError, short
@@ -19,6 +22,12 @@ from minisr.training.runs.pictures import read
 from minisr.training.runs.plan import Request, Sources, settle
 from minisr.training.runs.steps import with_steps
 from minisr.training.runs.tensorboard import also_for_tensorboard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from minisr.types import PathLike
 
 
 @dataclass(frozen=True)
@@ -43,12 +52,12 @@ class Result:
     folder: Path | None = None
 
     @property
-    def best(self):
+    def best(self) -> Any:
         """The row of the highest validation PSNR; None if nothing was validated."""
         rows = [row for row in self.rows if row["psnr"] is not None]
         return max(rows, key=lambda row: row["psnr"], default=None)
 
-    def __str__(self):
+    def __str__(self) -> str:
         steps = self.rows[-1]["step"] if self.rows else 0
         words = f"{self.model} after {steps} steps"
         if self.best is not None:
@@ -66,24 +75,24 @@ class Result:
 
 
 def train(
-    folder,
-    pictures=(),
+    folder: PathLike,
+    pictures: Sequence[Any] = (),
     *,
-    minutes=None,
-    validation=(),
-    exclude=(),
-    recipe=None,
-    resume=False,
-    threads=None,
-    backend="cpu",
-    show_progress=True,
-    say=print,
-    should_stop=None,
-    progress=None,
-    on_round=None,
-    tensorboard=False,
-    **settings,
-):
+    minutes: float | None = None,
+    validation: Sequence[Any] = (),
+    exclude: Sequence[Any] = (),
+    recipe: str | None = None,
+    resume: bool = False,
+    threads: int | None = None,
+    backend: str = "cpu",
+    show_progress: bool = True,
+    say: Callable[..., Any] = print,
+    should_stop: Callable[..., Any] | None = None,
+    progress: Callable[..., Any] | None = None,
+    on_round: Callable[..., Any] | None = None,
+    tensorboard: bool = False,
+    **settings: Any,
+) -> Result:
     """Train a network on pictures.
 
     Parameters
@@ -140,7 +149,7 @@ def train(
     --------
     >>> train("run", ["T91"], upscale_factor=3, minutes=10)  # doctest: +SKIP
     """
-    sources = Sources(pictures, validation, exclude)
+    sources = Sources(list(pictures), list(validation), list(exclude))
     request = Request(Path(folder), sources, recipe, minutes, backend, resume, settings)
     plan = settle(request)
     if plan.start is not None:

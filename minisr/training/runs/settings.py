@@ -1,16 +1,22 @@
 """The settings of a run: those of a new one, and a check of those given for a resumed one."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
+from typing import TYPE_CHECKING
 
 from minisr.errors import SettingsError
 from minisr.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from typing import Any
 
 DEFAULT_STEPS = 20_000
 LENGTHS = ("steps", "epochs")  # settings, beside minutes, that say how long a run is
 
 
-def new_config(settings, minutes):
+def new_config(settings: Any, minutes: Any) -> Any:
     """Return the settings of a new run; steps that follow from minutes or epochs are set later."""
     if "upscale_factor" not in settings:
         raise SettingsError("expected a scale, got none: give -s 2, -s 3 or -s 4 (or --resume)")
@@ -29,7 +35,7 @@ def new_config(settings, minutes):
     return config
 
 
-def agree(saved, request):
+def agree(saved: Any, request: Any) -> Any:
     """Return the settings of a saved run, perhaps with a new length.
 
     Raises

@@ -1,13 +1,27 @@
 """How many steps a run has if minutes or epochs are given."""
 
+from __future__ import annotations
+
 import dataclasses
 import time
+from typing import TYPE_CHECKING
 
 from minisr.errors import SettingsError
 from minisr.training.compiled import make_trainer
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
-def with_steps(plan, patches, pool, should_stop):
+    from minisr.system.threads import Threads
+    from minisr.training.config import TrainConfig
+    from minisr.training.patches import Patches
+    from minisr.training.runs.plan import Plan
+
+
+def with_steps(
+    plan: Plan, patches: Patches, pool: Threads, should_stop: Callable[..., Any]
+) -> TrainConfig:
     """Return the settings with as many steps as the plan's minutes or epochs amount to.
 
     Parameters

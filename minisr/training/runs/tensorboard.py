@@ -1,15 +1,25 @@
 """The rows of a run's log for TensorBoard, written by tensorboardX (extra ``tensorboard``)."""
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
+from typing import TYPE_CHECKING
 
 from minisr.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Any
+
+    from minisr.training.runs.console import Console
 
 SCALARS = ("loss", "learning_rate", "training_psnr", "psnr", "bicubic_psnr")
 
 
 @contextlib.contextmanager
-def also_for_tensorboard(console, folder):
+def also_for_tensorboard(console: Console, folder: Path) -> Iterator[Any]:
     """Yield a console that writes each new row as TensorBoard's events, too.
 
     Parameters

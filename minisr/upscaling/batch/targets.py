@@ -1,8 +1,11 @@
 """Where each result goes."""
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr.errors import PictureError, SettingsError
 from minisr.images.formats import (
@@ -16,6 +19,10 @@ from minisr.images.formats import (
 from minisr.images.software import is_by_minisr, software_of
 from minisr.images.sources import naming
 from minisr.system.atomic import LONGEST_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 @dataclass(frozen=True)
@@ -53,9 +60,9 @@ class Naming:
 
     ending: str
     extension: str | None = None
-    extension_of: callable = lambda path: None
+    extension_of: Callable[[Path], str | None] = lambda path: None
 
-    def name_of(self, source):
+    def name_of(self, source: Any) -> Any:
         """Return the name of a source's result."""
         extension = self.extension_of(source) or self.extension
         if extension is None:
@@ -66,7 +73,7 @@ class Naming:
         return f"{source.stem}{self.ending}{extension}"
 
 
-def folder_of(output, count):
+def folder_of(output: str | None, count: int) -> Any:
     """Return the folder of results, or None if ``output`` is one file, or nothing.
 
     Parameters
@@ -92,7 +99,7 @@ def folder_of(output, count):
     return path
 
 
-def results_among(found):
+def results_among(found: list[Any]) -> list[Any]:
     """Return the files that an earlier run, at whatever scale, has made from others of them.
 
     Otherwise each run would enlarge the results of earlier ones, too: a folder holds them, and a
@@ -117,7 +124,7 @@ def results_among(found):
     return [one for one in found if is_result(one.path)]
 
 
-def jobs_of(found, output, naming):
+def jobs_of(found: list[Any], output: str | None, naming: Naming) -> list[Any]:
     """Return where the result of each file goes.
 
     Parameters
@@ -185,7 +192,7 @@ def _check(jobs):
         taken[real] = job.source
 
 
-def check_extension(path, extension=None):
+def check_extension(path: Path, extension: str | None = None) -> None:
     """Raise PictureError if a result's name does not tell its format, or tells a different one.
 
     Parameters
@@ -205,7 +212,7 @@ def check_extension(path, extension=None):
         )
 
 
-def extension_by_content(path):
+def extension_by_content(path: Path) -> str | None:
     """Return the extension of what a picture file really is, if its name says something else.
 
     Parameters
