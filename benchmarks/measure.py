@@ -14,7 +14,7 @@ from statistics import median, quantiles
 from ceiling import Ceiling
 
 from minisr.kernels.cpu.host import instructions
-from minisr.system.machine import version
+from minisr.system.packages import version
 from minisr.system.threads import available, processor
 
 # Seconds of a peer's turn: nothing, for the pools of PyTorch and others spin on after their work;

@@ -1,5 +1,12 @@
 """The errors that minisr raises, and its warnings. Each message is one clear sentence."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
 
 class MinisrError(Exception):
     """Base class of every error that minisr raises on purpose. The message is one line."""
@@ -49,7 +56,7 @@ class CompileCacheWarning(MinisrWarning):
     """Compiled code cannot be kept, so that it will be compiled again."""
 
 
-def short(error):
+def short(error: Any) -> Any:
     """Return an error's text, printable and at most 400 characters; strange files quote names."""
     text = "".join(letter if letter.isprintable() else "?" for letter in str(error)[:401])
     return text if len(text) <= 400 else f"{text[:400]}..."

@@ -1,6 +1,7 @@
 """Whether there is a GPU, asked of its driver alone: Numba is not to be imported yet."""
 
 import ctypes
+from importlib import metadata
 
 
 def has_gpu():
@@ -13,3 +14,12 @@ def has_gpu():
     return (
         driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
     ) and count.value > 0
+
+
+def has_compiler():
+    """Return whether NVIDIA's compiler is installed, as `make test-cuda` does."""
+    try:
+        metadata.version("nvidia-nvvm")
+    except metadata.PackageNotFoundError:
+        return False
+    return True

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from minisr.cli.common import add_command
+from minisr.cli.extensions import add_import
 from minisr.errors import short
 from minisr.weights.convert import KEY_STYLES, SUFFIXES, convert
 from minisr.weights.formats import LAYOUTS, OPTIONS
@@ -56,6 +57,7 @@ def add_parser(commands):
     )
     sub.description, sub.epilog = ABOUT, EXAMPLES
     sub.formatter_class = argparse.RawDescriptionHelpFormatter
+    add_import(sub)
     sub.add_argument("source", type=Path, metavar="IN", help="a file of weights")
     sub.add_argument("target", type=Path, metavar="OUT", help=f"one of {' '.join(SUFFIXES)}")
     for name, text in (

@@ -19,11 +19,12 @@ from minisr.cli.common import (
     scale,
     threads_within,
 )
+from minisr.cli.extensions import add_import
 from minisr.cli.reports import check_reports, page, table
 from minisr.errors import PictureError, SettingsError
 from minisr.evaluation.low_pictures import match_low_pictures
 from minisr.evaluation.protocols import DIFFERENCES, PROTOCOLS
-from minisr.evaluation.tables import Figures
+from minisr.evaluation.tables import Evaluation
 from minisr.images import find_pictures
 from minisr.system.threads import Threads
 from minisr.upscaling.chains import DEFAULT_SCALE, is_network_name, no_such_network
@@ -55,7 +56,7 @@ def evaluate_command(arguments):
         note(line)
     if not measured:
         raise PictureError("none of the pictures could be measured")
-    figures = Figures(
+    figures = Evaluation(
         scale,
         list(networks),
         protocols,
@@ -171,3 +172,4 @@ def add_parser(commands):
     add_allow_large(sub)
     add_device(sub)
     add_engine(sub)
+    add_import(sub)

@@ -20,7 +20,7 @@ def write_page(arguments, figures, methods, sections, notes):
     ----------
     arguments : argparse.Namespace
         Of the command that is running.
-    figures : minisr.evaluation.tables.Figures
+    figures : minisr.evaluation.tables.Evaluation
         The page shows those of the first protocol.
     methods : dict of str to Network or None
         None is bicubic.

@@ -28,7 +28,9 @@ OPTIONAL = {  # packages, and the extra that installs each
     "pillow-jxl-plugin": "jxl",
     "rawpy": "raw",
     "pooch": "data",
+    "requests": "data",
     "onnx": "onnx",
+    "tensorboardX": "tensorboard",
     "matplotlib": "demo",
     "scikit-image": "demo",
 }

@@ -17,11 +17,14 @@ from minisr.cli.common import (
     note,
     scale,
 )
+from minisr.cli.extensions import add_import, network_name
 from minisr.errors import DeviceError, SettingsError
 from minisr.images.colour import LUMA_RANGES
+from minisr.kernels.losses import LOSSES
 from minisr.models.initialization import METHODS
 from minisr.training import config, runs
 from minisr.training.recipes import read_recipe
+from minisr.training.schedules import SCHEDULES
 
 INTEGER, NUMBER = {"type": int, "metavar": "N"}, {"type": float, "metavar": "X"}
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(config.TrainConfig)}
@@ -49,6 +52,7 @@ def train_command(arguments):
             show_progress=not arguments.quiet,
             say=note,
             should_stop=interrupted,
+            tensorboard=arguments.tensorboard,
             **chosen,
             **settings,
         )
@@ -66,6 +70,11 @@ def train_command(arguments):
             f"{gain:+.2f} dB against bicubic ({_measure(result.model)})"
         )
     print(f"weights: {arguments.output / runs.MODEL}")
+    if result.best is not None and result.best["step"] != last["step"]:
+        print(
+            f"best: step {result.best['step']}, {result.best['psnr']:.2f} dB: "
+            f"{arguments.output / runs.BEST}"
+        )
     return 0
 
 
@@ -162,7 +171,10 @@ def add_parser(commands):
         help="folder of the run: its weights, checkpoint, log and curves",
     )
     sub.add_argument(
-        "--resume", action="store_true", help="continue the run in RUN, with its settings"
+        "--resume",
+        action="store_true",
+        help="continue the run in RUN, with its settings; with another --steps or --epochs, or "
+        "--minutes more, even if it has finished",
     )
     sub.add_argument(
         "--data",
@@ -181,6 +193,12 @@ def add_parser(commands):
     add_threads(sub)
     add_device(sub)
     add_engine(sub, argparse.SUPPRESS)
+    add_import(sub)
+    sub.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="also log for TensorBoard into RUN; needs pip install 'minisr[tensorboard]'",
+    )
     sub.add_argument("-q", "--quiet", action="store_true", help="show no progress bar")
     _add_length(sub.add_argument_group("length"))
     _add_network(sub.add_argument_group("network"))
@@ -211,7 +229,13 @@ def _add_network(group):
         type=scale,
         metavar="S",
     )
-    _add_setting(group, ("-m", "--model"), "network to train", choices=list(models.MODELS))
+    _add_setting(
+        group,
+        ("-m", "--model"),
+        f"network to train: {', '.join(models.MODELS)}; or one of yours, as MODULE:CLASS",
+        type=network_name,
+        metavar="NETWORK",
+    )
     group.add_argument(
         "--set",
         dest="options",
@@ -263,16 +287,31 @@ def _add_batches(group):
         "seed of weights and patches; the same seed gives the same result",
         **INTEGER,
     )
-    _add_setting(group, "--loss", "loss to minimise", choices=config.LOSSES)
-    _add_setting(group, "--last-loss", "another loss for the last steps", choices=config.LOSSES)
+    name = {"metavar": "NAME"}  # checked later, when modules of the user's own have been imported
+    _add_setting(
+        group,
+        "--degrade",
+        "how low-resolution pictures come about, such as jpeg=30..95 or shrink=box,noise=0..10; "
+        "several for several variants (default: shrunk by MATLAB's bicubic, and nothing else); "
+        "see docs/degradations.md",
+        nargs="+",
+        metavar="STEPS",
+    )
+    _add_setting(
+        group, "--variants", "with --degrade: low-resolution pictures made of each one", **INTEGER
+    )
+    _add_setting(group, "--loss", f"loss to minimise: {', '.join(LOSSES)}", **name)
+    _add_setting(group, "--last-loss", "another loss for the last steps", **name)
     _add_setting(group, "--last-loss-from", "fraction of the steps before --last-loss", **NUMBER)
 
 
 def _add_optimizer(group):
-    _add_setting(group, "--optimizer", "optimizer to use", choices=list(optim.OPTIMIZERS))
+    name = {"metavar": "NAME"}
+    optimizers, schedules = ", ".join(optim.OPTIMIZERS), ", ".join(SCHEDULES)
+    _add_setting(group, "--optimizer", f"optimizer to use: {optimizers}", **name)
     _add_setting(group, "--learning-rate", "peak learning rate", **NUMBER)
     _add_setting(group, "--beta2", "decay of the second moment", **NUMBER)
-    _add_setting(group, "--schedule", "how the learning rate falls", choices=config.SCHEDULES)
+    _add_setting(group, "--schedule", f"how the learning rate falls: {schedules}", **name)
     _add_setting(
         group, "--warmup", "for cosine: steps of warm-up, at most a tenth of all", **INTEGER
     )

@@ -15,11 +15,18 @@ ImageNet1k-sample has one picture of each of ImageNet's thousand classes, as JPE
 quality they were found in. Shrink the large ones before training on them.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from minisr.datasets import hashes
 from minisr.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 HOST = "https://raw.githubusercontent.com"
 
@@ -45,16 +52,16 @@ class Source:
     folder: str
     pattern: str = ""
 
-    def name(self, file):
+    def name(self, file: Any) -> Any:
         """Return the name of a file in this source's folder."""
         return self.pattern.format(stem=PurePosixPath(file).stem) if self.pattern else file
 
-    def url(self, file):
+    def url(self, file: Any) -> Any:
         """Return the URL of a file."""
         parts = (HOST, self.repository, self.commit, self.folder, self.name(file))
         return "/".join(part for part in parts if part)
 
-    def __str__(self):
+    def __str__(self) -> str:
         folder = f" : {self.folder}" if self.folder else ""
         return f"github.com/{self.repository} @ {self.commit[:8]}{folder}"
 
@@ -88,12 +95,12 @@ class Dataset:
     numbered: int = 0
 
     @property
-    def pinned(self):
+    def pinned(self) -> Any:
         """The hashes bundled with minisr: dict of file name to `hashes.Expected`."""
         return {} if self.numbered else hashes.pinned(self.name)
 
     @property
-    def files(self):
+    def files(self) -> Any:
         """The names of the pictures: list of str, with / after a folder."""
         if self.numbered:
             return [f"img_{number:03}.png" for number in range(1, self.numbered + 1)]
@@ -180,7 +187,7 @@ BSD100_NAMES = """\
 """.split()  # noqa: SIM905
 
 
-def select(names):
+def select(names: Iterable[Any]) -> list[Any]:
     """Return the datasets with the given names.
 
     Parameters

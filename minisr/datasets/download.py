@@ -1,10 +1,19 @@
 """Download a file over HTTP with pooch, and turn every failure into one sentence."""
 
+from __future__ import annotations
+
 import socket
 import ssl
 import time
+from typing import TYPE_CHECKING
 
 from minisr.errors import DatasetError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from minisr.types import PathLike
 
 ATTEMPTS = 3
 PAUSE = 1.0  # seconds before the second attempt, doubled before the third
@@ -26,7 +35,7 @@ class _CountingFile:
         self.file.flush()
 
 
-def download(url, path, count):
+def download(url: str, path: PathLike, count: Callable[..., Any]) -> None:
     """Download a file, with several attempts where that may help.
 
     Parameters
@@ -65,7 +74,7 @@ def download(url, path, count):
     raise DatasetError(f"{url}: {reason}, {ATTEMPTS} times")
 
 
-def require_pooch():
+def require_pooch() -> None:
     """Raise SettingsError unless pooch is installed."""
     try:
         import pooch  # noqa: F401

@@ -4,9 +4,12 @@ A picture is written under a temporary name, checked, and renamed. An interrupte
 leaves only whole pictures, and the next run fetches the rest.
 """
 
+from __future__ import annotations
+
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -16,6 +19,12 @@ from minisr.datasets.hashes import Expected
 from minisr.datasets.origins import find_picture, origins_of
 from minisr.errors import DatasetError, PictureError
 from minisr.system.atomic import atomic_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from minisr.types import PathLike
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,13 @@ class Fetched:
     present: int
 
 
-def get(names, folder, origin=None, say=None, progress=False):
+def get(
+    names: Iterable[Any],
+    folder: PathLike,
+    origin: str | Path | None = None,
+    say: Callable[..., Any] | None = None,
+    progress: bool = False,
+) -> list[Any]:
     """Fetch datasets.
 
     Parameters

@@ -10,14 +10,22 @@ The expected hash is one of these, in this order:
 - unknown, for any other picture.
 """
 
+from __future__ import annotations
+
 import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr.errors import DatasetError, PictureError
 from minisr.images import read_picture
 from minisr.system.atomic import atomic_path
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.types import PathLike
 
 PINNED = Path(__file__).parent / "hashes"
 RECORD = "SHA256SUMS"
@@ -37,16 +45,16 @@ class Expected:
     content: str | None = None
     pixels: str | None = None
 
-    def __bool__(self):
+    def __bool__(self) -> Any:
         return bool(self.content or self.pixels)
 
 
-def content_hash(path):
+def content_hash(path: Any) -> Any:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def pixel_hash(path):
+def pixel_hash(path: PathLike) -> str:
     """Return the SHA-256 of the picture in a file: shape, dtype and pixels.
 
     Parameters
@@ -67,14 +75,14 @@ def pixel_hash(path):
     return digest(read_picture(path).pixels)
 
 
-def digest(pixels):
+def digest(pixels: Any) -> Any:
     """Return the SHA-256 of a picture in memory; see `pixel_hash`."""
     content = hashlib.sha256(f"{pixels.shape} {pixels.dtype}\n".encode())
     content.update(pixels.tobytes())
     return content.hexdigest()
 
 
-def difference(path, expected):
+def difference(path: PathLike, expected: Expected) -> str:
     """Return how a file differs from the expected one.
 
     Parameters
@@ -103,24 +111,24 @@ def difference(path, expected):
     return f"expected SHA-256 {expected.pixels} for its pixels, got {pixels}"
 
 
-def lines_of(path, name, content=True, pixels=True):
+def lines_of(path: Any, name: Any, content: bool = True, pixels: bool = True) -> Any:
     """Return the lines that pin a file under a name in ``hashes/*.txt``."""
     lines = f"{content_hash(path)}  {name}\n" if content else ""
     return lines + (f"pixels:{pixel_hash(path)}  {name}\n" if pixels else "")
 
 
-def pinned(name):
+def pinned(name: Any) -> Any:
     """Return the hashes bundled with minisr for a dataset: dict of file name to Expected."""
     return _read(PINNED / f"{name.lower()}.txt")
 
 
-def recorded(folder):
+def recorded(folder: Any) -> Any:
     """Return the hashes recorded in a dataset's folder: dict of file name to Expected."""
     path = Path(folder) / RECORD
     return _read(path) if path.exists() else {}
 
 
-def record(folder, name, content):
+def record(folder: Any, name: Any, content: Any) -> None:
     """Add a file's hash to the record in a dataset's folder."""
     path = Path(folder) / RECORD
     known = recorded(folder) | {name: Expected(content)}

@@ -1,11 +1,20 @@
 """The origins of pictures: a source in the catalogue, a mirror, or a local folder."""
 
+from __future__ import annotations
+
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from minisr.datasets.download import download, require_pooch
 from minisr.errors import DatasetError, SettingsError
 from minisr.images.formats import READ_SUFFIXES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from minisr.datasets.catalogue import Dataset
 
 
 class Web:
@@ -17,14 +26,14 @@ class Web:
         Maps the name of a file to its URL.
     """
 
-    def __init__(self, address):
+    def __init__(self, address: Callable[..., Any]) -> None:
         self.where = address
 
-    def name(self, file):
+    def name(self, file: Any) -> Any:
         """Return the name that a file will have: its own."""
         return file
 
-    def fetch(self, file, path, count):
+    def fetch(self, file: Any, path: Any, count: Any) -> None:
         """Download a file to ``path``."""
         download(self.where(file), path, count)
 
@@ -42,7 +51,7 @@ class Local:
         so a few names alone do not identify a dataset.
     """
 
-    def __init__(self, folder, dataset):
+    def __init__(self, folder: Any, dataset: Any) -> None:
         files = dataset.files
         self.folder, self.paths = folder, {}
         for within, name in _layouts(dataset):
@@ -56,7 +65,7 @@ class Local:
                 f"{len(self.paths)} with the right names"
             )
 
-    def where(self, file):
+    def where(self, file: Any) -> Any:
         """Return the path of a file.
 
         Raises
@@ -68,11 +77,11 @@ class Local:
             raise DatasetError(f"{self.folder}: it has no {file}")
         return self.paths[file]
 
-    def name(self, file):
+    def name(self, file: Any) -> Any:
         """Return the name that a file will have: with the suffix it has in the folder."""
         return PurePosixPath(file).with_suffix(self.where(file).suffix).as_posix()
 
-    def fetch(self, file, path, count):
+    def fetch(self, file: Any, path: Any, count: Any) -> None:
         """Copy a file to ``path``."""
         source = self.where(file)
         try:
@@ -96,7 +105,7 @@ def _layouts(dataset):
         yield "", source.name
 
 
-def find_picture(folder, file):
+def find_picture(folder: Any, file: Any) -> Any:
     """Return the path of a picture in a folder, with any suffix; None if it is missing."""
     path = Path(folder) / file
     for suffix in (path.suffix, *READ_SUFFIXES):
@@ -105,7 +114,7 @@ def find_picture(folder, file):
     return None
 
 
-def origins_of(dataset, given=None):
+def origins_of(dataset: Dataset, given: str | Path | None = None) -> list[Any] | Local:
     """List the origins of a dataset.
 
     Parameters

@@ -18,8 +18,11 @@ reach up to 0.915, such as skies above dark land. So look at what is found.
 A crop of nine tenths of a picture or less is not found.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -29,6 +32,9 @@ from minisr.datasets.hashes import digest
 from minisr.images import find_pictures, imresize, luma, read_picture
 from minisr.images.colour import without_alpha
 from minisr.system.threads import Threads
+
+if TYPE_CHECKING:
+    from typing import Any
 
 SIDE = 64
 LIMIT = 0.9
@@ -56,7 +62,7 @@ class Match:
     same: bool
 
     @property
-    def is_found(self):
+    def is_found(self) -> bool:
         """Whether the two show the same picture, exactly or nearly."""
         return self.same or self.correlation >= LIMIT
 
@@ -77,12 +83,14 @@ class Overlap:
     bsd100: list
 
     @property
-    def found(self):
+    def found(self) -> Any:
         """The pairs in ``nearest`` that show the same picture, exactly or nearly."""
         return [match for match in self.nearest if match.is_found]
 
 
-def overlap(learn, test, threads=None, progress=False):
+def overlap(
+    learn: list[Any], test: list[Any], threads: int | None = None, progress: bool = False
+) -> Overlap:
     """Look for pictures of test sets among training pictures.
 
     Parameters
@@ -138,12 +146,26 @@ def overlap(learn, test, threads=None, progress=False):
 
 
 def _sketch(path):
-    """Return a picture's hash and its small grey copy, with mean 0 and norm 1."""
+    """Return a picture's hash and its small grey copy."""
     pixels = read_picture(path).pixels
     grey = without_alpha(pixels)
-    grey = luma(grey) if grey.ndim == 3 else grey
+    return digest(pixels), small_copy(luma(grey) if grey.ndim == 3 else grey)
+
+
+def small_copy(grey: np.ndarray) -> np.ndarray:
+    """Return a small copy of a grey picture, with mean 0 and norm 1.
+
+    Parameters
+    ----------
+    grey : ndarray, shape (H, W)
+
+    Returns
+    -------
+    ndarray, shape (64, 64), float64
+        The correlation of two pictures is the sum of the product of their copies. A constant
+        picture resembles no other and has a copy of zeros: only rounding errors would be compared.
+    """
     copy = imresize(grey.astype(np.float64), (SIDE, SIDE))
     copy -= copy.mean()
     length = np.linalg.norm(copy)
-    # A constant picture resembles no other: its correlation would compare only rounding errors.
-    return digest(pixels), copy / length if length > 1e-6 * SIDE else np.zeros_like(copy)
+    return copy / length if length > 1e-6 * SIDE else np.zeros_like(copy)

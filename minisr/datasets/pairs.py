@@ -2,14 +2,17 @@
 
 import hashlib
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from minisr.errors import PictureError
-from minisr.images import imresize, luma, read_picture
-from minisr.images.colour import without_alpha
+from minisr.images import imresize, luma, read_picture, to_8_bits
+from minisr.images.colour import opaque
+from minisr.system.threads import Threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,29 +24,57 @@ class Pair:
     name : str
         The file's name for messages.
     low : ndarray, shape (C, h, w), uint8
-        ``high``, reduced by MATLAB's bicubic and rounded to 8 bits.
+        ``high``, reduced by MATLAB's bicubic and rounded to 8 bits, unless ``degraded``.
     high : ndarray, shape (C, h * scale, w * scale), uint8
         One channel of luma, or three of RGB.
+    degraded : bool
+        Whether the low-resolution picture came about in another way.
+    variants : tuple of ndarray
+        More low-resolution pictures of the same original.
     """
 
     name: str
     low: np.ndarray
     high: np.ndarray
+    degraded: bool = False
+    variants: tuple = ()
+
+    def versions(self) -> Any:
+        """Return a pair for each low-resolution picture."""
+        lows = self.low, *self.variants
+        return [Pair(self.name, low, self.high, self.degraded) for low in lows]
 
 
-def make_pair(pixels, scale, in_channels=1, name="picture", luma_range="studio"):
+def make_pair(
+    pixels: np.ndarray,
+    scale: int,
+    in_channels: int = 1,
+    name: str = "picture",
+    luma_range: str = "studio",
+    *,
+    degrade: Sequence[Any] = (),
+    variants: int = 1,
+    seed: int = 0,
+) -> Pair:
     """Crop a picture to a multiple of the scale and shrink it.
 
     Parameters
     ----------
-    pixels : ndarray, shape (H, W) or (H, W, C), uint8
-        From `minisr.images.read_picture`. Transparency is ignored.
+    pixels : ndarray, shape (H, W) or (H, W, C), uint8, uint16, or float in [0, 1]
+        From `minisr.images.read_picture`; more than 8 bits are rounded to 8.
     scale : int
     in_channels : {1, 3}, optional
         Luma or RGB.
     name : str, optional
     luma_range : {"studio", "full"}, optional
         Range of the luma, see `minisr.images.colour`.
+    degrade : sequence of minisr.datasets.degradations.Degradation, optional
+        How low-resolution pictures come about: the variants take one after another. By default all
+        are clean.
+    variants : int, optional
+        How many low-resolution pictures to make.
+    seed : int, optional
+        What a degradation draws depends on this, the number of the variant and the picture.
 
     Returns
     -------
@@ -52,29 +83,40 @@ def make_pair(pixels, scale, in_channels=1, name="picture", luma_range="studio")
     Raises
     ------
     PictureError
-        If the picture does not have 8 bits or is smaller than the scale.
+        If the picture has transparent pixels, or is smaller than the scale.
     """
-    if pixels.dtype != np.uint8:
-        raise PictureError(
-            f"{name} has {pixels.dtype} values; training takes 8-bit pictures, so convert it"
-        )
     height, width = (n - n % scale for n in pixels.shape[:2])
     if not height or not width:
         raise PictureError(
             f"{name} is {pixels.shape[1]} x {pixels.shape[0]} pixels, less than x{scale} needs; "
             "leave it out"
         )
-    high = without_alpha(pixels[:height, :width])
+    try:
+        high = opaque(to_8_bits(pixels[:height, :width]))
+    except PictureError as error:
+        raise PictureError(f"{name}: {error}") from None
+    planes = _planes(high, in_channels, luma_range)
+    size = height // scale, width // scale
+    if all(each.is_clean for each in degrade):
+        # The protocol of the field shrinks luma itself, not colours.
+        low = imresize(np.ascontiguousarray(planes.transpose(1, 2, 0)), size)
+        return Pair(name, np.ascontiguousarray(low.transpose(2, 0, 1)), planes)
+    content = np.frombuffer(hashlib.sha256(planes.tobytes()).digest(), np.uint32)
+    lows = []
+    for number in range(variants):
+        rng = np.random.default_rng([seed, number, *content])
+        low = degrade[number % len(degrade)].apply(high, scale, rng)
+        lows.append(_planes(low, in_channels, luma_range))
+    return Pair(name, lows[0], planes, True, tuple(lows[1:]))
+
+
+def _planes(pixels, in_channels, luma_range):
+    """Return a picture as a network takes it: shape (1, H, W) of luma, or (3, H, W) of RGB."""
     if in_channels == 1:
-        high = luma(high, luma_range)
-    elif high.ndim == 2:
-        high = np.repeat(high[..., None], 3, axis=2)
-    low = imresize(high, (height // scale, width // scale))
-    return Pair(name, _channels_first(low), _channels_first(high))
-
-
-def _channels_first(pixels):
-    return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
+        return np.ascontiguousarray(luma(pixels, luma_range)[None])
+    if pixels.ndim == 2:
+        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
 @dataclass(frozen=True)
@@ -100,11 +142,11 @@ class PictureSet:
     above: int = 0
 
     @classmethod
-    def at(cls, path):
+    def at(cls, path: Any) -> Any:
         """Return ``path`` itself if it is a PictureSet, else one named by the last part of it."""
         return path if isinstance(path, cls) else cls(os.path.abspath(path), Path(path).name)
 
-    def smaller(self, pixels):
+    def smaller(self, pixels: Any) -> Any:
         """Return a picture, reduced if it is large enough."""
         if self.shrink == 1 or max(pixels.shape[:2]) < self.above:
             return pixels
@@ -112,37 +154,38 @@ class PictureSet:
 
 
 def read_pairs(
-    paths, scale, in_channels, threads, progress, luma_range="studio", prepare=lambda path, x: x
-):
+    paths: list[Any],
+    threads: Threads,
+    progress: Callable[..., Any],
+    prepare: Callable[..., Any] = lambda path, x: x,
+    **options: Any,
+) -> list[Any] | PictureError:
     """Read pictures and make training pairs of them.
 
     Parameters
     ----------
     paths : list of path-like
         Files.
-    scale : int
-    in_channels : {1, 3}
     threads : minisr.system.threads.Threads
     progress : callable
         Wraps an iterable to show its progress: ``tqdm``, or ``iter`` for none.
-    luma_range : {"studio", "full"}, optional
     prepare : callable, optional
         Maps a path and the pixels in the file to the pixels to use.
+    **options
+        Of `make_pair`: ``scale`` at least.
 
     Returns
     -------
-    list of Pair
-        In the order of the paths.
-
-    Raises
-    ------
-    PictureError
-        If a picture cannot be used. The message names the file.
+    list of Pair or PictureError
+        In the order of the paths; an error, which names the file, if a picture cannot be used.
     """
 
     def read(path):
-        pixels = prepare(path, read_picture(path).pixels)
-        return make_pair(pixels, scale, in_channels, str(path), luma_range)
+        try:
+            pixels = prepare(path, read_picture(path).pixels)
+            return make_pair(pixels, name=str(path), **options)
+        except PictureError as error:
+            return error
 
     paths = list(paths)
     step = 4 * threads.count  # small enough for the progress bar to move
@@ -152,7 +195,7 @@ def read_pairs(
     return pairs
 
 
-def fingerprint(pairs):
+def fingerprint(pairs: list[Any]) -> Any:
     """Return a SHA-256 of pictures, by which a resumed run recognises them.
 
     Parameters
@@ -163,4 +206,7 @@ def fingerprint(pairs):
     for pair in pairs:
         digest.update(repr(pair.high.shape).encode())
         digest.update(pair.high.tobytes())
+        if pair.degraded:  # otherwise what is low follows from what is high
+            for low in (pair.low, *pair.variants):
+                digest.update(low.tobytes())
     return digest.hexdigest()

@@ -1,14 +1,22 @@
 """Verify that a folder has exactly the pictures of its datasets."""
 
+from __future__ import annotations
+
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr.datasets import hashes
 from minisr.datasets.catalogue import BSD100_NAMES, DATASETS
 from minisr.datasets.origins import find_picture
 from minisr.errors import DatasetError, SettingsError
 from minisr.images.formats import READ_SUFFIXES
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.types import PathLike
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class Problem:
     state: str
     reason: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.path}: {self.state}: {self.reason}"
 
 
@@ -53,14 +61,14 @@ class Report:
     pinned: bool
     problems: list
 
-    def __str__(self):
+    def __str__(self) -> str:
         counts = Counter(problem.state for problem in self.problems)
         words = [f"{self.ok} ok", *(f"{number} {state}" for state, number in counts.items())]
         by = "" if self.pinned else " (by the hashes of the first download)"
         return f"{self.name}: {', '.join(words)}{by}"
 
 
-def verify(folder):
+def verify(folder: PathLike) -> list[Any]:
     """Compare the pictures in a folder with their known hashes.
 
     Parameters

@@ -12,16 +12,23 @@ ESPCN(x3, 1-64-32, tanh): 22,729 parameters
 ...
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from minisr.engine.compiled import CompiledNetwork, LayerByLayer
 from minisr.errors import SettingsError
 
-ENGINES = {"compiled": CompiledNetwork, "layers": LayerByLayer}
+if TYPE_CHECKING:
+    from minisr.models.network import Network
+
+ENGINES: dict[str, Any] = {"compiled": CompiledNetwork, "layers": LayerByLayer}
 DEFAULT = "compiled"
 
 __all__ = ["DEFAULT", "ENGINES", "CompiledNetwork", "LayerByLayer", "compile"]
 
 
-def compile(network, engine=DEFAULT):
+def compile(network: Network, engine: str = DEFAULT) -> CompiledNetwork | LayerByLayer:
     """Return what runs a network: the one place where an engine is chosen.
 
     Parameters

@@ -10,13 +10,21 @@ no memory, `minisr.upscaling.pixels` a picture in memory, `minisr.upscaling.file
 is larger than memory. A backend's stack cuts what it gets once more, for its caches.
 """
 
+from __future__ import annotations
+
 import threading
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from minisr.errors import DeviceMemoryError
 from minisr.system.threads import pool_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from minisr.system.threads import Threads
 
 BLOCK = 4  # rows and columns that Winograd's kernel makes at once, anchored at the first
 LEAST_ROWS = 4 * BLOCK  # of a band that a GPU is to have memory for
@@ -32,12 +40,12 @@ class Band(NamedTuple):
     top: int
     bottom: int
 
-    def kept(self, large, factor):
+    def kept(self, large: Any, factor: Any) -> Any:
         """Return the band's own rows of what ``top`` to ``bottom - 1`` became; axis -2 is rows."""
         return large[..., (self.first - self.top) * factor : (self.last - self.top) * factor, :]
 
 
-def cut(height, rows, halo):
+def cut(height: int, rows: int, halo: int) -> Iterator[Any]:
     """Yield the bands of a picture, from the top.
 
     Parameters
@@ -52,7 +60,7 @@ def cut(height, rows, halo):
         yield Band(first, last, max(0, first - halo), min(height, last + halo))
 
 
-def rows_within(row_bytes, halo):
+def rows_within(row_bytes: int, halo: int) -> Any:
     """Return how many rows a band should have: a multiple of `BLOCK`, within `BAND_BYTES`.
 
     Parameters
@@ -65,12 +73,19 @@ def rows_within(row_bytes, halo):
     return max(BAND_BYTES // row_bytes - 2 * halo, 2 * halo, BLOCK) // BLOCK * BLOCK
 
 
-def round_up(number, step=BLOCK):
+def round_up(number: Any, step: Any = BLOCK) -> Any:
     """Return the smallest multiple of ``step`` that is not below ``number``."""
     return -(-number // step) * step
 
 
-def run_in_bands(network, x, upscale_factor, halo, threads=None, rows=None):
+def run_in_bands(
+    network: Callable[..., Any],
+    x: np.ndarray,
+    upscale_factor: int,
+    halo: int,
+    threads: Threads | int | None = None,
+    rows: int | None = None,
+) -> np.ndarray:
     """Run a network on bands of rows, several at a time.
 
     Parameters
@@ -137,11 +152,13 @@ class WithinMemory:
     What fitted is remembered. Several threads may call at once.
     """
 
-    def __init__(self, run, upscale_factor, halo):
+    def __init__(
+        self, run: Callable[..., Any], upscale_factor: int | None, halo: int | None
+    ) -> None:
         self.run, self.upscale_factor, self.halo = run, upscale_factor, halo
         self._most = None  # pixels that fitted where more did not, the halo counted
 
-    def __call__(self, x, threads=None):
+    def __call__(self, x: np.ndarray, threads: Threads | int | None = None) -> np.ndarray:
         """Enlarge a batch.
 
         Parameters
@@ -159,13 +176,13 @@ class WithinMemory:
             There is no memory for bands of `LEAST_ROWS`, either.
         """
         N, _, H, W = x.shape
-        rows = self._rows(x)
+        rows, halo = self._rows(x), self.halo or 0  # without one, all rows go at once
         while N == 1 or rows >= H:
             try:
                 if rows >= H:
                     return self.run(x, threads)
                 out = self._in_bands(x, rows, threads)
-                self._most = (rows + 2 * self.halo) * W
+                self._most = (rows + 2 * halo) * W
                 return out
             except DeviceMemoryError:
                 if self.halo is None or (N == 1 and rows <= LEAST_ROWS):

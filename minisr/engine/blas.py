@@ -9,11 +9,18 @@ OpenBLAS's own functions in the libraries bundled with their wheels.
 `tests/engine/test_blas.py` fails if they can no longer be found.
 """
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 
 @functools.cache
@@ -38,7 +45,7 @@ def _libraries():
 
 
 @contextlib.contextmanager
-def one_blas_thread():
+def one_blas_thread() -> Iterator[Any]:
     """Limit OpenBLAS to one thread while a ``with`` block runs.
 
     The limit belongs to the process: products in other threads meanwhile have one thread, too.

@@ -1,5 +1,9 @@
 """A network, run by whatever its backend does best."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from minisr.engine.bands import BLOCK, WithinMemory, run_in_bands
@@ -7,7 +11,14 @@ from minisr.engine.learning import learn
 from minisr.engine.receptive_field import receptive_field
 from minisr.engine.stacks import plan_stack
 from minisr.errors import ShapeError
+from minisr.kernels.losses import LOSSES
 from minisr.system.threads import pool_of
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.models.network import Network
+    from minisr.system.threads import Threads
 
 
 class LayerByLayer:
@@ -23,15 +34,15 @@ class LayerByLayer:
         How many rows away a result still sees a pixel; None if that is unknown.
     """
 
-    def __init__(self, network):
+    def __init__(self, network: Network) -> None:
         self.network = network
         self.halo = receptive_field(network)
 
-    def __call__(self, x, threads=None):
+    def __call__(self, x: Any, threads: Any = None) -> Any:
         """Enlarge a batch; ``threads`` are not used."""
         return self.network(x)
 
-    def learn(self, low, high, loss, threads=None):
+    def learn(self, low: Any, high: Any, loss: Any, threads: Any = None) -> Any:
         """See `minisr.models.network.Network.learn`."""
         return self.network.learn(low, high, loss)
 
@@ -60,7 +71,7 @@ class CompiledNetwork:
     (1, 1, 15, 12)
     """
 
-    def __init__(self, network):
+    def __init__(self, network: Network) -> None:
         self.network = network
         self.plan = plan_stack(network)
         factor = getattr(network, "upscale_factor", None)  # without one nothing can be cut
@@ -69,7 +80,7 @@ class CompiledNetwork:
             self.halo = receptive_field(network, BLOCK if self.plan else 1)
         self._run = WithinMemory(self._run_at_once, factor, self.halo)
 
-    def __call__(self, x, threads=None):
+    def __call__(self, x: np.ndarray, threads: Threads | int | None = None) -> np.ndarray:
         """Enlarge a batch of pictures.
 
         Parameters
@@ -122,14 +133,15 @@ class CompiledNetwork:
         N, _, H, W = x.shape
         return N, self.plan.last.weight.value.shape[0] // R**2, H * R, W * R
 
-    def learn(self, low, high, loss, threads):
+    def learn(self, low: np.ndarray, high: np.ndarray, loss: str, threads: Threads) -> float:
         """Add the gradient of a batch's mean loss to every ``grad``, and return that loss.
 
         Parameters
         ----------
         low : ndarray, shape (N, C, H, W)
         high : ndarray, shape of the network's result
-        loss : {"mse", "l1", "charbonnier"}
+        loss : {"mse", "l1", "charbonnier"} or str
+            Or one of `minisr.register.loss`.
         threads : minisr.system.threads.Threads
             The result's bits do not depend on how many there are.
 
@@ -142,8 +154,9 @@ class CompiledNetwork:
         ShapeError
             If ``low`` or ``high`` is not what the network takes and makes.
         """
-        stack = None if self.plan is None else self.plan.stack
-        if hasattr(stack, "learn"):  # some backends' stacks only run forwards
+        stack: Any = None if self.plan is None else self.plan.stack
+        fused = hasattr(stack, "learn") and LOSSES.get(loss, loss) is None
+        if fused:  # some backends' stacks only run forwards, and none knows registered losses
             low = self._prepared(low)
             self.network.check_target(high, self._out_shape(low), low.dtype)
             return stack.learn(low, high, loss, threads)

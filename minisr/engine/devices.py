@@ -8,12 +8,16 @@ cuda         the first NVIDIA GPU; Numba's simulator if NUMBA_ENABLE_CUDASIM=1
 cuda:N       GPU number N
 auto         the first usable GPU, or else the processor
 reference    the processor, in plain NumPy: slow, for comparison
+NAME         a backend of your own, see `minisr.register.backend`
 ===========  =====================================================================================
 """
+
+from __future__ import annotations
 
 from typing import NamedTuple
 
 from minisr.errors import DeviceError, SettingsError
+from minisr.kernels import BACKENDS
 from minisr.kernels.cuda import driver as cuda_driver
 from minisr.kernels.cuda import process as cuda_process
 from minisr.kernels.cuda.driver import require_cuda
@@ -43,21 +47,21 @@ class Device(NamedTuple):
     title: str = "the CPU"
     why_no_gpu: str | None = None
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.backend if self.number is None else f"{self.backend}:{self.number}"
 
 
-def parse(name):
+def parse(name: str) -> tuple[str, int | None]:
     """Parse a name, without asking any device.
 
     Parameters
     ----------
     name : str
-        One of `NAMES`, or "reference".
+        One of `NAMES`, "reference", or the name of a registered backend.
 
     Returns
     -------
-    kind : {"auto", "cpu", "cuda", "reference"}
+    kind : {"auto", "cpu", "cuda", "reference"} or str
     number : int or None
         For "cuda": 0 unless the name has one.
 
@@ -69,14 +73,14 @@ def parse(name):
     kind, colon, digits = name.partition(":") if isinstance(name, str) else ("", "", "")
     if kind == "cuda" and (not colon or (digits.isascii() and digits.isdigit())):
         return kind, int(digits or 0)
-    if kind in ("auto", "cpu", "reference") and not colon:
+    if (kind == "auto" or kind in BACKENDS) and not colon:
         return kind, None
     raise SettingsError(
         f"device must be {', '.join(NAMES[:-1])} or {NAMES[-1]} for a number N, got {name!r}"
     )
 
 
-def choose(name):
+def choose(name: str | Device) -> Device:
     """Find a device, check that it works, and select it for this process.
 
     Parameters

@@ -1,10 +1,17 @@
 """Parameters that a backend keeps in one array, handed on as one: updated by a single kernel."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from minisr.kernels.contiguous import flat_view
 from minisr.layers import Parameter
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def flat_arrays(arrays):
+
+def flat_arrays(arrays: list[Any]) -> Any:
     """Return ``[whole]`` where arrays lie one after another in memory, else the arrays as they are.
 
     Parameters
@@ -15,7 +22,7 @@ def flat_arrays(arrays):
     return arrays if whole is None else [whole]
 
 
-def flat_parameters(parameters):
+def flat_parameters(parameters: list[Any]) -> list[Any]:
     """Return the parameters as a single one where their values, and gradients, lie so.
 
     Parameters

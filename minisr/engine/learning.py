@@ -5,13 +5,27 @@ gradients of its own, so nothing is locked. The samples' gradients are added in 
 the same bits for any number of threads.
 """
 
-import copy
+from __future__ import annotations
 
+import copy
+from typing import TYPE_CHECKING
+
+from minisr.engine.receptive_field import uses_batch_statistics
 from minisr.engine.sample_parallel import SampleParallel
 from minisr.layers import Parameter, Sequential
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def learn(network, low, high, loss, threads):
+    import numpy as np
+
+    from minisr.models.network import Network
+    from minisr.system.threads import Threads
+
+
+def learn(
+    network: Network, low: np.ndarray, high: np.ndarray, loss: str, threads: Threads
+) -> float:
     """Add the gradient of a batch's mean loss to every ``grad``, and return that loss.
 
     Where results depend on the whole batch (batch normalisation), the batch is taken as a whole and
@@ -32,7 +46,7 @@ def learn(network, low, high, loss, threads):
     """
     if getattr(network.kernels, "WHOLE_BATCHES", True):
         return network.learn(low, high, loss)
-    if network.uses_batch_statistics:
+    if uses_batch_statistics(network):
         parallel = SampleParallel(network.kernels, threads)
         return shallow_copy(network, lambda leaf: setattr(leaf, "kernels", parallel)).learn(
             low, high, loss
@@ -53,7 +67,7 @@ def learn(network, low, high, loss, threads):
     return total
 
 
-def with_own_gradients(network):
+def with_own_gradients(network: Any) -> Any:
     """Return a network that shares the values of this one and has gradients of its own, zero."""
 
     def change(layer):
@@ -64,7 +78,7 @@ def with_own_gradients(network):
     return shallow_copy(network, change)
 
 
-def shallow_copy(layer, change):
+def shallow_copy(layer: Any, change: Any) -> Any:
     """Return a copy that shares all arrays, after ``change(leaf)`` of the copies of its leaves.
 
     A layer that is met twice is copied once.

@@ -1,9 +1,14 @@
 """How far a network sees: which rows of the small picture decide about a row of the large one."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from minisr.layers import (
     BatchNorm2d,
     Bicubic,
     Conv2d,
+    Layer,
     NearestUpsample,
     Offset,
     PixelShuffle,
@@ -15,11 +20,21 @@ from minisr.layers import (
     Tanh,
 )
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.models.network import Network
+
 POINTWISE = (BatchNorm2d, Offset, PReLU, ReLU, Sigmoid, Tanh)
 ENLARGING = (PixelShuffle, NearestUpsample, Bicubic)
 
 
-def receptive_field(network, block=1):
+def uses_batch_statistics(network: Layer) -> bool:
+    """Return whether a sample's result depends on the others in its batch, in any layer."""
+    return any(leaf.uses_batch_statistics for leaf in network.leaves())
+
+
+def receptive_field(network: Network, block: int = 1) -> int | None:
     """Return the radius of a network's receptive field, in pixels of the small picture.
 
     Parameters
@@ -36,7 +51,7 @@ def receptive_field(network, block=1):
         None if there is a layer of which it is not known, such as a subclass with a ``forward`` of
         its own, or whose results depend on the whole batch.
     """
-    if not isinstance(network, Sequential) or network.uses_batch_statistics:
+    if not isinstance(network, Sequential) or uses_batch_statistics(network):
         return None
     layers = list(_layers_in_order(network))
     seen = 0
@@ -56,7 +71,7 @@ def receptive_field(network, block=1):
     return seen
 
 
-def runs_as(layer, *kinds):
+def runs_as(layer: Any, *kinds: Any) -> bool:
     """Return whether a layer runs as one of these kinds do: a subclass may have changed how."""
     return any(
         isinstance(layer, kind)

@@ -5,6 +5,16 @@ weights are made sample by sample and added in the samples' order. So the bits d
 many threads there are.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
+
+    from minisr.system.threads import Threads
+
 
 class SampleParallel:
     """All functions of a backend; the convolutions, which take longest, are shared among threads.
@@ -15,27 +25,29 @@ class SampleParallel:
     threads : minisr.system.threads.Threads
     """
 
-    def __init__(self, kernels, threads):
+    def __init__(self, kernels: ModuleType, threads: Threads) -> None:
         self.kernels = kernels
         self.threads = threads
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: Any) -> Any:
         return getattr(self.kernels, name)
 
     def _each(self, count, work):
         self.threads.map(work, [slice(n, n + 1) for n in range(count)])
 
-    def conv2d_forward(self, x, weight, bias, padding, out):
+    def conv2d_forward(self, x: Any, weight: Any, bias: Any, padding: Any, out: Any) -> None:
         """See ``minisr.kernels``."""
         forward = self.kernels.conv2d_forward
         self._each(len(x), lambda one: forward(x[one], weight, bias, padding, out[one]))
 
-    def conv2d_backward_input(self, dout, weight, padding, dx):
+    def conv2d_backward_input(self, dout: Any, weight: Any, padding: Any, dx: Any) -> None:
         """See ``minisr.kernels``."""
         backward = self.kernels.conv2d_backward_input
         self._each(len(dx), lambda one: backward(dout[one], weight, padding, dx[one]))
 
-    def conv2d_backward_params(self, dout, x, padding, dweight, dbias):
+    def conv2d_backward_params(
+        self, dout: Any, x: Any, padding: Any, dweight: Any, dbias: Any
+    ) -> None:
         """See ``minisr.kernels``."""
         N = len(x)
         dweights = self.kernels.zeros((N, *dweight.shape), dweight.dtype)

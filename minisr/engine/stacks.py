@@ -5,8 +5,10 @@ convolution and activation. What it takes is a list of `Stage`; here a network's
 layers is read, and turned into that list where it fits.
 """
 
+from __future__ import annotations
+
 import itertools
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from minisr.engine.receptive_field import runs_as
 from minisr.kernels.stacks import Stage
@@ -23,6 +25,11 @@ from minisr.layers import (
     Tanh,
 )
 from minisr.models.network import Network
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    pass
 
 ACTIVATIONS = {Tanh: "tanh", ReLU: "relu", Sigmoid: "sigmoid", PReLU: "prelu"}
 
@@ -49,7 +56,7 @@ class StackPlan(NamedTuple):
     stack: object
 
 
-def plan_stack(network):
+def plan_stack(network: Any) -> StackPlan | None:
     """Return how a network runs as one stack.
 
     Parameters

@@ -1,11 +1,13 @@
 """Measure checkerboard artefacts: the repeating pattern that upscaling layers may leave."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from minisr.errors import SettingsError, ShapeError
 
 
-def checkerboard(picture, upscale_factor):
+def checkerboard(picture: np.ndarray, upscale_factor: int) -> float:
     """Return the share of a picture's fine detail explained by position in its R x R cell.
 
     A network that enlarges R-fold computes the R x R pixels of a cell with different weights, and

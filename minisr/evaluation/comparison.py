@@ -1,14 +1,23 @@
 """Write several pictures side by side as one picture, with a label under each."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from minisr.images import to_8_bits, write_picture
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.types import PathLike
 
 MARGIN = 12
 WHITE = 48  # the error, in levels of 255, from which an error map is white
 
 
-def heat(strength):
+def heat(strength: np.ndarray) -> np.ndarray:
     """Map numbers to colours from black through red and yellow to white.
 
     Parameters
@@ -23,7 +32,7 @@ def heat(strength):
     return to_8_bits(np.stack([3 * strength, 3 * strength - 1, 3 * strength - 2], axis=-1))
 
 
-def error_map(picture, original):
+def error_map(picture: np.ndarray, original: np.ndarray) -> np.ndarray:
     """Return a map of where two pictures differ.
 
     Parameters
@@ -38,7 +47,7 @@ def error_map(picture, original):
     return heat(np.abs(picture.astype(np.float64) - original).mean(axis=2) / WHITE)
 
 
-def write_comparison(path, panels, columns=2):
+def write_comparison(path: PathLike, panels: list[Any], columns: int = 2) -> None:
     """Write labelled pictures of the same size as one picture.
 
     Parameters

@@ -1,7 +1,10 @@
 """Score bicubic and networks on pictures, by a named protocol."""
 
+from __future__ import annotations
+
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +13,15 @@ from minisr.errors import PictureError, ShapeError
 from minisr.images import imresize, luma, read_picture, to_8_bits
 from minisr.images.colour import full_to_studio, studio_to_full, without_alpha
 from minisr.upscaling.enlarger import Enlarger
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.datasets.pairs import Pair
+    from minisr.evaluation.protocols.protocol import Protocol
+    from minisr.models.network import Network
+    from minisr.system.threads import Threads
+    from minisr.types import PathLike
 
 
 @dataclass(frozen=True)
@@ -29,7 +41,12 @@ class Score:
     seconds: float = 0.0
 
 
-def predict_luma(model, low, threads=None, luma_range=None):
+def predict_luma(
+    model: Network | Enlarger,
+    low: np.ndarray,
+    threads: Threads | int | None = None,
+    luma_range: str | None = None,
+) -> np.ndarray:
     """Enlarge a picture and return its luma.
 
     Parameters
@@ -60,7 +77,7 @@ def predict_luma(model, low, threads=None, luma_range=None):
     return from_trained(enlarger.plane(to_trained(low[0]), threads))
 
 
-def as_trained(model, engine="compiled"):
+def as_trained(model: Network | Enlarger, engine: str = "compiled") -> Enlarger:
     """Return an Enlarger that runs a network as it was trained, since that is what is measured.
 
     Parameters
@@ -78,7 +95,12 @@ def as_trained(model, engine="compiled"):
     return model if isinstance(model, Enlarger) else Enlarger(model, as_trained=True, engine=engine)
 
 
-def score_pair(model, pair, protocol, threads=None):
+def score_pair(
+    model: Network | Enlarger | None,
+    pair: Pair,
+    protocol: Protocol,
+    threads: Threads | int | None = None,
+) -> Score:
     """Score a network, or bicubic, on a pair of `minisr.datasets.pairs`.
 
     Parameters
@@ -98,7 +120,9 @@ def score_pair(model, pair, protocol, threads=None):
     high = _luma_of(pair.high)
     scale = high.shape[0] // pair.low.shape[1]
     try:
-        if model is None:  # such a protocol shrinks luma, not colours
+        if model is None and pair.degraded:
+            prediction = protocol.bicubic(_luma_of(pair.low), scale)
+        elif model is None:  # such a protocol shrinks luma, not colours
             prediction = protocol.bicubic(imresize(high, pair.low.shape[1:]), scale)
         else:
             prediction = predict_luma(model, pair.low, threads)
@@ -111,7 +135,14 @@ def _luma_of(planes):
     return luma(planes[0] if len(planes) == 1 else planes.transpose(1, 2, 0))
 
 
-def score_methods(pixels, scale, models, protocol, threads=None, low=None):
+def score_methods(
+    pixels: np.ndarray,
+    scale: int,
+    models: dict[Any, Any],
+    protocol: Protocol,
+    threads: Threads | int | None = None,
+    low: np.ndarray | None = None,
+) -> dict[Any, Any]:
     """Score bicubic and networks on the pixels of a picture.
 
     Parameters
@@ -159,7 +190,9 @@ def score_methods(pixels, scale, models, protocol, threads=None, low=None):
     return scores
 
 
-def evaluate_picture(path, scale, models, protocol, threads=None):
+def evaluate_picture(
+    path: PathLike, scale: Any, models: Any, protocol: Any, threads: Any = None
+) -> dict[Any, Any]:
     """Score bicubic and networks on a picture file.
 
     Parameters
@@ -184,7 +217,9 @@ def evaluate_picture(path, scale, models, protocol, threads=None):
         raise PictureError(f"{path}: {error}") from error
 
 
-def pictures_of(pixels, scale, models, threads=None, low=None):
+def pictures_of(
+    pixels: Any, scale: Any, models: dict[Any, Any], threads: Any = None, low: Any = None
+) -> tuple[np.ndarray, dict[Any, Any]]:
     """Shrink a picture and enlarge it by each method, in colour, for display.
 
     Parameters
@@ -222,7 +257,7 @@ def pictures_of(pixels, scale, models, threads=None, low=None):
     return original, versions
 
 
-def mean(scores, protocol=None):
+def mean(scores: list[Any], protocol: Protocol | None = None) -> Any:
     """Return the mean score over several pictures, which is what papers print.
 
     Parameters

@@ -1,10 +1,18 @@
 """Match given low-resolution pictures with their originals."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from minisr.errors import PictureError
 from minisr.images.formats import READ_SUFFIXES
 
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
 
-def match_low_pictures(files, folder, scale):
+
+def match_low_pictures(files: list[Any], folder: Path, scale: int) -> dict[Any, Any]:
     """Find the low-resolution picture of each original by its name.
 
     Parameters
@@ -34,7 +42,7 @@ def match_low_pictures(files, folder, scale):
     lows = {}
     for file in files:
         names = low_names(file.stem, scale)
-        low = next((found[name] for name in names if name in found), None)
+        low: Any = next((found[name] for name in names if name in found), None)
         if low is None or low.resolve() == file.resolve():
             low = PictureError(
                 f"{file}: no low-resolution picture in {folder}; looked for {', '.join(names)}"
@@ -43,7 +51,7 @@ def match_low_pictures(files, folder, scale):
     return lows
 
 
-def low_names(stem, scale):
+def low_names(stem: Any, scale: Any) -> Any:
     """Return the possible names of an original's low-resolution picture, without the suffix.
 
     Examples: Set5/img_001.png, DIV2K's 0801x3.png, and img_001_SRF_3_LR.png beside ..._HR.png.

@@ -1,5 +1,7 @@
 """PSNR and SSIM of two arrays; `minisr.evaluation.protocols` defines what is compared."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -11,7 +13,7 @@ SSIM_SIGMA = 1.5  # pixels
 SSIM_K1, SSIM_K2 = 0.01, 0.03
 
 
-def psnr(a, b, data_range=None):
+def psnr(a: np.ndarray, b: np.ndarray, data_range: float | None = None) -> float:
     """Return the peak signal-to-noise ratio of two pictures.
 
     Parameters
@@ -44,7 +46,7 @@ def psnr(a, b, data_range=None):
     return float(10 * np.log10(data_range**2 / mean_squared_error))
 
 
-def ssim(a, b, data_range=None):
+def ssim(a: np.ndarray, b: np.ndarray, data_range: float | None = None) -> float:
     """Return the structural similarity of two pictures.
 
     Parameters

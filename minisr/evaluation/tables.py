@@ -1,18 +1,30 @@
-"""Write measured figures as a table, as CSV and as JSON."""
+"""The result of an evaluation: as a table, as HTML for a notebook, as CSV and as JSON."""
+
+from __future__ import annotations
 
 import csv
+import functools
+import html
 import json
 import math
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr.evaluation.evaluate import mean
+from minisr.evaluation.notebook import picture_html, table_html
 from minisr.system.atomic import atomic_path
 from minisr.version import __version__
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.types import PathLike
 
 COLUMNS = ("protocol", "scale", "picture", "method", "psnr", "ssim", "seconds")
 
 
-def short_names(names):
+def short_names(names: Any) -> Any:
     """Return names for display: file names without their folders.
 
     If that makes two of them equal, as with A/model and B/model, return whole paths.
@@ -26,10 +38,11 @@ def _printable(name):
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
-class Figures:
-    """The figures of several methods on a set of pictures.
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The scores of several methods on a set of pictures; a notebook shows them as a table.
 
-    Parameters
+    Attributes
     ----------
     scale : int
     methods : list of str
@@ -37,25 +50,64 @@ class Figures:
     protocols : list of minisr.evaluation.protocols.Protocol
     pictures : dict of path to dict of str to dict of str to minisr.evaluation.evaluate.Score
         By file, then by name of the protocol, then by name of the method.
-    differences : dict of str to float, optional
+    differences : dict of str to float
         How much each choice of a protocol changes PSNR, in dB.
+    skipped : dict of str to str
+        Pictures that could not be measured, and why.
+    samples : dict of str to dict of str to ndarray
+        By picture: the middle of the original, and of what each method makes of it.
     """
 
-    def __init__(self, scale, methods, protocols, pictures, differences=None):
-        self.scale = scale
-        self.methods = methods
-        self.protocols = protocols
-        self.pictures = pictures
-        self.differences = differences or {}
-        self.means = {
+    scale: int
+    methods: list
+    protocols: list
+    pictures: dict
+    differences: dict = field(default_factory=dict)
+    skipped: dict = field(default_factory=dict)
+    samples: dict = field(default_factory=dict)
+
+    @functools.cached_property
+    def means(self) -> Any:
+        """The mean scores: by name of the protocol, then by name of the method."""
+        return {
             protocol.name: {
-                method: mean([s[protocol.name][method] for s in pictures.values()], protocol)
-                for method in methods
+                method: mean([s[protocol.name][method] for s in self.pictures.values()], protocol)
+                for method in self.methods
             }
-            for protocol in protocols
+            for protocol in self.protocols
         }
 
-    def text(self):
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self):
+        parts = []
+        for protocol in self.protocols:
+            heading = [f"PSNR dB / SSIM, x{self.scale}, {protocol.name}", *self.methods]
+            rows = [(name, s[protocol.name]) for name, s in self.pictures.items()]
+            rows.append(("mean", self.means[protocol.name]))
+            parts.append(
+                table_html(
+                    heading,
+                    [
+                        [Path(name).name, *(f"{s.psnr:.2f} / {s.ssim:.4f}" for s in each.values())]
+                        for name, each in rows
+                    ],
+                )
+            )
+        for name, versions in self.samples.items():
+            pictures = [
+                picture_html(pixels, f"{Path(name).name}, {label}", pixels.shape[1])
+                for label, pixels in versions.items()
+            ]
+            parts.append(f"<div>{''.join(pictures)}</div>")
+        parts += [
+            f"<p>skipped {html.escape(name)}: {html.escape(why.removeprefix(f'{name}: '))}</p>"
+            for name, why in self.skipped.items()
+        ]
+        return "".join(parts)
+
+    def text(self) -> Any:
         """Return a table with a row per picture or, with several protocols, a row per protocol."""
         if len(self.protocols) == 1:
             (protocol,) = self.protocols
@@ -94,7 +146,7 @@ class Figures:
             cells = zip(figures, widths, strict=True)
             yield f"{name:<{first}}" + "".join(f"{figure:>{width}}" for figure, width in cells)
 
-    def write_json(self, path):
+    def write_json(self, path: PathLike) -> None:
         """Write all figures as JSON; an infinite PSNR (identical pictures) is written as null.
 
         Parameters
@@ -122,7 +174,7 @@ class Figures:
             text = json.dumps(report, indent=2, allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
 
-    def write_csv(self, path):
+    def write_csv(self, path: PathLike) -> None:
         """Write a row for each protocol, picture and method; rows of means have no picture.
 
         An infinite PSNR (identical pictures) is written as inf. Bytes of names that are not UTF-8

@@ -1,8 +1,11 @@
 """Read and write animations (GIF, WebP and APNG) as whole frames with durations."""
 
+from __future__ import annotations
+
 import struct
 from dataclasses import dataclass
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +18,16 @@ from minisr.images.metadata import fitting
 from minisr.images.picture import Picture
 from minisr.images.png import chunks as png_chunks
 from minisr.images.png import frames as png_frames
-from minisr.images.reading import read_picture, upright
+from minisr.images.reading import read_picture
 from minisr.images.sources import check_size, explained, one_line
+from minisr.images.upright import upright
 from minisr.images.writing import check_sides
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
+
+    from minisr.images.formats import Format
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +55,7 @@ class Animation:
     orientation: int = 1
 
 
-def read_animation(file, form, *, allow_large=False):
+def read_animation(file: Any, form: str, *, allow_large: bool = False) -> Animation | None:
     """Return the `Animation` in an open file, if it is one.
 
     Parameters
@@ -63,7 +73,8 @@ def read_animation(file, form, *, allow_large=False):
     movie, frames = _movie(file, form)
     if movie is None:
         return None
-    check_size(*movie.size, allow_large)
+    width, height = movie.size
+    check_size(width, height, allow_large)
     durations = getattr(movie, "durations", None) or [frame.duration for frame in movie.frames]
     if len(durations) < 2:
         return None
@@ -77,7 +88,7 @@ def read_animation(file, form, *, allow_large=False):
     return Animation(first, tuple(durations), movie.plays, transparent, _orientation(file, form))
 
 
-def frames_of(file, form, animation):
+def frames_of(file: Any, form: str, animation: Animation) -> Iterator[Any]:
     """Yield the whole frames of an animation.
 
     Parameters
@@ -110,7 +121,15 @@ def _movie(file, form):
     return None, None
 
 
-def encode_animation(frames, durations, plays, form, metadata=None, *, quality=None):
+def encode_animation(
+    frames: Iterable[Any] | tuple[Any, Any, Any],
+    durations: Sequence[Any],
+    plays: int,
+    form: Format,
+    metadata: dict[Any, Any] | None = None,
+    *,
+    quality: int | None = None,
+) -> tuple[bytes, tuple[Any, ...]]:
     """Encode an animation.
 
     Parameters

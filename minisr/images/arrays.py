@@ -4,9 +4,12 @@ Files are read by `minisr.images.reading`. Here are arrays, whatever NumPy can t
 Pillow's images.
 """
 
+from __future__ import annotations
+
 import math
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,17 +17,21 @@ from minisr.errors import PictureError
 from minisr.images.pillow_images import pixels_of
 from minisr.images.sources import explained, one_line
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
 DTYPES = ("uint8", "uint16", "float32", "float64")
 # Far beyond any measurement, but not beyond float32: what is larger marks missing data.
 LARGEST = 1e30
 
 
-def is_encoded(picture):
+def is_encoded(picture: Any) -> bool:
     """Return whether a picture is a path, the content of a file, or an open file."""
     return isinstance(picture, str | os.PathLike | bytes | bytearray) or hasattr(picture, "read")
 
 
-def pixels_from(picture):
+def pixels_from(picture: Any) -> tuple[np.ndarray, tuple[Any, ...]]:
     """Return the pixels of a picture that a program has in memory.
 
     Parameters
@@ -75,7 +82,7 @@ def pixels_from(picture):
     return pixels, ()
 
 
-def value_range(pieces):
+def value_range(pieces: Iterable[Any] | tuple[Any, Any, Any]) -> tuple[float, float] | None:
     """Return the range of a picture's floats, if that is not within [0, 1].
 
     Parameters

@@ -4,7 +4,10 @@ Only TIFF and PNM are read this way: their rows or tiles can be found without de
 TIFF, PNM, PNG and JPEG are written this way.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,12 +15,18 @@ from minisr.images import pnm
 from minisr.images.encoders import encode_still
 from minisr.images.jpeg.rows import JpegWriter
 from minisr.images.png.rows import PngWriter
-from minisr.images.reading import upright_picture
 from minisr.images.sources import explained
 from minisr.images.tiff import rows as tiff_rows
 from minisr.images.tiff.layout import CMYK, layout_of, read_directory
 from minisr.images.tiff.metadata import read as read_tiff_metadata
 from minisr.images.tiff.writing import TiffWriter
+from minisr.images.upright import upright_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from minisr.images.formats import Format
 
 
 @dataclass(frozen=True)
@@ -40,30 +49,30 @@ class RowReader:
     file: object
     shape: tuple
     dtype: np.dtype
-    read: callable
+    read: Callable[..., np.ndarray]
     layout: object
     metadata: dict = field(default_factory=dict)
     notes: tuple = ()
 
-    def rows(self, start, stop):
+    def rows(self, start: Any, stop: Any) -> Any:
         """Return rows ``start`` to ``stop - 1``: ndarray, as in `Picture`."""
         with explained(self.file):
             return self.read(self.file, self.layout, start, stop)
 
-    def is_opaque(self, rows):
+    def is_opaque(self, rows: Any) -> bool:
         """Return whether every pixel is opaque, reading ``rows`` rows at a time."""
         if len(self.shape) == 2 or self.shape[2] == 3:
             return True
         full = 1 if self.dtype.kind == "f" else np.iinfo(self.dtype).max
         return all((piece[..., -1] == full).all() for piece in self.pieces(rows))
 
-    def pieces(self, rows):
+    def pieces(self, rows: Any) -> Iterator[Any]:
         """Yield the picture in pieces of ``rows`` rows."""
         for start in range(0, self.shape[0], rows):
             yield self.rows(start, min(start + rows, self.shape[0]))
 
 
-def row_reader(file, form):
+def row_reader(file: Any, form: str) -> Any:
     """Return a `RowReader` of an open file; None if its rows cannot be read one by one.
 
     Parameters
@@ -97,7 +106,7 @@ def row_reader(file, form):
     )
 
 
-def picture_reader(picture):
+def picture_reader(picture: Any) -> Any:
     """Return a `RowReader` of a `Picture` that is already in memory."""
 
     def read(pixels, _, start, stop):
@@ -128,12 +137,20 @@ class _PnmWriter:
 _WRITERS = {"TIFF": TiffWriter, "PNM": _PnmWriter, "PNG": PngWriter}
 
 
-def takes_rows(form, shape):
+def takes_rows(form: Any, shape: Any) -> bool:
     """Return whether a format can be written row by row and can hold this shape's channels."""
     return form.name in (*_WRITERS, "JPEG") and (form.alpha or shape[2:] in ((), (1,), (3,)))
 
 
-def row_writer(file, form, shape, dtype, metadata, quality=None, subsampling=None):
+def row_writer(
+    file: Any,
+    form: Format,
+    shape: tuple[Any, ...],
+    dtype: Any,
+    metadata: dict[Any, Any],
+    quality: Any = None,
+    subsampling: Any = None,
+) -> Any:
     """Return a writer that takes the rows of a picture in order.
 
     It has a method `write`, a method `finish` to call after the last row, and ``notes`` of what

@@ -3,6 +3,8 @@
 It needs a header of version 4, which has a mask for alpha.
 """
 
+from __future__ import annotations
+
 import struct
 
 import numpy as np
@@ -13,7 +15,7 @@ _SRGB = 0x73524742
 _INCHES_PER_METRE = 1 / 0.0254
 
 
-def encode(pixels, dpi=None):
+def encode(pixels: np.ndarray, dpi: tuple[float, float] | None = None) -> bytes:
     """Encode a picture with transparency.
 
     Parameters

@@ -4,10 +4,18 @@ Nothing here raises on damage, for the decoders say what is wrong with a file: w
 damage is not found.
 """
 
+from __future__ import annotations
+
 import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
-def boxes(content, start=0, stop=None):
+def boxes(
+    content: bytes, start: int = 0, stop: int | None = None
+) -> Iterator[tuple[bytes, int, int]]:
     """Yield the boxes between two positions.
 
     Parameters
@@ -37,7 +45,7 @@ def boxes(content, start=0, stop=None):
         start += length
 
 
-def inside(content, *path):
+def inside(content: bytes, *path: bytes) -> Iterator[tuple[int, int]]:
     """Yield first and last position of what is in the boxes at a path, such as (b"meta", b"iprp").
 
     Parameters
@@ -57,7 +65,7 @@ def inside(content, *path):
     yield from places
 
 
-def brands(head):
+def brands(head: bytes) -> tuple[bytes, ...]:
     """Return the brands in the first box of a file, the major one first; empty if it has none."""
     if head[4:8] != b"ftyp":
         return ()

@@ -1,6 +1,13 @@
 """Recognise camera raw files, most of which look like a TIFF whose first picture is a thumbnail."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from minisr.images.tiff.layout import read_directory
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 NAME = "camera raw"
 # Fujifilm's, Panasonic's, Olympus's and Sigma's.
@@ -11,7 +18,7 @@ _PHOTOMETRIC, _INNER, _DNG = 0x0106, 0x014A, 0xC612
 _SENSOR = (32803, 34892)  # one colour per pixel, as the sensor has it; or all, still linear
 
 
-def is_raw(head, file):
+def is_raw(head: bytes, file: BinaryIO) -> bool:
     """Return whether an open file is a camera raw file.
 
     Parameters

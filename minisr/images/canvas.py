@@ -1,11 +1,21 @@
 """Composite the frames of an animation on one canvas, the way GIF and APNG define it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
 BACKGROUND, PREVIOUS = "background", "previous"  # how a frame that does not stay is disposed of
 
 
-def composited(size, frames, draw):
+def composited(
+    size: tuple[int, int], frames: Iterable[Any], draw: Callable[..., Any]
+) -> Iterator[Any]:
     """Yield the whole picture that is visible during each frame.
 
     Parameters

@@ -1,11 +1,13 @@
 """Split colour into luma and chroma; the chroma of grey is exactly zero, so grey stays grey."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from minisr.images.colour import CONVERSIONS
 
 
-def luma_of(rgb, luma_range="studio"):
+def luma_of(rgb: np.ndarray, luma_range: str = "studio") -> np.ndarray:
     """Return the luma of RGB planes.
 
     Parameters
@@ -22,7 +24,7 @@ def luma_of(rgb, luma_range="studio"):
     return _sum(matrix[0] / 255, rgb) + float(offset[0] / 255)
 
 
-def chroma_of(rgb, luma_range="studio"):
+def chroma_of(rgb: np.ndarray, luma_range: str = "studio") -> np.ndarray:
     """Return the chroma of RGB planes.
 
     Parameters
@@ -48,7 +50,7 @@ def chroma_of(rgb, luma_range="studio"):
     return np.stack([blue_difference, red_difference])
 
 
-def join_chroma(luma, chroma, luma_range="studio"):
+def join_chroma(luma: np.ndarray, chroma: np.ndarray, luma_range: str = "studio") -> np.ndarray:
     """Join luma and chroma into RGB: the inverse of `luma_of` and `chroma_of`.
 
     Parameters

@@ -5,9 +5,16 @@ the range of OpenCV's YCrCb, Pillow's YCbCr and JPEG: white is 255 and black 0, 
 it is 1.32 dB lower. The two differ only by scale and offset: studio = (16 + 219 full) / 255.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from minisr.errors import PictureError, SettingsError
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # Rows Y, Cb, Cr; columns R, G, B; for RGB in [0, 1] the result is on the scale of 8-bit values.
 RGB_TO_YCBCR = np.array(
@@ -30,7 +37,7 @@ LUMA_RANGES = tuple(CONVERSIONS)
 _BLACK, _SPAN = 16 / 255, 219 / 255
 
 
-def rgb_to_ycbcr(rgb, luma_range="studio"):
+def rgb_to_ycbcr(rgb: np.ndarray, luma_range: str = "studio") -> np.ndarray:
     """Convert RGB to YCbCr.
 
     Parameters
@@ -71,7 +78,7 @@ def rgb_to_ycbcr(rgb, luma_range="studio"):
     return _affine(rgb, matrix / 255, offset / 255)
 
 
-def ycbcr_to_rgb(ycbcr, luma_range="studio"):
+def ycbcr_to_rgb(ycbcr: np.ndarray, luma_range: str = "studio") -> np.ndarray:
     """Convert YCbCr to RGB: the inverse of :func:`rgb_to_ycbcr`.
 
     Parameters
@@ -99,7 +106,7 @@ def ycbcr_to_rgb(ycbcr, luma_range="studio"):
     return _affine(ycbcr, matrix, -matrix @ (offset / 255))
 
 
-def luma(picture, luma_range="studio"):
+def luma(picture: np.ndarray, luma_range: str = "studio") -> np.ndarray:
     """Return the luma of a picture.
 
     Parameters
@@ -159,17 +166,17 @@ def _conversion(luma_range):
     return CONVERSIONS[luma_range]
 
 
-def studio_to_full(luma):
+def studio_to_full(luma: Any) -> Any:
     """Convert float luma from studio range (white is 235/255) to full range (white is 1)."""
     return (luma - _BLACK) / _SPAN
 
 
-def full_to_studio(luma):
+def full_to_studio(luma: Any) -> Any:
     """Convert float luma from full range to studio range: the inverse of `studio_to_full`."""
     return luma * _SPAN + _BLACK
 
 
-def without_alpha(picture):
+def without_alpha(picture: np.ndarray) -> np.ndarray:
     """Return a picture without its alpha channel, whether it is opaque or not.
 
     Parameters
@@ -183,6 +190,32 @@ def without_alpha(picture):
     if picture.ndim == 2 or picture.shape[2] not in (2, 4):
         return picture
     return picture[..., 0] if picture.shape[2] == 2 else picture[..., :3]
+
+
+def opaque(picture: np.ndarray) -> np.ndarray:
+    """Return an 8-bit picture without its alpha channel, which must be opaque.
+
+    Parameters
+    ----------
+    picture : ndarray, shape (H, W) or (H, W, C), C from 1 to 4, uint8
+
+    Returns
+    -------
+    ndarray
+        See `without_alpha`.
+
+    Raises
+    ------
+    PictureError
+        A pixel is transparent: what is seen there depends on the background.
+    """
+    plain = without_alpha(picture)
+    if plain.shape != picture.shape and (picture[..., -1] != 255).any():
+        raise PictureError(
+            "a picture with transparent pixels has no luma of its own: "
+            "put it on a background and save it without alpha"
+        )
+    return plain
 
 
 def _check_colour(picture, name):

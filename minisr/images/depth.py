@@ -1,11 +1,13 @@
 """Convert pixels of any type to 8 bits."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from minisr.errors import PictureError
 
 
-def to_8_bits(pixels):
+def to_8_bits(pixels: np.ndarray) -> np.ndarray:
     """Return pixels as uint8, clipped to the range and rounded half up.
 
     Parameters

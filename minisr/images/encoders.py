@@ -1,6 +1,9 @@
 """The encoders of still pictures and animations: arrays and metadata in, bytes out."""
 
+from __future__ import annotations
+
 import io
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,11 +18,19 @@ from minisr.images.png import deep as png_deep
 from minisr.images.png import metadata as png_metadata
 from minisr.images.tiff.writing import TiffWriter
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from minisr.images.formats import Format
+
 JPEG_QUALITY, JPEG_SUBSAMPLING = 95, "4:4:4"
 AVIF_QUALITY = 90
 
 
-def encode_still(form, pixels, metadata, quality, subsampling):
+def encode_still(
+    form: Format, pixels: Any, metadata: Any, quality: Any, subsampling: Any
+) -> tuple[bytes, tuple[Any, ...]]:
     """Encode a picture whose pixels its format can hold.
 
     Parameters
@@ -37,7 +48,14 @@ def encode_still(form, pixels, metadata, quality, subsampling):
     return _ENCODERS[form.name](pixels, metadata, quality, subsampling)
 
 
-def encode_frames(form, frames, times, plays, metadata, quality):
+def encode_frames(
+    form: Format,
+    frames: Iterator[Any] | tuple[Any, Any, Any],
+    times: list[Any],
+    plays: int,
+    metadata: Any,
+    quality: Any,
+) -> tuple[bytes, tuple[Any, ...]]:
     """Encode an animation.
 
     Parameters

@@ -5,7 +5,13 @@ values are changed in place, and additions go to the end, with a new copy of the
 byte moves.
 """
 
+from __future__ import annotations
+
 import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 PREFIX = b"Exif\0\0"
 _ORIENTATION = 0x0112
@@ -61,7 +67,7 @@ class _Block:
         self.put("H" if short else "I", position + 8, value)
 
 
-def orientation_of(exif):
+def orientation_of(exif: Any) -> Any:
     """Return the orientation, 1 to 8; 1 if it is out of range, None if there is none.
 
     Raises
@@ -80,7 +86,7 @@ def orientation_of(exif):
     return value if value in range(1, 9) else 1
 
 
-def upright(exif):
+def upright(exif: Any) -> Any:
     """Return EXIF for pixels to which the orientation has been applied.
 
     If the picture was rotated or mirrored, its thumbnail is removed, which is not upright yet, and
@@ -97,7 +103,7 @@ def upright(exif):
     return PREFIX + bytes(block.data)
 
 
-def resized(exif, size):
+def resized(exif: bytes, size: tuple[int, int]) -> Any:
     """Return EXIF with the width and height of the pixels, where it states any.
 
     Parameters
@@ -121,7 +127,7 @@ def resized(exif, size):
     return PREFIX + bytes(block.data)
 
 
-def stamped(exif, texts):
+def stamped(exif: bytes | None, texts: dict[Any, Any]) -> Any:
     """Return EXIF with texts added to its first directory.
 
     Parameters
@@ -151,14 +157,14 @@ def stamped(exif, texts):
     return PREFIX + bytes(block.data)
 
 
-def without_orientation(exif):
+def without_orientation(exif: bytes) -> bytes:
     """Return EXIF that does not state an orientation; the entries after it move up."""
     block = _Block(exif)
     _remove(block, block.first(), (_ORIENTATION,))
     return PREFIX + bytes(block.data)
 
 
-def raw_entries(exif):
+def raw_entries(exif: Any) -> Any:
     """Return a block's bytes, their order ("<" or ">") and its first directory {tag: 12 bytes}."""
     block = _Block(exif)
     entries, _ = block.entries(block.first())

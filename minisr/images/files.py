@@ -1,13 +1,20 @@
 """Turn the paths a user gives (files, folders, patterns, links) into a list of files."""
 
+from __future__ import annotations
+
 import contextlib
 import glob
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr.errors import PictureError
 from minisr.images.formats import READ_SUFFIXES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Found:
     named: bool
 
 
-def find_pictures(paths):
+def find_pictures(paths: Any) -> list[Any]:
     """List picture files.
 
     Parameters
@@ -57,7 +64,14 @@ def find_pictures(paths):
     return [one.path for one in found]
 
 
-def find(inputs, is_wanted, recursive=False, leave_out=None, *, kinds=("picture",)):
+def find(
+    inputs: Iterable[Any],
+    is_wanted: Callable[..., Any],
+    recursive: bool = False,
+    leave_out: Path | None = None,
+    *,
+    kinds: tuple[Any, ...] = ("picture",),
+) -> tuple[list[Any], list[Any]]:
     """List the files to work on.
 
     Parameters
@@ -83,8 +97,8 @@ def find(inputs, is_wanted, recursive=False, leave_out=None, *, kinds=("picture"
     faults : list of PictureError
         What could not be found or listed, one error per name.
     """
-    leave_out = leave_out and os.path.realpath(leave_out)
-    search = _Search(is_wanted, recursive, leave_out, kinds)
+    avoided = leave_out and os.path.realpath(leave_out)
+    search = _Search(is_wanted, recursive, avoided, kinds)
     for name in inputs:
         if name == "":  # an unset shell variable; Path("") would mean the current folder
             search.fault("expected the name of a file or folder, got ''")

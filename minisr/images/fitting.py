@@ -1,12 +1,21 @@
 """Convert pixels to what a format can hold, once the caller has chosen that format."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from minisr.errors import PictureError
 from minisr.images.depth import to_8_bits
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def fitted(pixels, form):
+    from minisr.images.formats import Format
+
+
+def fitted(pixels: np.ndarray, form: Format) -> tuple[np.ndarray, tuple[Any, ...]]:
     """Convert pixels to what a format can hold, and note what was converted.
 
     Parameters
@@ -44,7 +53,7 @@ def fitted(pixels, form):
     return np.ascontiguousarray(pixels), tuple(notes)
 
 
-def check_alpha(pixels, form):
+def check_alpha(pixels: Any, form: Any) -> None:
     """Raise PictureError if a pixel is not opaque and the format cannot hold transparency."""
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4) and not form.alpha:
         opaque = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max

@@ -1,9 +1,15 @@
 """The file formats, and what each can hold."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from minisr.errors import PictureError
 from minisr.images.other_formats import OTHERS, result_suffix, written_as
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @dataclass(frozen=True)
@@ -38,11 +44,11 @@ class Format:
     largest_side: int = 2**31 - 1
     partly: bool = False
 
-    def holds(self, dtype):
+    def holds(self, dtype: Any) -> bool:
         """Return whether samples of this dtype can be written without loss."""
         return {"uint8": "8", "uint16": "16", "float32": "f"}.get(str(dtype)) in self.kinds.split()
 
-    def cannot_hold(self, what):
+    def cannot_hold(self, what: str) -> str:
         """Return the words that say so."""
         if self.partly:
             return f"minisr cannot write {what} as {self.name}"
@@ -108,7 +114,7 @@ _SIGNATURES = (
 )
 
 
-def format_of(suffix):
+def format_of(suffix: Any) -> Any:
     """Return the format to write for a suffix, or raise PictureError."""
     for form in FORMATS:
         if suffix.lower() in form.suffixes:
@@ -116,18 +122,18 @@ def format_of(suffix):
     raise PictureError(f"cannot write pictures of kind '{suffix}': use {' '.join(WRITE_SUFFIXES)}")
 
 
-def default_suffix(suffix):
+def default_suffix(suffix: str) -> str:
     """Return the suffix of a result whose format nobody has chosen, by that of its source."""
     return suffix if suffix.lower() in WRITE_SUFFIXES else written_as(suffix)
 
 
-def default_format(name):
+def default_format(name: str) -> Format:
     """Return the format of a result whose format nobody has chosen, by the name of its source's."""
     same = (form for form in FORMATS if form.name == name)
     return next(same, None) or format_of(result_suffix(name))
 
 
-def sniff(head):
+def sniff(head: bytes) -> str | None:
     """Return the format that minisr itself reads, of a file that starts with ``head``, or None."""
     for start, name in _SIGNATURES:
         if head.startswith(start):

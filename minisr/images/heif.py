@@ -3,7 +3,10 @@
 imageio and Pillow would do so, too, with 8 bits per sample. Here 10 and 12 bits are kept, as 16.
 """
 
+from __future__ import annotations
+
 import io
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,8 +15,11 @@ from minisr.images import heif_details
 from minisr.images.pillow_images import metadata_from
 from minisr.images.sources import check_size
 
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
-def read(file, allow_large):
+
+def read(file: BinaryIO, allow_large: bool) -> tuple[np.ndarray, dict, tuple[str, ...]]:
     """Read the picture of an open HEIC.
 
     Parameters
@@ -29,7 +35,8 @@ def read(file, allow_large):
     content = file.read()
     images = _opened(content)
     image = images[images.primary_index]
-    check_size(*image.size, allow_large)
+    width, height = image.size
+    check_size(width, height, allow_large)
     mode, _, depth = image.mode.partition(";")
     pixels = _scaled(np.asarray(image), int(depth or 8))
     if mode.endswith("a"):
@@ -46,7 +53,7 @@ def read(file, allow_large):
     return pixels, metadata, tuple(notes)
 
 
-def probe(file):
+def probe(file: BinaryIO) -> tuple[int, int, int, int]:
     """Return width, height, channels and bytes per sample, without decoding pixels."""
     images = _opened(file.read())
     mode, _, depth = images.mode.partition(";")

@@ -4,6 +4,8 @@ The items and properties of ISO/IEC 23008-12. As in `minisr.images.boxes`, what 
 found.
 """
 
+from __future__ import annotations
+
 import struct
 from dataclasses import dataclass
 
@@ -37,7 +39,7 @@ class Details:
     left_out: tuple = ()
 
 
-def details_of(content):
+def details_of(content: bytes) -> Details:
     """Return the `Details` of a file's content.
 
     Parameters
@@ -50,7 +52,7 @@ def details_of(content):
         return Details()
 
 
-def png_colour(details):
+def png_colour(details: Details) -> dict:
     """Return what a PNG says instead of code points, for `Picture.metadata`."""
     if details.code_points is None:
         return {}

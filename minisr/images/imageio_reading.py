@@ -6,9 +6,12 @@ never its name: it would take some names for addresses on the network, or for ca
 imported inside functions, like Pillow.
 """
 
+from __future__ import annotations
+
 import contextlib
 import struct
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +19,9 @@ from minisr.errors import PictureError
 from minisr.images import camera_raw, heif_details, jp2, jxl
 from minisr.images.pillow_images import metadata_from
 from minisr.images.sources import check_size
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 # Pillow's modes that are converted, so that they fit in a Picture.
 _CONVERTED = {
@@ -77,7 +83,7 @@ class Decoded:
     orientation: int | None
 
 
-def read(file, form, allow_large):
+def read(file: BinaryIO, form: str, allow_large: bool) -> Decoded:
     """Read a picture.
 
     Parameters
@@ -121,7 +127,7 @@ def read(file, form, allow_large):
     return Decoded(pixels, metadata, tuple(notes), known.orientation)
 
 
-def probe(file, form, allow_large):
+def probe(file: BinaryIO, form: str, allow_large: bool) -> tuple[int, int, int, int]:
     """Return width, height, channels and bytes per sample, without decoding pixels.
 
     Parameters are as for `read`.
@@ -173,7 +179,7 @@ def _need_decoder(form):
             raise PictureError("this Pillow was built without JPEG 2000: install another build")
 
 
-def check_avif():
+def check_avif() -> None:
     """Raise PictureError unless Pillow reads and writes AVIF."""
     from PIL import features
 

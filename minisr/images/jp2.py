@@ -3,6 +3,8 @@
 ISO/IEC 15444-1, annexes A and I.
 """
 
+from __future__ import annotations
+
 import struct
 
 from minisr.images.boxes import boxes, inside
@@ -15,7 +17,7 @@ _UUIDS = {
 }
 
 
-def bits_of(content):
+def bits_of(content: bytes) -> int:
     """Return the most bits per sample of any channel; 8 if the header is damaged.
 
     Parameters
@@ -30,7 +32,7 @@ def bits_of(content):
         return 8
 
 
-def metadata_of(content):
+def metadata_of(content: bytes) -> dict:
     """Return the profile, EXIF and XMP of a file, as in `Picture.metadata`.
 
     Parameters

@@ -4,6 +4,8 @@ The only decoder for Pillow decodes all pixels before it tells how many there ar
 of 16 without a word.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from minisr.images.boxes import boxes
@@ -44,7 +46,7 @@ class Header:
     packed: tuple
 
 
-def read_header(content):
+def read_header(content: bytes) -> Header:
     """Return the `Header` of a file's content.
 
     Parameters

@@ -1,11 +1,19 @@
 """Adapt metadata to a result: what its format can hold, its size, and the program that made it."""
 
+from __future__ import annotations
+
 import struct
+from typing import TYPE_CHECKING
 
 from minisr.images import exif as exifs
 from minisr.images import xmp as xmps
 from minisr.images.picture import Text
 from minisr.images.profiles import without_foreign_profile
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.images.formats import Format
 
 NAMES = {
     "icc_profile": "the colour profile",
@@ -19,7 +27,7 @@ NAMES = {
 CODE_POINTS = "the colour space that its code points (cICP) name"
 
 
-def fitting(metadata, form, pixels):
+def fitting(metadata: Any, form: Any, pixels: Any) -> Any:
     """Return the metadata that fits a format and the pixels, and notes of the rest."""
     notes = []
     kept = {key: value for key, value in metadata.items() if value}
@@ -49,7 +57,7 @@ def _matters(png_colour):
     return any(standard.get(kind) != data for kind, data in png_colour.items() if kind != b"cHRM")
 
 
-def resized(metadata, size):
+def resized(metadata: dict[Any, Any], size: tuple[int, int]) -> Any:
     """Return metadata with the width and height of the result.
 
     Parameters
@@ -70,7 +78,7 @@ def resized(metadata, size):
     return metadata
 
 
-def stamped(metadata, stamp, form):
+def stamped(metadata: dict[Any, Any], stamp: dict[Any, Any], form: Format) -> dict[Any, Any]:
     """Return metadata that also says what made the picture, if the format can hold that.
 
     Parameters

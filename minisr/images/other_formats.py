@@ -4,13 +4,19 @@ imageio reads them, and pillow-heif HEIC. Files of these formats cannot be writt
 exception of AVIF.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from minisr.images.boxes import brands
 from minisr.images.jp2 import CODESTREAM as JPEG_2000_CODESTREAM
 from minisr.images.jp2 import CONTAINER as JPEG_2000
 from minisr.images.jxl import CODESTREAM as JPEG_XL_CODESTREAM
 from minisr.images.jxl import CONTAINER as JPEG_XL
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 HEAD = 256  # bytes by which a format can be told
 
@@ -61,7 +67,7 @@ _HEIC_BRANDS = (*(b"heic", b"heix", b"heim", b"heis"), *(b"hevc", b"hevx", b"hev
 _HEIF_BRANDS = (b"mif1", b"msf1", b"mif2")
 
 
-def sniff_other(head):
+def sniff_other(head: bytes) -> str | None:
     """Return the name of the format of a file that starts with ``head``; None if unknown."""
     for form in OTHERS:
         if form.starts and head.startswith(form.starts):
@@ -74,7 +80,7 @@ def sniff_other(head):
     return None
 
 
-def recognised(file):
+def recognised(file: BinaryIO) -> str | None:
     """Return the name of the format in which Pillow can read an open file; None if in none.
 
     Only formats without a signature are tried, and no pixels are decoded.
@@ -89,12 +95,17 @@ def recognised(file):
         return None
 
 
-def written_as(suffix):
+def suffixes_of(name: str) -> tuple[str, ...]:
+    """Return the suffixes of a format that is only read, by its name; none of any other."""
+    return next((form.suffixes for form in OTHERS if form.name == name), ())
+
+
+def written_as(suffix: str) -> str:
     """Return the suffix that a result gets for a source with a suffix that cannot be written."""
     named = (form.becomes for form in OTHERS if suffix.lower() in form.suffixes)
     return next(named, ".png")
 
 
-def result_suffix(name):
+def result_suffix(name: str) -> str:
     """Return the suffix that a result gets for a source of a format that cannot be written."""
     return next((form.becomes for form in OTHERS if form.name == name), ".png")

@@ -3,13 +3,19 @@
 TIFF has both these blocks and a tag of its own for IPTC.
 """
 
+from __future__ import annotations
+
 import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _SIGNATURE = b"8BIM"
 _IPTC = 0x0404
 
 
-def iptc_of(blocks):
+def iptc_of(blocks: bytes) -> Any:
     """Return the IPTC in Photoshop's blocks; None if there is none.
 
     Parameters
@@ -31,7 +37,7 @@ def iptc_of(blocks):
     return None
 
 
-def blocks_of(iptc):
+def blocks_of(iptc: Any) -> Any:
     """Return IPTC wrapped in a Photoshop block."""
     head = _SIGNATURE + struct.pack(">HHI", _IPTC, 0, len(iptc))
     return head + iptc + b"\0" * (len(iptc) % 2)

@@ -1,6 +1,9 @@
 """Convert what Pillow has read to pixels and metadata as `Picture` holds them."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,8 +11,11 @@ from minisr.errors import PictureError
 from minisr.images.picture import Text
 from minisr.images.profiles import cmyk_to_rgb
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def raw_mode_of(image):
+
+def raw_mode_of(image: Any) -> Any:
     """Return the layout of the samples in the file, such as 'L;2'; call it before load()."""
     if not image.tile:
         return ""
@@ -17,7 +23,7 @@ def raw_mode_of(image):
     return str(args[0] if isinstance(args, tuple) and args else args)
 
 
-def pixels_of(image, raw_mode=""):
+def pixels_of(image: Any, raw_mode: str = "") -> tuple[np.ndarray, tuple[Any, ...], dict[Any, Any]]:
     """Return the pixels of a loaded image, with notes of what was converted.
 
     Parameters
@@ -39,7 +45,8 @@ def pixels_of(image, raw_mode=""):
     PictureError
         `Picture` cannot hold this kind of pixels.
     """
-    notes, changed = (), {}
+    notes: tuple[str, ...] = ()
+    changed: dict[str, bytes] = {}
     transparent = "transparency" in image.info
     if image.mode in ("P", "PA"):
         image = image.convert("RGBA" if transparent or image.mode == "PA" else "RGB")
@@ -74,7 +81,7 @@ def pixels_of(image, raw_mode=""):
     return np.asarray(image), notes, changed
 
 
-def metadata_of(image):
+def metadata_of(image: Any) -> Any:
     """Return the metadata of an image, as in `Picture.metadata`."""
     metadata = metadata_from(image.info)
     blocks = [
@@ -87,7 +94,7 @@ def metadata_of(image):
     return metadata
 
 
-def metadata_from(info):
+def metadata_from(info: dict) -> dict:
     """Return the metadata in an image's ``info``, as in `Picture.metadata`."""
     metadata = {}
     for key in ("icc_profile", "exif", "xmp"):
@@ -103,7 +110,7 @@ def metadata_from(info):
     return metadata
 
 
-def dpi_of(values):
+def dpi_of(values: Any) -> Any:
     """Return a pair of resolutions as floats; None unless both are positive and finite."""
     dpi = tuple(float(value) for value in values)
     return dpi if len(dpi) == 2 and all(0 < value < math.inf for value in dpi) else None

@@ -1,9 +1,15 @@
 """Read and write PBM, PGM and PPM: a short header followed by the samples."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _TOKEN = re.compile(rb"(?:\s|#[^\n\r]*)*([0-9]+)")
 _LONGEST_HEADER = 65536
@@ -35,19 +41,19 @@ class Header:
     offset: int
 
     @property
-    def dtype(self):
+    def dtype(self) -> Any:
         """The dtype of the decoded pixels."""
         return np.dtype(np.uint8 if self.maximum < 256 else np.uint16)
 
     @property
-    def row_bytes(self):
+    def row_bytes(self) -> Any:
         """Bytes per row of binary samples."""
         if self.bits:
             return -(-self.width // 8)
         return self.width * self.channels * (1 if self.maximum < 256 else 2)
 
 
-def read_header(file):
+def read_header(file: Any) -> Any:
     """Read the header at the start of an open file.
 
     Raises
@@ -76,7 +82,7 @@ def read_header(file):
     return Header(width, height, maximum, 3 if kind in (3, 6) else 1, bits, plain, position + 1)
 
 
-def read_rows(file, header, start, stop):
+def read_rows(file: Any, header: Header, start: int, stop: int) -> np.ndarray:
     """Read rows of a binary file.
 
     Parameters
@@ -107,7 +113,7 @@ def read_rows(file, header, start, stop):
     return _shaped(samples, header, stop - start)
 
 
-def read(file):
+def read(file: Any) -> Any:
     """Read the whole picture from an open file, scaled like those of `read_rows`."""
     header = read_header(file)
     if not header.plain:
@@ -141,12 +147,12 @@ def _shaped(samples, header, rows):
     return samples.reshape(shape)
 
 
-def header_for(shape, dtype):
+def header_for(shape: Any, dtype: Any) -> Any:
     """Return the header for binary samples of a given shape and dtype."""
     kind = "P5" if len(shape) == 2 else "P6"
     return f"{kind}\n{shape[1]} {shape[0]}\n{np.iinfo(dtype).max}\n".encode()
 
 
-def row_bytes_for(pixels):
+def row_bytes_for(pixels: Any) -> Any:
     """Return rows of pixels, uint8 or uint16, as the bytes to write."""
     return pixels.astype(">u2" if pixels.dtype == np.uint16 else np.uint8).tobytes()

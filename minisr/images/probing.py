@@ -1,12 +1,19 @@
 """Find out how large a picture is without decoding it."""
 
+from __future__ import annotations
+
 import struct
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from minisr.errors import MinisrError, PictureError
 from minisr.images import heif, imageio_reading, pnm
 from minisr.images.sources import check_size
 from minisr.images.tiff.layout import layout_of, read_directory, size_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _CHANNELS = {"1": 1, "L": 1, "I;16": 1, "I;16B": 1, "I": 1, "F": 1, "LA": 2, "RGB": 3, "YCbCr": 3}
 
@@ -31,11 +38,11 @@ class Probe:
     itemsize: int
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> Any:
         """Bytes of the decoded pixels."""
         return self.width * self.height * self.channels * self.itemsize
 
-    def results(self, size_of):
+    def results(self, size_of: Callable[..., Any]) -> list[Any]:
         """Return the possible sizes of the enlarged picture.
 
         The orientation is not known before the picture is read, so both are tried: as stored in
@@ -66,7 +73,7 @@ class Probe:
         return sizes
 
 
-def probe(file, form, *, allow_large=False):
+def probe(file: Any, form: str, *, allow_large: bool = False) -> Any:
     """Return the `Probe` of an open file.
 
     Parameters

@@ -1,17 +1,25 @@
 """Check, choose and apply colour profiles (ICC)."""
 
+from __future__ import annotations
+
 import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import numpy as np
 
 _COLOUR_SPACE = slice(16, 20)  # in a profile's header
 
 
-def fits(profile, pixels):
+def fits(profile: Any, pixels: Any) -> bool:
     """Return whether a profile is for the colour space of the pixels, grey or RGB."""
     colour_space = b"GRAY" if pixels.ndim == 2 or pixels.shape[2] == 2 else b"RGB "
     return profile[_COLOUR_SPACE] == colour_space
 
 
-def profile_for(pixels, *pictures):
+def profile_for(pixels: np.ndarray, *pictures: Any) -> Any:
     """Return the first of the pictures' profiles that fits the pixels; None if none does.
 
     Parameters
@@ -23,14 +31,14 @@ def profile_for(pixels, *pictures):
     return next((profile for profile in found if profile and fits(profile, pixels)), None)
 
 
-def without_foreign_profile(metadata, pixels):
+def without_foreign_profile(metadata: Any, pixels: Any) -> Any:
     """Return metadata without its profile if that is for another colour space than the pixels'."""
     if "icc_profile" not in metadata or fits(metadata["icc_profile"], pixels):
         return metadata
     return {key: value for key, value in metadata.items() if key != "icc_profile"}
 
 
-def cmyk_to_rgb(image):
+def cmyk_to_rgb(image: Any) -> tuple[Any, bytes | None]:
     """Convert a CMYK image to RGB, using its profile if it has a valid one.
 
     Parameters

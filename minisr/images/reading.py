@@ -6,36 +6,39 @@ whatever else there is through imageio. All of them are imported inside function
 Pillow alone takes a twentieth of a second.
 """
 
+from __future__ import annotations
+
 import io
 import struct
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from minisr.errors import PictureError
 from minisr.images import exif as exifs
 from minisr.images import heif, imageio_reading, pnm
-from minisr.images import xmp as xmps
 from minisr.images.jpeg.quality import estimate
 from minisr.images.picture import Picture
 from minisr.images.pillow_images import metadata_of, pixels_of, raw_mode_of
 from minisr.images.png import chunks as png_chunks
 from minisr.images.png import deep as png_deep
 from minisr.images.png import metadata as png_metadata
-from minisr.images.profiles import without_foreign_profile
 from minisr.images.sources import check_size, explained, opened
 from minisr.images.tiff.layout import CMYK, is_for_pillow, layout_of, read_directory, size_of
 from minisr.images.tiff.messages import captured_messages
 from minisr.images.tiff.metadata import ORIENTATION
 from minisr.images.tiff.metadata import read as read_tiff_metadata
 from minisr.images.tiff.rows import read_rows
+from minisr.images.upright import upright_picture
 from minisr.images.webp_chunks import is_lossy
+
+if TYPE_CHECKING:
+    from typing import Any
 
 LOSSY_WEBP_QUALITY = 95
 _X_RESOLUTION = 0x011A
 _SUBSAMPLING = ("4:4:4", "4:2:2", "4:2:0")
 
 
-def read_picture(source, *, allow_large=False):
+def read_picture(source: Any, *, allow_large: bool = False) -> Picture:
     """Read a picture.
 
     Parameters
@@ -63,52 +66,6 @@ def read_picture(source, *, allow_large=False):
     with opened(source) as (file, form), explained(source):
         reader = _READERS.get(form)
         return reader(file, allow_large) if reader else _read_foreign(file, form, allow_large)
-
-
-def upright_picture(pixels, metadata, notes, form, orientation=None, **fields):
-    """Return a `Picture` with its orientation applied to pixels and metadata.
-
-    Parameters
-    ----------
-    pixels, metadata, notes, form
-        As in `Picture`, but oriented as in the file.
-    orientation : int, optional
-        1 to 8; by default EXIF's or, failing that, XMP's.
-    **fields
-        The other fields of `Picture`.
-    """
-    metadata, notes = dict(metadata), list(notes)
-    if "exif" in metadata:
-        try:
-            own = exifs.orientation_of(metadata["exif"])
-            orientation = own if orientation is None else orientation
-            metadata["exif"] = exifs.upright(metadata["exif"])
-        except (ValueError, struct.error):  # the picture itself is still good
-            del metadata["exif"]
-            notes.append("damaged EXIF was left out")
-    if "xmp" in metadata:
-        own = xmps.orientation_of(metadata["xmp"])
-        orientation = own if orientation is None else orientation
-        metadata["xmp"] = xmps.upright(metadata["xmp"])
-    orientation = orientation or 1
-    if orientation >= 5 and "dpi" in metadata:
-        metadata["dpi"] = metadata["dpi"][::-1]  # rows became columns
-    pixels = np.ascontiguousarray(upright(pixels, orientation))
-    kept = without_foreign_profile(metadata, pixels)
-    if kept is not metadata and not any(note.startswith("CMYK") for note in notes):
-        notes.append("its profile is for another colour space and was left out")
-    return Picture(pixels, kept, tuple(notes), form, **fields)
-
-
-def upright(pixels, orientation):
-    """Undo an EXIF orientation: 2 to 4 mirror or rotate by 180 degrees, 5 to 8 also swap axes."""
-    if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return pixels
 
 
 def _read_png(file, allow_large):

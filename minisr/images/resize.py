@@ -5,6 +5,8 @@ differ from it by up to 2 dB. So it is reproduced exactly: the filter, the antia
 the order of the two passes and the rounding between them.
 """
 
+from __future__ import annotations
+
 import math
 import numbers
 import operator
@@ -17,7 +19,7 @@ BLOCK_ELEMENTS = 1 << 15  # doubles per block of a pass: 256 KiB, so its buffers
 STRIP_ELEMENTS = 1 << 21  # values transposed at a time, which bounds the memory of that pass
 
 
-def imresize(picture, size):
+def imresize(picture: np.ndarray, size: float | tuple[int, int]) -> np.ndarray:
     """Resize a picture as MATLAB's ``imresize(picture, size)`` does, bicubic and antialiased.
 
     Parameters
@@ -65,7 +67,7 @@ def imresize(picture, size):
     return picture.copy() if scales == (1, 1) else picture
 
 
-def axis_weights(in_length, out_length, scale):
+def axis_weights(in_length: int, out_length: int, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """Return which input pixels make up each output pixel along one axis, and their weights.
 
     Parameters
@@ -92,7 +94,9 @@ def axis_weights(in_length, out_length, scale):
     return cubic_taps(centre, in_length, min(scale, 1.0), first=1)
 
 
-def cubic_taps(centre, in_length, stretch, first=0):
+def cubic_taps(
+    centre: np.ndarray, in_length: int, stretch: float, first: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Return which samples Keys' cubic uses around given positions, and their weights.
 
     Parameters
@@ -124,7 +128,7 @@ def cubic_taps(centre, in_length, stretch, first=0):
     return index[:, used], weight[:, used]
 
 
-def cubic(x, a=-0.5):
+def cubic(x: np.ndarray, a: float = -0.5) -> np.ndarray:
     """Evaluate Keys' cubic, which is 0 for |x| >= 2.
 
     Parameters

@@ -1,12 +1,21 @@
 """Find out which program made a picture, according to its file."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from minisr.errors import PictureError
 from minisr.images.exif import ASCII_TAGS
 from minisr.images.sources import explained, opened
 from minisr.images.tiff.layout import read_directory
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def software_of(path):
+    from minisr.types import PathLike
+
+
+def software_of(path: PathLike) -> str | None:
     """Return the program that a picture file names as its maker.
 
     Parameters
@@ -37,6 +46,6 @@ def software_of(path):
     return str(software) if software else None
 
 
-def is_by_minisr(software):
+def is_by_minisr(software: Any) -> bool:
     """Return whether `software_of` returned minisr, of any version."""
     return software is not None and software.startswith("minisr ")

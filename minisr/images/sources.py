@@ -1,23 +1,29 @@
 """Open a picture from a path, bytes or a file object; turn every failure into one clear line."""
 
+from __future__ import annotations
+
 import contextlib
 import io
 import os
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr.errors import MinisrError, PictureError
 from minisr.images import camera_raw
 from minisr.images.formats import READ_SUFFIXES, sniff
 from minisr.images.other_formats import HEAD, recognised, sniff_other
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
 # A picture whose header announces more pixels than this, about 13,000 squared, is read only on
 # request: a decompression bomb is a file of a few kilobytes that announces far more.
 LARGE_PIXELS = 178_956_970
 ALLOWED_BY = "allow_large=True"  # ends the message; the command line puts its own option there
-_UNSUPPORTED = (
+_NO_PICTURES = (
     (4, (b"ftyp",), "a video"),
-    (0, (b"8BPS",), "PSD"),
     (0, (b"%PDF",), "PDF"),
     (0, (b"%!PS", b"\xc5\xd0\xd3\xc6"), "PostScript"),
     (0, (b"<svg", b"<?xml"), "SVG or XML"),
@@ -27,7 +33,7 @@ _lock = threading.Lock()
 _users_and_limit = [0, None]
 
 
-def name_of(source):
+def name_of(source: Any) -> Any:
     """Return the name by which messages refer to a source."""
     if isinstance(source, str | os.PathLike):
         return str(Path(source))
@@ -38,7 +44,7 @@ def name_of(source):
 
 
 @contextlib.contextmanager
-def opened(source):
+def opened(source: Any) -> Iterator[Any]:
     """Open a source; yield the file, positioned at its start, and the name of its format.
 
     Parameters
@@ -57,7 +63,7 @@ def opened(source):
             if isinstance(source, str | os.PathLike):
                 if Path(source).is_dir():
                     raise PictureError("expected a picture, got a folder")
-                file = stack.enter_context(open(source, "rb"))
+                file: Any = stack.enter_context(open(source, "rb"))
             elif isinstance(source, bytes | bytearray | memoryview):
                 file = io.BytesIO(source)
             else:
@@ -74,7 +80,7 @@ def opened(source):
 
 
 @contextlib.contextmanager
-def explained(source):
+def explained(source: Any) -> Iterator[Any]:
     """Turn whatever a decoder raises within the block into one line that names the source.
 
     Raises
@@ -100,7 +106,7 @@ def explained(source):
 
 
 @contextlib.contextmanager
-def naming(name):
+def naming(name: Any) -> Iterator[Any]:
     """Prefix a name to a `MinisrError` raised within the block, unless it already has one."""
     try:
         yield
@@ -116,7 +122,7 @@ def _named(kind, name, text):
     return error
 
 
-def check_size(width, height, allow_large):
+def check_size(width: Any, height: Any, allow_large: Any) -> None:
     """Raise PictureError for more than `LARGE_PIXELS` pixels, unless ``allow_large``."""
     if width * height > LARGE_PIXELS and not allow_large:
         raise PictureError(
@@ -125,7 +131,7 @@ def check_size(width, height, allow_large):
         )
 
 
-def one_line(error):
+def one_line(error: Any) -> Any:
     """Return an exception's text on one line."""
     return " ".join(str(error).split()) or type(error).__name__
 
@@ -140,9 +146,11 @@ def _format_of(file):
         return form
     if not head:
         raise PictureError("not a picture: the file is empty")
-    for start, names, kind in _UNSUPPORTED:
+    for start, names, kind in _NO_PICTURES:
         if head[start:].startswith(names):
-            raise PictureError(f"not a picture that minisr can read, but {kind}: convert it to PNG")
+            raise PictureError(f"not a picture, but {kind}")
+    if head.startswith(b"8BPS"):
+        raise PictureError("not a picture that minisr can read, but PSD: convert it to PNG")
     form = recognised(file)
     if form:
         return form

@@ -1,11 +1,13 @@
 """Walk the chunks of a WebP file, to find out whether it is lossy."""
 
+from __future__ import annotations
+
 import struct
 
 _HEADER, _FRAME_HEADER = 12, 16
 
 
-def is_lossy(content):
+def is_lossy(content: bytes) -> bool:
     """Return whether the first picture in a WebP file is lossy.
 
     Parameters

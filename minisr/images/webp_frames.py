@@ -1,8 +1,15 @@
 """Read the frames of an animated WebP; libwebp composites them, through Pillow."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ class Movie:
     plays: int
 
 
-def parse(file):
+def parse(file: Any) -> Any:
     """Return the `Movie` in an open file; None if it has only one picture."""
     with _opened(file) as image:
         if image.n_frames < 2:
@@ -39,7 +46,7 @@ def parse(file):
         return Movie(file, image.size, durations, int(image.info.get("loop") or 0))
 
 
-def composited(movie):
+def composited(movie: Any) -> Iterator[Any]:
     """Yield the whole picture that is visible during each frame.
 
     Yields

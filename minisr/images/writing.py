@@ -1,6 +1,9 @@
 """Write a picture with all the metadata that its format can hold, completely or not at all."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,8 +14,20 @@ from minisr.images.metadata import fitting
 from minisr.images.sources import naming, one_line
 from minisr.system.atomic import atomic_path
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def write_picture(path, pixels, metadata=None, *, quality=None, subsampling=None):
+    from minisr.types import PathLike
+
+
+def write_picture(
+    path: PathLike,
+    pixels: Any,
+    metadata: Any = None,
+    *,
+    quality: Any = None,
+    subsampling: Any = None,
+) -> tuple[Any, ...]:
     """Write a picture, completely or not at all.
 
     Parameters
@@ -43,16 +58,23 @@ def write_picture(path, pixels, metadata=None, *, quality=None, subsampling=None
     return notes
 
 
-def write_bytes(path, content):
-    """Write bytes to a file atomically, or raise PictureError."""
+def write_bytes(path: Any, content: Any, like: Any = None) -> None:
+    """Write bytes to a file atomically, with the permissions of ``like``, or raise PictureError."""
     try:
-        with atomic_path(path) as temporary:
+        with atomic_path(path, like) as temporary:
             temporary.write_bytes(content)
     except OSError as error:
         raise PictureError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def encode_picture(pixels, suffix, metadata=None, *, quality=None, subsampling=None):
+def encode_picture(
+    pixels: np.ndarray,
+    suffix: str,
+    metadata: dict[Any, Any] | None = None,
+    *,
+    quality: int | None = None,
+    subsampling: str | None = None,
+) -> tuple[bytes, tuple[Any, ...]]:
     """Encode a picture.
 
     Parameters
@@ -95,13 +117,13 @@ def encode_picture(pixels, suffix, metadata=None, *, quality=None, subsampling=N
     return content, (*notes, *more)
 
 
-def check_quality(quality):
+def check_quality(quality: Any) -> None:
     """Raise PictureError unless a quality is None or a whole number from 1 to 100."""
     if quality is not None and not (isinstance(quality, int) and 1 <= quality <= 100):
         raise PictureError(f"expected a quality from 1 to 100, got {quality!r}")
 
 
-def check_pixels(pixels, form, suffix):
+def check_pixels(pixels: Any, form: Any, suffix: Any) -> None:
     """Raise PictureError unless a format can hold these pixels."""
     channels = 1 if pixels.ndim == 2 else pixels.shape[2] if pixels.ndim == 3 else 0
     if pixels.size == 0 or channels not in (1, 2, 3, 4) or (pixels.ndim == 3 and channels == 1):
@@ -120,7 +142,7 @@ def check_pixels(pixels, form, suffix):
     check_sides(pixels.shape[1], pixels.shape[0], form)
 
 
-def check_sides(width, height, form):
+def check_sides(width: Any, height: Any, form: Any) -> None:
     """Raise PictureError for a picture with a longer side than a format can hold."""
     if max(width, height) > form.largest_side:
         raise PictureError(

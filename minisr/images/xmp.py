@@ -1,6 +1,12 @@
 """Change the few values in XMP that depend on the pixels, in place."""
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _NAMESPACES = {
     "tiff": "http://ns.adobe.com/tiff/1.0/",
@@ -11,18 +17,18 @@ _WIDTHS = ("tiff:ImageWidth", "exif:PixelXDimension")
 _HEIGHTS = ("tiff:ImageLength", "exif:PixelYDimension")
 
 
-def orientation_of(xmp):
+def orientation_of(xmp: Any) -> Any:
     """Return the orientation, 1 to 8; None if there is none or it is out of range."""
     match = re.search(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\s*[\"'<]", xmp)
     return int(match[1]) if match else None
 
 
-def upright(xmp):
+def upright(xmp: Any) -> Any:
     """Return XMP for pixels to which the orientation has been applied."""
     return _replaced(xmp, "tiff:Orientation", "1")
 
 
-def resized(xmp, size):
+def resized(xmp: bytes, size: tuple[int, int]) -> Any:
     """Return XMP with the width and height of the pixels, where it states any.
 
     Parameters
@@ -37,7 +43,7 @@ def resized(xmp, size):
     return xmp
 
 
-def stamped(xmp, software):
+def stamped(xmp: Any, software: Any) -> Any:
     """Return XMP that names the program that made the picture, as xmp:CreatorTool."""
     value = software.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     changed = _replaced(xmp, "xmp:CreatorTool", value)

@@ -107,23 +107,30 @@ are interpolated linearly, those beyond 0 and 1 are clipped. ``rows`` and ``colu
 each input pixel's place. ``x`` and ``out`` may be views of larger arrays.
 """
 
+from __future__ import annotations
+
 import importlib
+from typing import TYPE_CHECKING
 
 from minisr.errors import SettingsError
 
-BACKENDS = {
+if TYPE_CHECKING:
+    from types import ModuleType
+
+BACKENDS = {  # modules, or their names
     "reference": "minisr.kernels.reference",
     "cpu": "minisr.kernels.cpu.backend",
     "cuda": "minisr.kernels.cuda.backend",
 }
 
 
-def load(name):
+def load(name: str) -> ModuleType:
     """Import a backend, on first use.
 
     Parameters
     ----------
-    name : {"cpu", "cuda", "reference"}
+    name : {"cpu", "cuda", "reference"} or str
+        Or one of `minisr.register.backend`.
 
     Returns
     -------
@@ -145,4 +152,5 @@ def load(name):
 
         cuda_driver.require_extra()
         cuda_process.enter()
-    return importlib.import_module(BACKENDS[name])
+    backend = BACKENDS[name]
+    return importlib.import_module(backend) if isinstance(backend, str) else backend

@@ -1,9 +1,16 @@
 """The one check in the kernels: unlike the others, losses are often called directly."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from minisr.errors import ShapeError
 
+if TYPE_CHECKING:
+    import numpy as np
 
-def check_loss(prediction, target, dprediction):
+
+def check_loss(prediction: np.ndarray, target: np.ndarray, dprediction: np.ndarray) -> None:
     """Raise ShapeError unless all three arrays have one shape and one dtype.
 
     Parameters

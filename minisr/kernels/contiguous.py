@@ -1,9 +1,16 @@
 """Arrays that are adjacent in memory, seen as one flat array."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def flat_view(arrays):
+
+def flat_view(arrays: list[Any]) -> np.ndarray | None:
     """Return one flat view of several arrays, without copying.
 
     Parameters
@@ -15,7 +22,7 @@ def flat_view(arrays):
     ndarray or None
         None unless they are adjacent, contiguous parts of one flat array, in this order.
     """
-    whole = arrays[0].base if arrays else None
+    whole: Any = arrays[0].base if arrays else None
     flat = isinstance(whole, np.ndarray) and whole.ndim == 1 and whole.flags.c_contiguous
     if not flat or any(a.base is not whole or a.dtype != whole.dtype for a in arrays):
         return None

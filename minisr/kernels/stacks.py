@@ -22,6 +22,8 @@ A backend without these is complete; `minisr.engine` then calls it layer by laye
     the rounding differs.
 """
 
+from __future__ import annotations
+
 from typing import Any, NamedTuple
 
 
@@ -43,6 +45,6 @@ class Stage(NamedTuple):
     slope: Any = None
 
     @property
-    def parameters(self):
+    def parameters(self) -> Any:
         """All parameters, in the order in which a network lists them."""
         return [self.weight, self.bias] + ([] if self.slope is None else [self.slope])

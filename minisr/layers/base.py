@@ -10,6 +10,8 @@ Arrays are (N, C, H, W). ``backward`` adds to every parameter's ``grad`` and ret
 import numpy as np
 
 from minisr.errors import CheckpointError, ShapeError
+from minisr.kernels import reference
+from minisr.types import Array, Cache, Leaves, Named, State
 
 
 class Parameter:
@@ -23,7 +25,7 @@ class Parameter:
         ``backward`` adds to it; the training loop sets it to zero.
     """
 
-    def __init__(self, value, grad):
+    def __init__(self, value: Array, grad: Array) -> None:
         self.value = value
         self.grad = grad
 
@@ -33,35 +35,41 @@ class Layer:
 
     Attributes
     ----------
+    kernels : module
+        The backend that computes, see `minisr.kernels.load`; NumPy's unless a layer takes another.
     training : bool
         Whether layers that behave differently in training, such as batch normalisation, do so now.
         False at first: calling a network must not change it.
+    uses_batch_statistics : bool
+        Whether a sample's result depends on the others in its batch.
     buffer_names : tuple of str
         Names of attributes that are arrays: not learnt, but saved in files.
     """
 
+    kernels = reference
     training = False
-    buffer_names = ()
+    uses_batch_statistics = False
+    buffer_names: tuple = ()
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         """Return ``(out, cache)``; the cache is whatever ``backward`` will need."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
-    def backward(self, dout, cache):
+    def backward(self, dout: Array, cache: Cache) -> Array:
         """Return ``dx``, given the gradient of the loss with respect to ``out``."""
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
-    def __call__(self, x):
+    def __call__(self, x: Array) -> Array:
         """Return ``out`` alone."""
         return self.forward(x)[0]
 
-    def check_floats(self, x):
+    def check_floats(self, x: object) -> None:
         """Raise ShapeError unless ``x`` is an array of float32 or float64."""
         if getattr(x, "dtype", None) not in (np.float32, np.float64):
             got = getattr(x, "dtype", type(x).__name__)
             raise ShapeError(f"{self!s} expects an array of float32 or float64, got {got}")
 
-    def check_gradient(self, dout, shape, dtype):
+    def check_gradient(self, dout: object, shape: tuple, dtype: object) -> None:
         """Raise ShapeError unless ``dout`` has the shape and dtype that ``forward`` returned."""
         got = getattr(dout, "shape", None), getattr(dout, "dtype", None)
         if got != (shape, dtype):
@@ -70,58 +78,53 @@ class Layer:
                 f"returned, got {got[0]} and {got[1]}"
             )
 
-    def named_parameters(self):
+    def named_parameters(self) -> Named:
         """Yield ``(name, Parameter)``, with PyTorch's names."""
         for name, attribute in vars(self).items():
             if isinstance(attribute, Parameter):
                 yield name, attribute
 
-    def named_arrays(self):
+    def named_arrays(self) -> Named:
         """Yield ``(name, ndarray)`` for all that a file holds: parameters' values, then buffers."""
         for name, parameter in self.named_parameters():
             yield name, parameter.value
         for name in self.buffer_names:
             yield name, getattr(self, name)
 
-    def leaves(self):
+    def leaves(self) -> Leaves:
         """Yield the layers that contain no others, in order, each once."""
         yield self
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> object:
         """Switch this layer, and all inside it, to training (or back), and return it."""
         self.training = mode
         return self
 
-    def eval(self):
+    def eval(self) -> object:
         """Switch this layer, and all inside it, to inference, and return it."""
         return self.train(False)
 
     @property
-    def uses_batch_statistics(self):
-        """Whether a sample's result depends on the others in its batch."""
-        return False
-
-    @property
-    def parameters(self):
+    def parameters(self) -> list[Parameter]:
         """A list of the parameters, without their names."""
         return [parameter for _, parameter in self.named_parameters()]
 
     @property
-    def parameter_count(self):
+    def parameter_count(self) -> int:
         """How many numbers are learnt."""
         return sum(parameter.value.size for parameter in self.parameters)
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Set every gradient to zero."""
         for layer in self.leaves():
             for parameter in layer.parameters:
                 layer.kernels.fill_zero(parameter.grad)
 
-    def state_dict(self):
+    def state_dict(self) -> State:
         """Return a copy of all values as ``{name: ndarray}``, with PyTorch's names and shapes."""
         return {name: array.copy() for name, array in self.named_arrays()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: State) -> None:
         """Copy values in: all of them, or none.
 
         Parameters
@@ -147,10 +150,10 @@ class Layer:
         for name, array in own.items():
             array[...] = state[name]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return type(self).__name__
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return str(self)
 
 
@@ -164,10 +167,10 @@ class Sequential(Layer):
         twice is one layer: its first name counts, and its gradients add up.
     """
 
-    def __init__(self, layers):
+    def __init__(self, layers: dict) -> None:
         self.layers = layers
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         """Run all layers; the cache is the list of their caches."""
         caches = []
         for layer in self.layers.values():
@@ -175,7 +178,7 @@ class Sequential(Layer):
             caches.append(cache)
         return x, caches
 
-    def backward(self, dout, caches):
+    def backward(self, dout: Array, caches: Cache) -> Array:
         """Run all layers backwards: the chain rule."""
         if len(caches) != len(self.layers):
             raise ShapeError(
@@ -185,13 +188,13 @@ class Sequential(Layer):
             dout = layer.backward(dout, cache)
         return dout
 
-    def __call__(self, x):
+    def __call__(self, x: Array) -> Array:
         """Run all layers, dropping each cache before the next layer allocates."""
         for layer in self.layers.values():
             x = layer(x)
         return x
 
-    def distinct_layers(self):
+    def distinct_layers(self) -> Named:
         """Yield ``(name, layer)``, each layer once, under its first name."""
         met = set()
         for name, layer in self.layers.items():
@@ -199,35 +202,30 @@ class Sequential(Layer):
                 met.add(id(layer))
                 yield name, layer
 
-    def named_parameters(self):
+    def named_parameters(self) -> Named:
         """Yield ``(name, Parameter)``, each name prefixed with its layer's."""
         for layer_name, layer in self.distinct_layers():
             for name, parameter in layer.named_parameters():
                 yield f"{layer_name}.{name}", parameter
 
-    def named_arrays(self):
+    def named_arrays(self) -> Named:
         """Yield ``(name, ndarray)``, each name prefixed with its layer's."""
         for layer_name, layer in self.distinct_layers():
             for name, array in layer.named_arrays():
                 yield f"{layer_name}.{name}", array
 
-    def leaves(self):
+    def leaves(self) -> Leaves:
         """Yield the layers that contain no others, in order, each once."""
         for _, layer in self.distinct_layers():
             yield from layer.leaves()
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> object:
         """Switch all layers to training, or back."""
         for layer in self.layers.values():
             layer.train(mode)
         return super().train(mode)
 
-    @property
-    def uses_batch_statistics(self):
-        """Whether any layer does."""
-        return any(layer.uses_batch_statistics for layer in self.layers.values())
-
-    def __repr__(self):
+    def __repr__(self) -> str:
         rows = [f"{self!s}: {self.parameter_count:,} parameters"]
         for name, layer in self.layers.items():
             shapes = ", ".join(f"{n} {p.value.shape}" for n, p in layer.named_parameters())

@@ -1,8 +1,16 @@
 """MATLAB's bicubic enlargement as a layer, for networks that work on the enlarged picture."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from minisr.errors import ShapeError
 from minisr.images.resize import axis_weights
 from minisr.layers.base import Layer
+
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
 
 
 class Bicubic(Layer):
@@ -22,11 +30,11 @@ class Bicubic(Layer):
     border a pixel contributes through its mirror image as well.
     """
 
-    def __init__(self, upscale_factor, kernels):
+    def __init__(self, upscale_factor: int, kernels: ModuleType) -> None:
         self.upscale_factor = upscale_factor
         self.kernels = kernels
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         """Needs no cache but shape and dtype: the layer is linear."""
         self.check_floats(x)
         if x.ndim != 4 or min(x.shape) < 1:
@@ -39,7 +47,7 @@ class Bicubic(Layer):
         self.kernels.resample_forward(tall, *self._weights(W, x.dtype), 3, out)
         return out, (out.shape, out.dtype)
 
-    def backward(self, dout, cache):
+    def backward(self, dout: Any, cache: Any) -> Any:
         """(N, C, H*R, W*R) -> (N, C, H, W)."""
         self.check_gradient(dout, *cache)
         N, C, height, width = dout.shape
@@ -56,5 +64,5 @@ class Bicubic(Layer):
         index, weight = axis_weights(length, length * R, R)
         return index, weight.astype(dtype)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"Bicubic({self.upscale_factor})"

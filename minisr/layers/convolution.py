@@ -2,6 +2,7 @@
 
 from minisr.errors import SettingsError, ShapeError
 from minisr.layers.base import Layer, Parameter
+from minisr.types import Array, Kernels
 
 
 class Conv2d(Layer):
@@ -23,7 +24,9 @@ class Conv2d(Layer):
     ``padding`` is ``(top, bottom, left, right)``.
     """
 
-    def __init__(self, in_channels, out_channels, kernel_size, kernels, dtype):
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, kernels: Kernels, dtype: type
+    ) -> None:
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise SettingsError(f"kernel_size must be odd and positive, got {kernel_size}")
         self.kernels = kernels
@@ -32,7 +35,7 @@ class Conv2d(Layer):
         self.weight = Parameter(kernels.zeros(shape, dtype), kernels.zeros(shape, dtype))
         self.bias = Parameter(kernels.zeros(shape[:1], dtype), kernels.zeros(shape[:1], dtype))
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Array]:
         """(N, C, H, W) -> (N, F, H', W'); the cache is ``x``."""
         self.check(x)
         out = self.kernels.empty(self._out_shape(x), x.dtype)
@@ -45,7 +48,7 @@ class Conv2d(Layer):
         N, _, H, W = x.shape
         return N, F, H + top + bottom - K + 1, W + left + right - K + 1
 
-    def check(self, x):
+    def check(self, x: Array) -> None:
         """Raise ShapeError unless ``x`` is what this layer takes."""
         self.check_floats(x)
         _, C, K, _ = self.weight.value.shape
@@ -59,7 +62,7 @@ class Conv2d(Layer):
         if N < 1 or min(H, W) < 1 or H + top + bottom < K or W + left + right < K:
             raise ShapeError(f"{self} expects at least one sample and one pixel, got {x.shape}")
 
-    def backward(self, dout, x):
+    def backward(self, dout: Array, x: Array) -> Array:
         """(N, F, H', W') -> (N, C, H, W)."""
         self.check_gradient(dout, self._out_shape(x), x.dtype)
         self.kernels.conv2d_backward_params(dout, x, self.padding, self.weight.grad, self.bias.grad)
@@ -67,6 +70,6 @@ class Conv2d(Layer):
         self.kernels.conv2d_backward_input(dout, self.weight.value, self.padding, dx)
         return dx
 
-    def __str__(self):
+    def __str__(self) -> str:
         F, C, K, _ = self.weight.value.shape
         return f"Conv2d({C} -> {F}, {K}x{K})"

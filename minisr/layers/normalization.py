@@ -1,9 +1,17 @@
 """Batch normalisation."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from minisr.errors import ShapeError
 from minisr.layers.base import Layer, Parameter
+
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
 
 
 class BatchNorm2d(Layer):
@@ -37,7 +45,14 @@ class BatchNorm2d(Layer):
 
     buffer_names = ("running_mean", "running_var", "num_batches_tracked")
 
-    def __init__(self, channels, kernels, dtype, momentum=0.1, epsilon=1e-5):
+    def __init__(
+        self,
+        channels: int,
+        kernels: ModuleType,
+        dtype: Any,
+        momentum: float = 0.1,
+        epsilon: float = 1e-5,
+    ) -> None:
         self.kernels = kernels
         self.momentum = momentum
         self.epsilon = epsilon
@@ -54,11 +69,11 @@ class BatchNorm2d(Layer):
         self.num_batches_tracked = kernels.zeros((), np.int64)
 
     @property
-    def uses_batch_statistics(self):
+    def uses_batch_statistics(self) -> bool:  # type: ignore[override]  # while it is trained
         """Whether a sample's result depends on the others in its batch."""
         return self.training
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         """(N, C, H, W) to the same shape; the cache is ``x`` and the statistics used."""
         channels = self.weight.value.size
         self.check_floats(x)
@@ -90,7 +105,7 @@ class BatchNorm2d(Layer):
         self.num_batches_tracked += 1
         return mean, variance
 
-    def backward(self, dout, cache):
+    def backward(self, dout: Any, cache: Any) -> Any:
         """(N, C, H, W) to the same shape. A batch's statistics have a gradient, too."""
         x, mean, variance, of_batch = cache
         self.check_gradient(dout, x.shape, x.dtype)
@@ -101,5 +116,5 @@ class BatchNorm2d(Layer):
         )  # fmt: skip
         return dx
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"BatchNorm2d({self.weight.value.size})"

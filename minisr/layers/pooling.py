@@ -1,11 +1,17 @@
 """Max pooling, and the unpooling that puts values back where the maxima were."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from minisr.errors import SettingsError, ShapeError
 from minisr.layers.base import Layer
+
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
 
 
 class Pooled(NamedTuple):
@@ -37,13 +43,13 @@ class MaxPool2d(Layer):
         A backend, see `minisr.kernels.load`.
     """
 
-    def __init__(self, kernel_size, kernels):
+    def __init__(self, kernel_size: int, kernels: ModuleType) -> None:
         if kernel_size < 1:
             raise SettingsError(f"kernel_size must be at least 1, got {kernel_size}")
         self.kernel_size = kernel_size
         self.kernels = kernels
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         """Return the maxima; the cache is a `Pooled`, whose indices `MaxUnpool2d` takes."""
         self.check_floats(x)
         K = self.kernel_size
@@ -58,14 +64,14 @@ class MaxPool2d(Layer):
         self.kernels.max_pool2d(x, K, out, indices)
         return out, Pooled(indices, x.shape, x.dtype)
 
-    def backward(self, dout, pooled):
+    def backward(self, dout: Any, pooled: Any) -> Any:
         """(N, C, H // K, W // K) -> (N, C, H, W): only the largest pixel has a gradient."""
         self.check_gradient(dout, pooled.indices.shape, pooled.dtype)
         dx = self.kernels.empty(pooled.shape, dout.dtype)
         self.kernels.max_unpool2d(dout, pooled.indices, dx)
         return dx
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"MaxPool2d({self.kernel_size})"
 
 
@@ -81,17 +87,22 @@ class MaxUnpool2d(Layer):
         A backend, see `minisr.kernels.load`.
     """
 
-    def __init__(self, kernel_size, kernels):
+    def __init__(self, kernel_size: int, kernels: ModuleType) -> None:
         if kernel_size < 1:
             raise SettingsError(f"kernel_size must be at least 1, got {kernel_size}")
         self.kernel_size = kernel_size
         self.kernels = kernels
 
-    def __call__(self, x, indices, output_size=None):
+    # It takes the indices as well, so it is no layer of a `Sequential`.
+    def __call__(  # type: ignore[override]
+        self, x: np.ndarray, indices: np.ndarray, output_size: tuple[int, int] | None = None
+    ) -> np.ndarray:
         """Return ``out`` alone."""
         return self.forward(x, indices, output_size)[0]
 
-    def forward(self, x, indices, output_size=None):
+    def forward(  # type: ignore[override]
+        self, x: np.ndarray, indices: np.ndarray, output_size: tuple[int, int] | None = None
+    ) -> tuple[np.ndarray, tuple[np.ndarray, tuple[Any, ...], Any]]:
         """Unpool.
 
         Parameters
@@ -131,7 +142,7 @@ class MaxUnpool2d(Layer):
         self.kernels.max_unpool2d(x, indices, out)
         return out, (indices, out.shape, out.dtype)
 
-    def backward(self, dout, cache):
+    def backward(self, dout: Any, cache: Any) -> Any:
         """(N, C, height, width) -> (N, C, H, W)."""
         indices, shape, dtype = cache
         self.check_gradient(dout, shape, dtype)
@@ -139,5 +150,5 @@ class MaxUnpool2d(Layer):
         self.kernels.max_unpool2d_backward(dout, indices, dx)
         return dx
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"MaxUnpool2d({self.kernel_size})"

@@ -1,7 +1,15 @@
 """PReLU: ReLU with a slope that is learnt."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from minisr.errors import ShapeError
 from minisr.layers.base import Layer, Parameter
+
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
 
 
 class PReLU(Layer):
@@ -21,14 +29,14 @@ class PReLU(Layer):
     He et al., "Delving deep into rectifiers", ICCV 2015, section 2.1, and in PyTorch.
     """
 
-    def __init__(self, channels, kernels, dtype):
+    def __init__(self, channels: int, kernels: ModuleType, dtype: Any) -> None:
         self.kernels = kernels
         self.weight = Parameter(
             kernels.zeros((channels,), dtype), kernels.zeros((channels,), dtype)
         )
         self.weight.value[...] = 0.25
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         """(N, C, H, W) to the same; the cache is ``x``: the result does not tell its sign."""
         self.check_floats(x)
         slope = self.weight.value
@@ -41,12 +49,12 @@ class PReLU(Layer):
         self.kernels.prelu_forward(x, slope, out)
         return out, x
 
-    def backward(self, dout, x):
+    def backward(self, dout: Any, x: Any) -> Any:
         """Take the shape of ``x``."""
         self.check_gradient(dout, x.shape, x.dtype)
         dx = self.kernels.empty(x.shape, x.dtype)
         self.kernels.prelu_backward(dout, x, self.weight.value, dx, self.weight.grad)
         return dx
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"PReLU({self.weight.value.size})"

@@ -2,16 +2,17 @@
 
 from minisr.errors import ShapeError
 from minisr.layers.base import Layer
+from minisr.types import Array, Cache, Kernels
 
 
 class PixelShuffle(Layer):
     """Turn R*R channels into R x R pixels: (N, C*R*R, H, W) -> (N, C, H*R, W*R)."""
 
-    def __init__(self, upscale_factor, kernels):
+    def __init__(self, upscale_factor: int, kernels: Kernels) -> None:
         self.upscale_factor = upscale_factor
         self.kernels = kernels
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         """Needs no cache but shape and dtype: the gradient only moves numbers back."""
         self.check_floats(x)
         R = self.upscale_factor
@@ -22,7 +23,7 @@ class PixelShuffle(Layer):
         self.kernels.pixel_shuffle(x, R, out)
         return out, (out.shape, out.dtype)
 
-    def backward(self, dout, cache):
+    def backward(self, dout: Array, cache: Cache) -> Array:
         """(N, C, H*R, W*R) -> (N, C*R*R, H, W)."""
         self.check_gradient(dout, *cache)
         R = self.upscale_factor
@@ -31,5 +32,5 @@ class PixelShuffle(Layer):
         self.kernels.pixel_unshuffle(dout, R, dx)
         return dx
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"PixelShuffle({self.upscale_factor})"

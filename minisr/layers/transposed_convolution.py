@@ -1,7 +1,15 @@
 """Transposed convolution."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from minisr.errors import SettingsError, ShapeError
 from minisr.layers.base import Layer, Parameter
+
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
 
 
 class ConvTranspose2d(Layer):
@@ -37,15 +45,15 @@ class ConvTranspose2d(Layer):
 
     def __init__(
         self,
-        in_channels,
-        out_channels,
-        kernel_size,
-        stride,
-        kernels,
-        dtype,
-        padding=0,
-        output_padding=0,
-    ):
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int,
+        kernels: ModuleType,
+        dtype: Any,
+        padding: int = 0,
+        output_padding: int = 0,
+    ) -> None:
         if min(kernel_size, stride) < 1:
             raise SettingsError(
                 f"kernel_size and stride must be at least 1, got {kernel_size} and {stride}"
@@ -62,7 +70,7 @@ class ConvTranspose2d(Layer):
         self.weight = Parameter(kernels.zeros(shape, dtype), kernels.zeros(shape, dtype))
         self.bias = Parameter(kernels.zeros(shape[1:2], dtype), kernels.zeros(shape[1:2], dtype))
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         """(N, C, H, W) -> (N, F, H", W"); the cache is ``x``."""
         self.check_floats(x)
         weight, bias = self.weight.value, self.bias.value
@@ -86,7 +94,7 @@ class ConvTranspose2d(Layer):
         height = (H - 1) * self.stride + K - top - bottom
         return N, F, height, (W - 1) * self.stride + K - left - right
 
-    def backward(self, dout, x):
+    def backward(self, dout: Any, x: Any) -> Any:
         """(N, F, H", W") -> (N, C, H, W)."""
         self.check_gradient(dout, self._out_shape(x), x.dtype)
         self.kernels.conv_transpose2d_backward_params(
@@ -98,6 +106,6 @@ class ConvTranspose2d(Layer):
         )
         return dx
 
-    def __str__(self):
+    def __str__(self) -> str:
         C, F, K, _ = self.weight.value.shape
         return f"ConvTranspose2d({C} -> {F}, {K}x{K}, stride {self.stride})"

@@ -1,16 +1,22 @@
 """The weights that ship with minisr: which there are, and what is in them."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr.errors import SettingsError
 from minisr.system import tensor_files
+
+if TYPE_CHECKING:
+    from typing import Any
 
 FOLDER = Path(__file__).parents[1] / "weights" / "pretrained"
 DEFAULT = "thinsr"  # the network that is used where none is named
 
 
-def pretrained_names():
+def pretrained_names() -> list[Any]:
     """List the bundled networks.
 
     Returns
@@ -22,7 +28,7 @@ def pretrained_names():
     return sorted((match[1], int(match[2])) for match in found if match)
 
 
-def read(name, upscale_factor):
+def read(name: str, upscale_factor: int) -> tuple[str, dict[Any, Any], dict[Any, Any]]:
     """Read a bundled file of weights.
 
     Parameters

@@ -1,15 +1,20 @@
 """EDSR: residual blocks on the small picture, then pixel shuffles that enlarge it."""
 
+from __future__ import annotations
+
 import numbers
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from minisr.errors import SettingsError
 from minisr.layers import BatchNorm2d, Conv2d, PixelShuffle, ReLU, Residual, Sequential
 from minisr.models.network import Network
 from minisr.models.options import is_count, require, require_size
 
+if TYPE_CHECKING:
+    from typing import Any
 
-class EDSR(Network, Sequential):
+
+class EDSR(Network):
     """Lim et al.'s residual network, with or without batch normalisation, untrained.
 
     Parameters
@@ -63,16 +68,16 @@ class EDSR(Network, Sequential):
 
     def __init__(
         self,
-        upscale_factor,
+        upscale_factor: int,
         *,
-        in_channels=3,
-        channels=64,
-        residual_blocks=16,
-        batch_norm=True,
-        residual_scaling=1.0,
-        **common,
-    ):
-        backend, dtype, rng = self._configure(upscale_factor, in_channels, **common)
+        in_channels: int = 3,
+        channels: int = 64,
+        residual_blocks: int = 16,
+        batch_norm: bool = True,
+        residual_scaling: float = 1.0,
+        **common: Any,
+    ) -> None:
+        backend, dtype, rng = self.configure(upscale_factor, in_channels, **common)
         if self.upscale_factor not in STEPS:
             raise SettingsError(
                 f"upscale_factor of EDSR must be 2, 3, 4 or 8, got {upscale_factor}"
@@ -119,9 +124,9 @@ class EDSR(Network, Sequential):
                 "conv_out": conv(channels, in_channels),
             }
         )
-        self._initialize(rng)
+        self.initialize(rng)
 
-    def __str__(self):
+    def __str__(self) -> str:
         norm = ", batch norm" if self.batch_norm else ""
         scaling = f", scaling {self.residual_scaling:g}" if self.residual_scaling != 1 else ""
         shape = f"{self.residual_blocks} blocks of {self.channels}"

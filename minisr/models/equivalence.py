@@ -6,6 +6,8 @@ number a. Both relations are one to one, so weights can be moved from one to the
 t of filter a. This holds along both axes and for every pixel, borders included.
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 from minisr.errors import SettingsError
@@ -21,7 +23,7 @@ def _taps(sub_pixel_size, size, R, padding):
                 yield a, t, i
 
 
-def sub_pixel_from_transposed(transposed):
+def sub_pixel_from_transposed(transposed: ConvTranspose2d) -> Conv2d:
     """Make the convolution that, followed by a pixel shuffle, equals ``transposed``.
 
     Parameters
@@ -60,7 +62,7 @@ def sub_pixel_from_transposed(transposed):
     return conv
 
 
-def transposed_from_sub_pixel(conv, upscale_factor):
+def transposed_from_sub_pixel(conv: Conv2d, upscale_factor: int) -> ConvTranspose2d:
     """Make the transposed convolution that equals ``conv`` followed by a pixel shuffle.
 
     Parameters

@@ -1,8 +1,8 @@
 """ESPCN: three convolutions on the small picture, then the pixel shuffle that enlarges it."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from minisr.layers import Conv2d, PixelShuffle, ReLU, Sequential, Tanh
+from minisr.layers import Conv2d, PixelShuffle, ReLU, Tanh
 from minisr.models.network import Network
 from minisr.models.options import is_pair, require, require_one_of, require_size
 from minisr.models.output import OUTPUT_ACTIVATIONS, output_layer
@@ -10,7 +10,7 @@ from minisr.models.output import OUTPUT_ACTIVATIONS, output_layer
 ACTIVATIONS = {"tanh": Tanh, "relu": ReLU}
 
 
-class ESPCN(Network, Sequential):
+class ESPCN(Network):
     """Shi et al.'s efficient sub-pixel convolutional network, untrained.
 
     Parameters
@@ -54,15 +54,15 @@ class ESPCN(Network, Sequential):
 
     def __init__(
         self,
-        upscale_factor,
+        upscale_factor: int,
         *,
-        in_channels=1,
-        channels=(64, 32),
-        activation="tanh",
-        output_activation=None,
-        **common,
-    ):
-        backend, dtype, rng = self._configure(upscale_factor, in_channels, **common)
+        in_channels: int = 1,
+        channels: tuple[int, int] = (64, 32),
+        activation: str = "tanh",
+        output_activation: str | None = None,
+        **common: Any,
+    ) -> None:
+        backend, dtype, rng = self.configure(upscale_factor, in_channels, **common)
         require_one_of(ACTIVATIONS, "activation", activation)
         require_one_of(OUTPUT_ACTIVATIONS, "output_activation", output_activation)
         require(is_pair(channels), "channels", "two positive numbers", channels)
@@ -86,9 +86,9 @@ class ESPCN(Network, Sequential):
                 **output_layer(output_activation, backend),
             }
         )
-        self._initialize(rng)
+        self.initialize(rng)
 
-    def __str__(self):
+    def __str__(self) -> str:
         n1, n2 = self.channels
         end = f", {self.output_activation} at the end" if self.output_activation else ""
         shape = f"{self.in_channels}-{n1}-{n2}"

@@ -1,14 +1,20 @@
 """Initial weights."""
 
+from __future__ import annotations
+
 import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minisr.errors import SettingsError
 from minisr.layers import Conv2d, PixelShuffle, ReLU
 
+if TYPE_CHECKING:
+    from minisr.models.network import Network
 
-def uniform(conv, rng):
+
+def uniform(conv: Conv2d, rng: np.random.Generator) -> None:
     """Draw weight and bias from U(-b, b), b = 1 / sqrt(fan-in): PyTorch's default for Conv2d.
 
     PyTorch calls it Kaiming uniform with a = sqrt(5), after He et al., ICCV 2015.
@@ -24,7 +30,7 @@ def uniform(conv, rng):
     conv.bias.value[...] = rng.uniform(-bound, bound, conv.bias.value.shape)
 
 
-def orthogonal(conv, rng, gain=1.0):
+def orthogonal(conv: Conv2d, rng: np.random.Generator, gain: float = 1.0) -> None:
     """Make the filters, each flattened to a vector, orthogonal and of length ``gain``.
 
     Where there are more filters than taps in a filter, the vectors of the taps are orthogonal
@@ -48,7 +54,7 @@ def orthogonal(conv, rng, gain=1.0):
     conv.bias.value[...] = 0
 
 
-def normal(conv, rng, deviation=0.02):
+def normal(conv: Conv2d, rng: np.random.Generator, deviation: float = 0.02) -> None:
     """Draw the weight from a normal distribution around zero; set the bias to zero.
 
     Parameters
@@ -63,7 +69,9 @@ def normal(conv, rng, deviation=0.02):
     conv.bias.value[...] = 0
 
 
-def he_normal(conv, rng, slope=0.25, scale=1.0):
+def he_normal(
+    conv: Conv2d, rng: np.random.Generator, slope: float = 0.25, scale: float = 1.0
+) -> None:
     """Draw the weight so that values keep their size through a layer and its PReLU; no bias.
 
     Parameters
@@ -80,7 +88,7 @@ def he_normal(conv, rng, slope=0.25, scale=1.0):
     normal(conv, rng, scale * deviation)
 
 
-def near_identity(conv, rng):
+def near_identity(conv: Conv2d, rng: np.random.Generator) -> None:
     """Make a convolution the identity plus half of `he_normal`.
 
     A deep network then starts out like a shallow one: each layer adds a little to what came before,
@@ -98,7 +106,7 @@ def near_identity(conv, rng):
     conv.weight.value[channels, channels, middle, middle] += 1
 
 
-def icnr(conv, upscale_factor):
+def icnr(conv: Conv2d, upscale_factor: int) -> None:
     """Copy the first of each R*R filters, which make one output channel's pixels, to the others.
 
     An untrained sub-pixel convolution then repeats pixels, and starts without a checkerboard.
@@ -125,7 +133,7 @@ def icnr(conv, upscale_factor):
             parameter.value[first : first + group] = parameter.value[first]
 
 
-def balance_ends(first, last):
+def balance_ends(first: Conv2d, last: Conv2d) -> None:
     """Make the first layer see contrast instead of brightness, and the last one start small.
 
     Neighbouring pixels differ by about a tenth of the range. With weights from `uniform`, tanh then
@@ -150,7 +158,12 @@ def balance_ends(first, last):
 METHODS = ("uniform", "orthogonal", "balanced", "normal", "residual")
 
 
-def initialize(model, rng, method=None, with_icnr=False):
+def initialize(
+    model: Network,
+    rng: np.random.Generator,
+    method: str | None = None,
+    with_icnr: bool | None = False,
+) -> None:
     """Initialise all convolutions of a network.
 
     Parameters

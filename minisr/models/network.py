@@ -1,21 +1,25 @@
 """What all networks share, so that nobody else need know one from another."""
 
 import inspect
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from minisr import kernels
 from minisr.errors import ShapeError
+from minisr.kernels.losses import loss_function
+from minisr.layers import Sequential
 from minisr.models import bundled, initialization
+from minisr.models.notebook import network_html
 from minisr.models.options import require, require_one_of
+from minisr.types import Array, Kernels, Rng
 
 LUMA_RANGES = ("studio", "full")  # see `minisr.images.colour`
 BLANK = "blank"  # instead of a generator: no first weights, since others are about to be loaded
 
 
-class Network:
-    """What every network has beside its layers; each one is also a `Sequential`.
+class Network(Sequential):
+    """What every network has beside its layers.
 
     Parameters
     ----------
@@ -56,20 +60,31 @@ class Network:
     """
 
     name: str
-    initialization: str
-    training_defaults: ClassVar[dict]
+    initialization: str = "uniform"
+    _repr_html_ = network_html
+    training_defaults: ClassVar = {"in_channels": 1, "initialization": "uniform", "icnr": False}
 
-    def _configure(
+    def configure(
         self,
-        upscale_factor,
-        in_channels,
+        upscale_factor: int,
+        in_channels: int,
         *,
-        luma_range="studio",
-        backend="cpu",
-        dtype=np.float32,
-        rng=None,
-    ):
-        """Check and keep what every network has; return ``(kernels, dtype, rng)`` for layers."""
+        luma_range: str = "studio",
+        backend: str = "cpu",
+        dtype: Any = np.float32,
+        rng: Rng | None = None,
+    ) -> tuple[Kernels, Any, Rng | None]:
+        """Check and keep what every network has; a constructor calls this first.
+
+        Returns
+        -------
+        kernels : module
+            The backend, for layers.
+        dtype : numpy dtype
+            Likewise.
+        rng : numpy.random.Generator or None
+            For `initialize`.
+        """
         scales = range(2, 9)
         expected = "an integer from 2 to 8"
         require(upscale_factor in scales, "upscale_factor", expected, upscale_factor)
@@ -81,24 +96,27 @@ class Network:
         self.kernels = kernels.load(backend)
         return self.kernels, dtype, rng
 
-    def _initialize(self, rng):
-        """Give the first weights; two networks made with equal generators are equal."""
+    def initialize(self, rng: Any) -> None:
+        """Give the first weights; a constructor calls this last."""
         if rng is not BLANK:
             initialization.initialize(self, np.random.default_rng() if rng is None else rng)
 
     @classmethod
-    def option_names(cls):
+    def option_names(cls) -> list[str]:
         """Return the options that make a network's shape."""
-        own = [name for name in inspect.signature(cls).parameters if name != "common"]
-        return [*own, "luma_range"]
+        names = {}
+        for owner in cls.__mro__:  # a class that takes ``**common`` hands it to the one below
+            if issubclass(owner, Network) and "__init__" in vars(owner):
+                names |= inspect.signature(owner).parameters
+        return [*(name for name in names if name != "common"), "luma_range"]
 
     @property
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
         """The options that make a network of this shape, for files: all that JSON can hold."""
         values = {name: getattr(self, name) for name in self.option_names()}
         return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
-    def learn(self, low, high, loss="mse", count=None):
+    def learn(self, low: Array, high: Array, loss: str = "mse", count: int | None = None) -> float:
         """Add the gradient of a batch's mean loss to every ``grad``: forward, loss, backward.
 
         Parameters
@@ -106,7 +124,8 @@ class Network:
         low : ndarray, shape (N, in_channels, H, W)
         high : ndarray, shape (N, in_channels, H * upscale_factor, W * upscale_factor)
             What should come out.
-        loss : {"mse", "l1", "charbonnier"}, optional
+        loss : {"mse", "l1", "charbonnier"} or str, optional
+            Or one of `minisr.register.loss`.
         count : int, optional
             What the sum of losses is divided by; by default ``high.size``, which makes the mean.
 
@@ -118,12 +137,11 @@ class Network:
         prediction, caches = self.forward(low)
         self.check_target(high, prediction.shape, prediction.dtype)
         dprediction = self.kernels.empty(prediction.shape, prediction.dtype)
-        loss_kernel = getattr(self.kernels, f"{loss}_loss")
-        value = loss_kernel(prediction, high, count or high.size, dprediction)
+        value = loss_function(loss, self.kernels)(prediction, high, count or high.size, dprediction)
         self.backward(dprediction, caches)
         return value
 
-    def check_target(self, high, shape, dtype):
+    def check_target(self, high: object, shape: tuple, dtype: object) -> None:
         """Raise ShapeError unless ``high`` is like what the network makes: ``shape``, ``dtype``."""
         got = getattr(high, "shape", None), getattr(high, "dtype", None)
         if got != (shape, dtype):
@@ -133,7 +151,7 @@ class Network:
             )
 
     @classmethod
-    def from_pretrained(cls, upscale_factor, backend="cpu"):
+    def from_pretrained(cls, upscale_factor: int, backend: str = "cpu") -> Any:
         """Make the network with its bundled weights.
 
         Parameters
@@ -148,6 +166,6 @@ class Network:
             If minisr has no weights for this factor.
         """
         _, settings, state = bundled.read(cls.name, upscale_factor)
-        model = cls(**settings, backend=backend, rng=BLANK)
+        model = cls(**settings, backend=backend, rng=BLANK)  # type: ignore[call-arg]
         model.load_state_dict(state)
         return model

@@ -1,5 +1,9 @@
 """Networks by name: the one place that lists them all."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from minisr.errors import SettingsError
 from minisr.models import bundled
 from minisr.models.edsr import EDSR
@@ -9,10 +13,15 @@ from minisr.models.srcnn import SRCNN
 from minisr.models.subpixelcnn import SubPixelCNN
 from minisr.models.thinsr import ThinSR
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.models.network import Network
+
 MODELS = {network.name: network for network in (ESPCN, SubPixelCNN, EDSR, SRCNN, ThinSR)}
 
 
-def build(name, settings, **options):
+def build(name: str, settings: dict[Any, Any], **options: Any) -> Network:
     """Make an untrained network.
 
     Parameters
@@ -34,7 +43,10 @@ def build(name, settings, **options):
         If the name or a setting is unknown.
     """
     if name not in MODELS:
-        raise SettingsError(f"model must be one of {', '.join(MODELS)}, got {name!r}")
+        raise SettingsError(
+            f"model must be one of {', '.join(MODELS)}, got {name!r}; if it is a network of yours, "
+            "import the module that registers it (--import MODULE)"
+        )
     known = MODELS[name].option_names()
     unknown = {*settings} - {*known}
     if unknown:
@@ -49,7 +61,7 @@ def build(name, settings, **options):
         raise SettingsError(f"{name} cannot be made with {settings}: {error}") from error
 
 
-def from_pretrained(name, upscale_factor, backend="cpu"):
+def from_pretrained(name: str, upscale_factor: int, backend: str = "cpu") -> Network:
     """Make a network with bundled weights.
 
     Parameters

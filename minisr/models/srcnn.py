@@ -1,15 +1,21 @@
 """SRCNN: bicubic enlargement first, then three convolutions that improve it."""
 
-from typing import ClassVar
+from __future__ import annotations
 
-from minisr.layers import Bicubic, Conv2d, ReLU, Sequential
+from typing import TYPE_CHECKING, ClassVar
+
+from minisr.layers import Bicubic, Conv2d, ReLU
 from minisr.models.network import Network
 from minisr.models.options import is_pair, require, require_one_of, require_size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 KERNEL_SIZES = ((9, 1, 5), (9, 3, 5), (9, 5, 5))  # the paper's, section 4.3.2
 
 
-class SRCNN(Network, Sequential):
+class SRCNN(Network):
     """Dong et al.'s network, the first in the field, untrained.
 
     Parameters
@@ -56,14 +62,14 @@ class SRCNN(Network, Sequential):
 
     def __init__(
         self,
-        upscale_factor,
+        upscale_factor: int,
         *,
-        in_channels=1,
-        kernel_sizes=(9, 1, 5),
-        channels=(64, 32),
-        **common,
-    ):
-        backend, dtype, rng = self._configure(upscale_factor, in_channels, **common)
+        in_channels: int = 1,
+        kernel_sizes: Any = (9, 1, 5),
+        channels: Sequence[Any] = (64, 32),
+        **common: Any,
+    ) -> None:
+        backend, dtype, rng = self.configure(upscale_factor, in_channels, **common)
         if isinstance(kernel_sizes, list):
             kernel_sizes = tuple(kernel_sizes)
         require_one_of(KERNEL_SIZES, "kernel_sizes", kernel_sizes)
@@ -82,9 +88,9 @@ class SRCNN(Network, Sequential):
                 "conv3": Conv2d(n2, in_channels, k3, backend, dtype),
             }
         )
-        self._initialize(rng)
+        self.initialize(rng)
 
-    def __str__(self):
+    def __str__(self) -> str:
         sizes = "-".join(map(str, self.kernel_sizes))
         n1, n2 = self.channels
         return f"SRCNN(x{self.upscale_factor}, {sizes}, {self.in_channels}-{n1}-{n2})"

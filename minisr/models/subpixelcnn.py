@@ -1,14 +1,19 @@
 """SubPixelCNN: the four-convolution network of PyTorch's own super-resolution example."""
 
-from typing import ClassVar
+from __future__ import annotations
 
-from minisr.layers import Conv2d, PixelShuffle, ReLU, Sequential
+from typing import TYPE_CHECKING, ClassVar
+
+from minisr.layers import Conv2d, PixelShuffle, ReLU
 from minisr.models.network import Network
 from minisr.models.options import require_one_of
 from minisr.models.output import OUTPUT_ACTIVATIONS, output_layer
 
+if TYPE_CHECKING:
+    from typing import Any
 
-class SubPixelCNN(Network, Sequential):
+
+class SubPixelCNN(Network):
     """Four convolutions with ReLU between them, then the shuffle, untrained.
 
     Parameters
@@ -44,13 +49,13 @@ class SubPixelCNN(Network, Sequential):
 
     def __init__(
         self,
-        upscale_factor,
+        upscale_factor: int,
         *,
-        in_channels=1,
-        output_activation=None,
-        **common,
-    ):
-        backend, dtype, rng = self._configure(upscale_factor, in_channels, **common)
+        in_channels: int = 1,
+        output_activation: str | None = None,
+        **common: Any,
+    ) -> None:
+        backend, dtype, rng = self.configure(upscale_factor, in_channels, **common)
         require_one_of(OUTPUT_ACTIVATIONS, "output_activation", output_activation)
         self.output_activation = output_activation
         out_channels = in_channels * self.upscale_factor**2
@@ -67,8 +72,8 @@ class SubPixelCNN(Network, Sequential):
                 **output_layer(output_activation, backend),
             }
         )
-        self._initialize(rng)
+        self.initialize(rng)
 
-    def __str__(self):
+    def __str__(self) -> str:
         end = f", {self.output_activation} at the end" if self.output_activation else ""
         return f"SubPixelCNN(x{self.upscale_factor}, {self.in_channels}-64-64-32{end})"

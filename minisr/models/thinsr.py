@@ -1,10 +1,15 @@
 """ThinSR: many thin convolutions on the small picture, which learn what pixel repetition lacks."""
 
-from typing import ClassVar
+from __future__ import annotations
 
-from minisr.layers import Conv2d, NearestUpsample, Offset, PixelShuffle, PReLU, Residual
+from typing import TYPE_CHECKING, ClassVar
+
+from minisr.layers import Conv2d, Layer, NearestUpsample, Offset, PixelShuffle, PReLU, Residual
 from minisr.models.network import Network
 from minisr.models.options import is_count, require, require_size
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class ThinSR(Network, Residual):
@@ -49,20 +54,20 @@ class ThinSR(Network, Residual):
 
     def __init__(
         self,
-        upscale_factor,
+        upscale_factor: int,
         *,
-        in_channels=1,
-        channels=16,
-        depth=9,
-        **common,
-    ):
-        backend, dtype, rng = self._configure(upscale_factor, in_channels, **common)
+        in_channels: int = 1,
+        channels: int = 16,
+        depth: int = 9,
+        **common: Any,
+    ) -> None:
+        backend, dtype, rng = self.configure(upscale_factor, in_channels, **common)
         for option, value in {"channels": channels, "depth": depth}.items():
             require(is_count(value), option, "a whole number from 1 on", value)
         out_channels = in_channels * self.upscale_factor**2
         require_size(channels * (25 * in_channels + 9 * depth * channels + 9 * out_channels))
         self.channels, self.depth = channels, depth
-        layers = {"offset": Offset(-0.5, backend)}
+        layers: dict[str, Layer] = {"offset": Offset(-0.5, backend)}
         for number in range(1, depth + 2):
             shape = (in_channels, channels, 5) if number == 1 else (channels, channels, 3)
             layers[f"conv{number}"] = Conv2d(*shape, backend, dtype)
@@ -70,8 +75,8 @@ class ThinSR(Network, Residual):
         layers[f"conv{depth + 2}"] = Conv2d(channels, out_channels, 3, backend, dtype)
         layers["pixel_shuffle"] = PixelShuffle(self.upscale_factor, backend)
         super().__init__(layers, backend, shortcut=NearestUpsample(self.upscale_factor, backend))
-        self._initialize(rng)
+        self.initialize(rng)
 
-    def __str__(self):
+    def __str__(self) -> str:
         shape = f"{self.in_channels}-{self.channels}x{self.depth + 1}"
         return f"ThinSR(x{self.upscale_factor}, {shape})"

@@ -2,9 +2,19 @@
 
 from minisr.optim.adam import Adam
 from minisr.optim.average import MovingAverage
+from minisr.optim.optimizer import Optimizer
 from minisr.optim.schedules import constant, cosine, multi_step
 from minisr.optim.soap import SOAP
 
 OPTIMIZERS = {"adam": Adam, "soap": SOAP}
 
-__all__ = ["OPTIMIZERS", "SOAP", "Adam", "MovingAverage", "constant", "cosine", "multi_step"]
+__all__ = [
+    "OPTIMIZERS",
+    "SOAP",
+    "Adam",
+    "MovingAverage",
+    "Optimizer",
+    "constant",
+    "cosine",
+    "multi_step",
+]

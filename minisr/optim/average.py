@@ -1,5 +1,14 @@
 """The moving average of the weights."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.layers.base import Layer
+
 
 class MovingAverage:
     """The exponential moving average of a network's weights, kept as a second network.
@@ -19,17 +28,17 @@ class MovingAverage:
         In [0, 1); with zero ``averaged`` is a copy.
     """
 
-    def __init__(self, model, averaged, decay):
+    def __init__(self, model: Layer, averaged: Layer, decay: float) -> None:
         self.model, self.averaged = model, averaged
         self.kernels = model.kernels
         self.decay = decay
 
-    def pairs(self):
+    def pairs(self) -> Any:
         """Return ``(average, value)`` for every array that a file holds."""
         arrays = ([a for _, a in net.named_arrays()] for net in (self.averaged, self.model))
         return zip(*arrays, strict=True)
 
-    def update(self, step):
+    def update(self, step: Any) -> None:
         """Follow the network after step number ``step``, counted from one."""
         decay = min(self.decay, (1 + step) / (10 + step))
         for average, value in self.pairs():

@@ -1,14 +1,21 @@
 """Learning-rate schedules: functions from the number of steps taken to a factor on the rate."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 
-def constant():
+def constant() -> Any:
     """Return the schedule that never changes anything."""
     return lambda step: 1.0
 
 
-def multi_step(milestones, gamma=0.5):
+def multi_step(milestones: Sequence[Any], gamma: float = 0.5) -> Any:
     """Return the schedule that multiplies by ``gamma`` at each milestone: PyTorch's MultiStepLR.
 
     Parameters
@@ -20,7 +27,7 @@ def multi_step(milestones, gamma=0.5):
     return lambda step: gamma ** sum(step >= milestone for milestone in milestones)
 
 
-def cosine(steps, warmup=0, final=0.0, decay_start=0):
+def cosine(steps: int, warmup: int = 0, final: float = 0.0, decay_start: int = 0) -> Any:
     """Return the schedule of a straight rise, then half a cosine down to ``final``.
 
     Parameters

@@ -22,13 +22,22 @@ SOAP turns the gradient to those combinations first, does there what Adam does, 
 Biases have no combinations; they are left to Adam. Example 06 draws all this for the first layer.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from minisr.errors import CheckpointError
 from minisr.optim.adam import Adam
+from minisr.optim.optimizer import Optimizer
+
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
 
 
-class SOAP:
+class SOAP(Optimizer):
     """Shampoo with Adam in the preconditioner's eigenbasis.
 
     Parameters
@@ -63,28 +72,23 @@ class SOAP:
 
     def __init__(
         self,
-        parameters,
-        kernels,
-        learning_rate=3e-3,
-        betas=(0.9, 0.99),
-        epsilon=1e-8,
-        factor_decay=0.99,
-        renew_every=10,
-        widest=1536,
-    ):
-        self.parameters = parameters
-        self.kernels = kernels
-        self.learning_rate = learning_rate
-        self.betas = betas
-        self.epsilon = epsilon
+        parameters: list[Any],
+        kernels: ModuleType,
+        learning_rate: float = 3e-3,
+        betas: tuple = (0.9, 0.99),
+        epsilon: float = 1e-8,
+        factor_decay: float = 0.99,
+        renew_every: int = 10,
+        widest: int = 1536,
+    ) -> None:
+        super().__init__(parameters, kernels, learning_rate, betas, epsilon)
         self.factor_decay = factor_decay
         self.renew_every = renew_every
-        self.steps = 0
         self.matrices = [_Matrix(p, widest) for p in parameters if p.value.ndim > 1]
         vectors = [p for p in parameters if p.value.ndim < 2]
         self.rest = Adam(vectors, kernels, learning_rate, betas, epsilon)
 
-    def step(self):
+    def step(self) -> None:
         """Change every parameter's value by what its gradient says."""
         self.rest.learning_rate = self.learning_rate
         self.rest.step()
@@ -101,19 +105,14 @@ class SOAP:
         if self.steps % self.renew_every == 0:
             matrix.renew()
 
-    def zero_grad(self):
-        """Set every gradient to zero."""
-        for parameter in self.parameters:
-            self.kernels.fill_zero(parameter.grad)
-
-    def state_dict(self):
-        """Return moments, factors and bases as ``{name: ndarray}``; the trainer keeps the steps."""
+    def state_dict(self) -> Any:
+        """Return moments, factors and bases as ``{name: ndarray}``."""
         state = {f"vectors.{name}": array for name, array in self.rest.state_dict().items()}
         for k, matrix in enumerate(self.matrices):
             state |= {f"{name}.{k}": array.copy() for name, array in matrix.arrays().items()}
         return state
 
-    def load_state_dict(self, state, steps):
+    def load_state_dict(self, state: Any, steps: Any) -> None:
         """Go on where ``state_dict`` was taken, after ``steps`` steps."""
         start = "vectors."
         own = {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
@@ -124,7 +123,7 @@ class SOAP:
                 if value.shape != array.shape:
                     raise CheckpointError(f"{name}.{k} has shape {value.shape}, not {array.shape}")
                 array[...] = value
-        self.steps = steps
+        super().load_state_dict(state, steps)
 
 
 class _Matrix:

@@ -5,16 +5,22 @@ there is none. `folder_for` looks in the same places first, so that such a funct
 memory instead, and so that ``minisr info`` can tell.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 PACKAGE = Path(__file__).parents[1]
 COMPILED = ("kernels/cpu", "upscaling/video")  # the folders whose functions Numba compiles
 
 
-def found():
+def found() -> dict[Any, Any]:
     """Find the cache.
 
     Returns
@@ -31,7 +37,7 @@ def found():
     }
 
 
-def folder_for(source):
+def folder_for(source: Path) -> Path | None:
     """Return the folder in which Numba caches the functions of a source folder.
 
     Parameters
@@ -59,7 +65,7 @@ def folder_for(source):
     return users / name if users.is_absolute() and is_writable(users / name) else None
 
 
-def is_writable(folder):
+def is_writable(folder: Any) -> bool:
     """Return whether a folder can be written to, or could be made in its nearest parent."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent

@@ -1,15 +1,21 @@
 """Check for free memory before it is allocated: a system that runs out kills the process."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr.errors import PictureError
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-def available():
+def available() -> Any:
     """Return the bytes of memory available; None where that is unknown (not Linux)."""
     found = []
     try:
@@ -28,7 +34,7 @@ def available():
     return min(found, default=None)
 
 
-def total():
+def total() -> Any:
     """Return the bytes of memory of the machine or container; None where that is unknown."""
     try:
         found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -40,7 +46,14 @@ def total():
         return found
 
 
-def check(size, channels, itemsize, scale, free, frames=1):
+def check(
+    size: tuple[int, int],
+    channels: int,
+    itemsize: int,
+    scale: float,
+    free: int | None,
+    frames: int = 1,
+) -> None:
     """Raise PictureError if a picture and its result do not fit into the free memory.
 
     Parameters

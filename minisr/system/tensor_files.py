@@ -3,16 +3,24 @@
 The format cannot hold code. A file appears whole or not at all.
 """
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr.errors import CheckpointError, short
 from minisr.system.atomic import atomic_path
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.types import PathLike
+
 KEY = "minisr"  # metadata is a table of strings; all our settings are one JSON text under this key
 
 
-def save(path, tensors, metadata):
+def save(path: PathLike, tensors: dict[Any, Any], metadata: dict[Any, Any]) -> None:
     """Write tensors and settings.
 
     Parameters
@@ -38,7 +46,7 @@ def save(path, tensors, metadata):
         raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def load(path):
+def load(path: PathLike) -> tuple[dict[Any, Any], dict[Any, Any]]:
     """Read a file that `save` wrote.
 
     Parameters
@@ -63,7 +71,7 @@ def load(path):
     return tensors, metadata
 
 
-def read(path):
+def read(path: PathLike) -> tuple[dict[Any, Any], dict[Any, Any] | None]:
     """Read any safetensors file.
 
     Parameters
@@ -102,7 +110,7 @@ def read(path):
     return tensors, parse_object(text)
 
 
-def header_length(begin, size):
+def header_length(begin: bytes, size: int) -> Any:
     """Return the length of a safetensors header in bytes; None if the file is something else.
 
     Parameters
@@ -116,7 +124,7 @@ def header_length(begin, size):
     return length if begin[8:9] == b"{" and length <= size else None
 
 
-def parse_object(text):
+def parse_object(text: str | bytes | None) -> Any:
     """Return a JSON object as a dict; None if ``text`` is anything else.
 
     Parameters
@@ -124,13 +132,13 @@ def parse_object(text):
     text : str, bytes or None
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text or "")
     except (TypeError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
-def require_file(path):
+def require_file(path: PathLike) -> None:
     """Raise CheckpointError unless the file exists.
 
     Parameters

@@ -1,16 +1,23 @@
 """A pool of threads, with a map that keeps the order."""
 
+from __future__ import annotations
+
 import functools
 import numbers
 import os
 import platform
 import weakref
 from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING
 
 from minisr.errors import SettingsError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
-def available():
+
+def available() -> Any:
     """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -18,7 +25,7 @@ def available():
 
 
 @functools.cache
-def processor():
+def processor() -> Any:
     """Return the model name of the processor."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
@@ -47,7 +54,7 @@ class Threads:
         If ``count`` is below one.
     """
 
-    def __init__(self, count=None):
+    def __init__(self, count: int | None = None) -> None:
         self.count = available() if count is None else count
         if self.count < 1:
             raise SettingsError(f"threads must be at least 1, got {count}")
@@ -59,17 +66,17 @@ class Threads:
     def _start(self):
         self._pool = ThreadPoolExecutor(self.count, "minisr")
 
-    def map(self, function, *items):
+    def map(self, function: Any, *items: Any) -> Any:
         """Return ``[function(item), ...]`` in the order of the items."""
         return list(
             map(function, *items) if self._pool is None else self._pool.map(function, *items)
         )
 
-    def imap(self, function, items):
+    def imap(self, function: Any, items: Any) -> Iterator[Any]:
         """Yield ``function(item)`` in the order of the items, each as soon as it is ready."""
         yield from map(function, items) if self._pool is None else self._pool.map(function, items)
 
-    def together(self, function, argument, most):
+    def together(self, function: Callable[..., Any], argument: Any, most: int) -> None:
         """Call ``function(argument)`` in several threads at once, including the caller's.
 
         Parameters
@@ -92,10 +99,10 @@ class Threads:
         for helper in helpers:
             helper.result()
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         if self._pool is not None:
             self._pool.shutdown()
             _POOLS.discard(self)
@@ -114,7 +121,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_restart_pools)
 
 
-def pool_of(threads):
+def pool_of(threads: Threads | int | None) -> Threads:
     """Return the pool that a caller asks for.
 
     Parameters

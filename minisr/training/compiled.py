@@ -1,6 +1,9 @@
 """The trainer with the engine in it: the same steps, faster."""
 
+from __future__ import annotations
+
 import contextlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,8 +12,17 @@ from minisr.engine.blas import one_blas_thread
 from minisr.engine.flat import flat_arrays, flat_parameters
 from minisr.training.trainer import Trainer
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def make_trainer(config, patches, threads, backend="cpu"):
+    from minisr.system.threads import Threads
+    from minisr.training.config import TrainConfig
+    from minisr.training.patches import Patches
+
+
+def make_trainer(
+    config: TrainConfig, patches: Patches, threads: Threads, backend: str = "cpu"
+) -> Trainer:
     """Make the trainer: the one place where training chooses its engine.
 
     Parameters
@@ -43,7 +55,7 @@ class CompiledTrainer(Trainer):
         They share a batch's samples; the result does not depend on how many there are.
     """
 
-    def __init__(self, config, patches, threads, backend="cpu"):
+    def __init__(self, config: Any, patches: Any, threads: Threads, backend: str = "cpu") -> None:
         super().__init__(config, patches, backend)
         self.threads = threads
         self.compiled = engine.compile(self.model)
@@ -56,20 +68,20 @@ class CompiledTrainer(Trainer):
         is_soap = isinstance(self.optimizer, optim.SOAP)
         self._blas = one_blas_thread if is_soap else contextlib.nullcontext
 
-    def make_optimizer(self, parameters):
+    def make_optimizer(self, parameters: Any) -> Any:
         """See `Trainer.make_optimizer`."""
         optimizer = super().make_optimizer(parameters)
         whole = flat_parameters(parameters)
-        if whole is parameters or not isinstance(optimizer, optim.Adam):
+        if whole is parameters or type(optimizer) is not optim.Adam:
             return optimizer
         return _FlatAdam(optimizer, whole)
 
-    def step_on(self, low, high):
+    def step_on(self, low: Any, high: Any) -> Any:
         """See `Trainer.step_on`."""
         with self._blas():
             return super().step_on(low, high)
 
-    def learn(self, low, high, loss):
+    def learn(self, low: Any, high: Any, loss: Any) -> Any:
         """See `Trainer.learn`."""
         return self.compiled.learn(low, high, loss, self.threads)
 

@@ -1,20 +1,22 @@
 """The settings of a training run, which together with the pictures decide what is learnt."""
 
+import functools
 import math
 import numbers
 from dataclasses import dataclass, field, fields
 from types import NoneType
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
 from minisr import engine, models, optim
+from minisr.datasets.degradations import Degradation
 from minisr.errors import SettingsError
+from minisr.kernels.losses import LOSSES
 from minisr.models import initialization
+from minisr.training.schedules import SCHEDULES
 
-LOSSES = ("mse", "l1", "charbonnier")
 NUMBERS = {int: numbers.Integral, float: numbers.Real}  # NumPy's are accepted like Python's
-SCHEDULES = ("cosine", "multistep", "constant")
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class TrainConfig:
     patch_size : int
         Side of a patch, in low-resolution pixels.
     loss : str
-        One of ``LOSSES``.
+        One of `minisr.kernels.losses.LOSSES`.
     last_loss : str or None
         Another loss for the last steps: Charbonnier learns faster, but PSNR measures squared
         errors.
@@ -55,8 +57,8 @@ class TrainConfig:
         Decay of the second moment. PyTorch's 0.999 reacts too slowly here: with it, and a learning
         rate of 3e-3, runs diverged after some thousand steps.
     schedule : str
-        One of ``SCHEDULES``: after the warm-up, "cosine" falls to ``final``; "multistep"
-        multiplies the learning rate by ``gamma`` at each milestone.
+        One of `minisr.training.schedules.SCHEDULES`: after the warm-up, "cosine" falls to
+        ``final``; "multistep" multiplies the learning rate by ``gamma`` at each milestone.
     warmup : int
         For "cosine", over how many steps the learning rate rises first; at most a tenth of all.
     decay_start : float
@@ -77,6 +79,11 @@ class TrainConfig:
     icnr : bool
         Whether to initialise convolutions before a shuffle so that they make no checkerboard, or
         None.
+    degrade : tuple of str
+        How low-resolution pictures come about, each as `minisr.datasets.degradations` reads it; the
+        variants of a picture take one after another. If there is none, MATLAB's bicubic shrinks.
+    variants : int
+        How many low-resolution pictures to make of each picture, if they are degraded.
     seed : int
     engine : str
         One of `minisr.engine.ENGINES`; "layers" trains layer by layer, as the code reads.
@@ -107,11 +114,14 @@ class TrainConfig:
     start: str | None = None
     initialization: str | None = None
     icnr: bool | None = None
+    degrade: tuple = ()
+    variants: int = 1
     seed: int = 0
     engine: str = engine.DEFAULT
 
-    def __post_init__(self):
-        object.__setattr__(self, "milestones", tuple(self.milestones))
+    def __post_init__(self) -> None:
+        for name in ("milestones", "degrade"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         self._require_types()
         for name, value in self._require_network().training_defaults.items():
             if getattr(self, name) is None:
@@ -127,6 +137,7 @@ class TrainConfig:
         self._require(0 <= self.decay_start < 1, "decay_start", "in [0, 1)")
         self._require(0 <= self.final <= 1, "final", "in [0, 1]")
         self._require(self.warmup >= 0, "warmup", "at least 0")
+        self._require(self.variants >= 1, "variants", "at least 1")
         self._require(self.seed >= 0, "seed", "at least 0")
         self._require(self.loss in LOSSES, "loss", f"one of {', '.join(LOSSES)}")
         last = self.last_loss is None or self.last_loss in LOSSES
@@ -147,6 +158,10 @@ class TrainConfig:
             fits = fits and (bool in types or not isinstance(value, bool))
             names = [one.__name__ for one in types if one is not NoneType]
             self._require(fits, setting.name, f"of type {' or '.join(names)}")
+        self._require(
+            all(isinstance(each, str) for each in self.degrade), "degrade", "a list of texts"
+        )
+        _ = self.degradations  # raises SettingsError for what cannot be read
         whole = all(isinstance(milestone, numbers.Integral) for milestone in self.milestones)
         self._require(whole, "milestones", "whole numbers")
 
@@ -158,7 +173,12 @@ class TrainConfig:
         if not holds:
             raise SettingsError(f"{name} must be {expected}, got {getattr(self, name)!r}")
 
-    def make_model(self, backend):
+    @functools.cached_property
+    def degradations(self) -> Any:
+        """What ``degrade`` says, as a list of `minisr.datasets.degradations.Degradation`."""
+        return [Degradation.parse(text) for text in self.degrade]
+
+    def make_model(self, backend: Any) -> Any:
         """Make the network with its initial weights."""
         settings = {
             "upscale_factor": self.upscale_factor,
@@ -175,17 +195,11 @@ class TrainConfig:
         initialization.initialize(model, rng, self.initialization, self.icnr)
         return model
 
-    def loss_at(self, step):
+    def loss_at(self, step: Any) -> Any:
         """Return the loss of a step, which counts from zero."""
         last = self.last_loss is not None and step >= self.last_loss_from * self.steps
         return self.last_loss if last else self.loss
 
-    def make_schedule(self, steps_per_epoch):
+    def make_schedule(self, steps_per_epoch: Any) -> Any:
         """Return a function from the number of steps taken to a factor of the learning rate."""
-        if self.schedule == "cosine":
-            warmup = min(self.warmup, self.steps // 10)
-            begin = round(self.decay_start * self.steps)
-            return optim.cosine(self.steps, warmup, self.final, begin)
-        if self.schedule == "multistep":
-            return optim.multi_step([m * steps_per_epoch for m in self.milestones], self.gamma)
-        return optim.constant()
+        return SCHEDULES[self.schedule](self, steps_per_epoch)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from minisr.errors import PictureError, SettingsError
+from minisr.types import Array
 
 
 class Patches:
@@ -27,7 +28,7 @@ class Patches:
         If a number is below one, or there are no pictures.
     """
 
-    def __init__(self, pairs, patch_size, batch_size, seed):
+    def __init__(self, pairs: list, patch_size: int, batch_size: int, seed: int) -> None:
         for name, number in (("patch_size", patch_size), ("batch_size", batch_size)):
             if number < 1:
                 raise SettingsError(f"{name} must be at least 1, got {number}")
@@ -51,12 +52,12 @@ class Patches:
         self._chances = self._places.prod(axis=1) / self._places.prod(axis=1).sum()
 
     @property
-    def steps_per_epoch(self):
+    def steps_per_epoch(self) -> int:
         """How many steps it takes to see as many pixels as the pictures have."""
         pixels = sum(pair.low[0].size for pair in self.pairs)
         return max(1, round(pixels / (self.batch_size * self.patch_size**2)))
 
-    def batch(self, step):
+    def batch(self, step: int) -> tuple[Array, Array]:
         """Cut the batch of a step.
 
         Parameters

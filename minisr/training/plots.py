@@ -1,9 +1,18 @@
 """The curves of a training run, drawn by matplotlib (extra ``demo``)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from minisr.system.atomic import atomic_path
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def plot_curves(rows, path, title):
+    from minisr.types import PathLike
+
+
+def plot_curves(rows: list[Any], path: PathLike, title: str) -> bool:
     """Draw loss and validation PSNR against steps.
 
     Parameters

@@ -1,14 +1,22 @@
 """Recipes: TOML files with the settings of a training run and the pictures it learns from."""
 
+from __future__ import annotations
+
 import dataclasses
 import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr.datasets.pairs import PictureSet
 from minisr.errors import SettingsError
 from minisr.training import TrainConfig
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.types import PathLike
 
 SETTINGS = [field.name for field in dataclasses.fields(TrainConfig)]
 PICTURES = ("pictures", "validation", "exclude")
@@ -40,7 +48,7 @@ class Recipe:
     validation: tuple = ()
     exclude: tuple = ()
 
-    def find(self, folder):
+    def find(self, folder: PathLike) -> Any:
         """Return the same recipe, with its pictures' paths completed by a folder of sets.
 
         Parameters
@@ -75,7 +83,7 @@ class Recipe:
         )
 
 
-def read_recipe(path):
+def read_recipe(path: PathLike) -> Recipe:
     """Read a recipe.
 
     Parameters

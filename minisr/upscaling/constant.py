@@ -6,13 +6,22 @@ padding shows it a zero or grey that is not in the picture. ESPCN x4 turns white
 position, so it can be subtracted from every result: see `minisr.upscaling.plan.CorrectedNetwork`.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from minisr.engine.compiled import CompiledNetwork, LayerByLayer
 
 STEPS = (255, 85, 51, 17)  # of intensity: those of 8 bits, or every third, fifth or fifteenth
 MOST_PIXELS = 60_000  # to enlarge for a table: no more than a small picture has
 
 
-def constant_error(run, radius, shape):
+def constant_error(
+    run: CompiledNetwork | LayerByLayer, radius: int, shape: tuple[int, int]
+) -> np.ndarray:
     """Measure the error of a network on constant images.
 
     Parameters
@@ -42,7 +51,7 @@ def constant_error(run, radius, shape):
     return table
 
 
-def table_indices(length, kept):
+def table_indices(length: int, kept: int) -> np.ndarray:
     """Return which row (or column) of the table each row (or column) of a picture uses.
 
     Parameters
@@ -65,7 +74,7 @@ def table_indices(length, kept):
     return index
 
 
-def is_constant(plane, radius):
+def is_constant(plane: np.ndarray, radius: int) -> np.ndarray:
     """Say for each pixel whether all that a network sees around it is constant.
 
     Parameters

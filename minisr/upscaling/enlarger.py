@@ -1,11 +1,14 @@
 """Enlargement by any factor, from networks of one factor each: in chains, reduced at the end."""
 
+from __future__ import annotations
+
 import copy
 import hashlib
 import math
 import numbers
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr import models, weights
 from minisr.engine import ENGINES, devices
@@ -15,6 +18,16 @@ from minisr.system.threads import pool_of
 from minisr.upscaling.chains import DEFAULT_SCALE, LARGEST, chains_of, factors_of, is_network_name
 from minisr.upscaling.pixels import enlarge_pixels
 from minisr.upscaling.plan import CorrectedNetwork, Enlargement, halo_of
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import numpy as np
+
+    from minisr.engine.devices import Device
+    from minisr.models.network import Network
+    from minisr.system.threads import Threads
+    from minisr.types import PathLike
 
 COLOURS = ("luma", "rgb")
 MOST_OVERSHOOT = 2  # times the height and width asked for: no chain may enlarge further
@@ -81,15 +94,15 @@ class Enlarger:
 
     def __init__(
         self,
-        model=None,
-        scale=None,
-        size=None,
-        device="cpu",
+        model: str | PathLike | Network | None = None,
+        scale: float | None = None,
+        size: tuple[int | None, int | None] | None = None,
+        device: str | Device = "cpu",
         *,
-        colour="luma",
-        engine="compiled",
-        as_trained=False,
-    ):
+        colour: str = "luma",
+        engine: str = "compiled",
+        as_trained: bool = False,
+    ) -> None:
         if colour not in COLOURS:
             raise SettingsError(f"colour must be one of {', '.join(COLOURS)}, got {colour!r}")
         if engine not in ENGINES:
@@ -102,7 +115,8 @@ class Enlarger:
         self._networks, self._corrected = {}, {}  # by factor
         self._enlargements = {}  # by the picture's size
         self._choose(models.DEFAULT if model is None else model)
-        self.scale, self.size = None, None
+        self.scale: Any = None  # a number, if there is no size
+        self.size: Any = None
         if size is None:
             self.scale = _checked_scale(self._default if scale is None else scale)
             self.chain(self.scale)
@@ -125,7 +139,7 @@ class Enlarger:
         self._networks[self._default] = network
         self.factors = (self._default,)
 
-    def network(self, factor):
+    def network(self, factor: Any) -> Any:
         """Return the network of a factor; load it if that has not been done."""
         return self._corrected_network(factor).network
 
@@ -139,7 +153,7 @@ class Enlarger:
                 self._corrected[factor] = corrected
             return self._corrected[factor]
 
-    def chain(self, scale):
+    def chain(self, scale: float) -> tuple[Any, ...]:
         """Return the factors of the networks that together make ``scale``, or a little more.
 
         Parameters
@@ -163,7 +177,7 @@ class Enlarger:
             )
         return chains_of(self.factors)[product]
 
-    def size_of(self, height, width):
+    def size_of(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width of a picture's result.
 
         Parameters
@@ -198,7 +212,7 @@ class Enlarger:
             )
         return high, wide
 
-    def turned(self):
+    def turned(self) -> Any:
         """Return an enlarger for pictures that lie on their side: height and width are swapped."""
         if self.size is None:
             return self
@@ -206,14 +220,14 @@ class Enlarger:
         other.size, other._enlargements = self.size[::-1], {}
         return other
 
-    def chain_of(self, height, width):
+    def chain_of(self, height: Any, width: Any) -> Any:
         """Return the factors of the networks that a picture of this size goes through."""
         if self.size is None:
             return self.chain(self.scale)
         high, wide = self.size_of(height, width)
         return self.chain(max(high / height, wide / width))
 
-    def of(self, height, width):
+    def of(self, height: int, width: int) -> Enlargement:
         """Return what enlarges pictures of this size.
 
         Parameters
@@ -233,7 +247,12 @@ class Enlarger:
             self._enlargements = {shape: found}  # only the last: a folder may have thousands
         return found
 
-    def pixels(self, picture, threads=None, values=None):
+    def pixels(
+        self,
+        picture: np.ndarray,
+        threads: Threads | int | None = None,
+        values: tuple[float, float] | None = None,
+    ) -> np.ndarray:
         """Enlarge a picture in memory.
 
         Parameters
@@ -260,7 +279,7 @@ class Enlarger:
         picture, _ = pixels_from(picture)
         return enlarge_pixels(picture, self, pool_of(threads), values)
 
-    def plane(self, low, threads=None):
+    def plane(self, low: np.ndarray, threads: Threads | int | None = None) -> np.ndarray:
         """Enlarge one plane.
 
         Parameters
@@ -277,7 +296,7 @@ class Enlarger:
         """
         return self.planes(low[None], threads)[0]
 
-    def planes(self, low, threads=None):
+    def planes(self, low: np.ndarray, threads: Threads | int | None = None) -> np.ndarray:
         """Enlarge a picture's planes: each by itself, or three together as red, green and blue.
 
         Parameters
@@ -299,24 +318,24 @@ class Enlarger:
         return self.network(factor)
 
     @property
-    def in_channels(self):
+    def in_channels(self) -> Any:
         """1 for luma, 3 for RGB."""
         return self._some_network.in_channels
 
     @property
-    def luma_range(self):
+    def luma_range(self) -> Any:
         """Which luma goes through the networks."""
         return self._some_network.luma_range
 
     @property
-    def halo(self):
+    def halo(self) -> Any:
         """Rows that a band needs above and below it, or None."""
         if self.size is not None or math.prod(self.chain(self.scale)) != self.scale:
             return None
         return halo_of([self._corrected_network(factor) for factor in self.chain(self.scale)])
 
     @property
-    def label(self):
+    def label(self) -> Any:
         """What it enlarges to: "x3", or "1920x1080", "w1920" or "h1080" for a width and height."""
         if self.size is None:
             return f"x{self.scale:g}"
@@ -324,11 +343,11 @@ class Enlarger:
         return f"{wide}x{high}" if high and wide else f"w{wide}" if wide else f"h{high}"
 
     @property
-    def description(self):
+    def description(self) -> Any:
         """The network, and what it enlarges to."""
         return f"{self.name} {self.label}"
 
-    def fingerprint(self):
+    def fingerprint(self) -> Any:
         """Return a hash of all weights that may be used, after loading them."""
         total = hashlib.sha256()
         for factor in sorted(self.factors if self.size else set(self.chain(self.scale))):

@@ -1,11 +1,15 @@
 """Enlarging a picture file: pixels, metadata and, in an animation, every frame."""
 
+from __future__ import annotations
+
 import functools
 import io
 import math
+import os
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +27,13 @@ from minisr.images.writing import check_quality, check_sides, encode_picture, wr
 from minisr.system import memory
 from minisr.system.atomic import atomic_path
 from minisr.upscaling.file_bands import enlarged_bands
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.system.threads import Threads
+    from minisr.types import PathLike
+    from minisr.upscaling.enlarger import Enlarger
 
 LARGEST_WHOLE = 64_000_000  # pixels; larger pictures are enlarged in bands, if possible
 _BAND = 1 << 19  # pixels at a time
@@ -53,16 +64,16 @@ class Upscaled:
 
 
 def upscale_file(
-    source,
-    target,
-    enlarger,
+    source: Any,
+    target: PathLike | None,
+    enlarger: Enlarger,
     *,
-    threads=None,
-    suffix=None,
-    quality=None,
-    stamp=None,
-    allow_large=False,
-):
+    threads: Threads | int | None = None,
+    suffix: str | None = None,
+    quality: int | None = None,
+    stamp: dict[Any, Any] | None = None,
+    allow_large: bool = False,
+) -> Upscaled:
     """Enlarge a picture file: a still, or every frame of an animation.
 
     Parameters
@@ -107,7 +118,7 @@ def upscale_file(
         check_quality(quality)
         form = _chosen_format(target, suffix)
     with opened(source) as (file, kind):
-        notes = ()
+        notes: tuple[str, ...] = ()
         if form is None:
             form = default_format(kind)
             if form.name != kind:
@@ -118,14 +129,15 @@ def upscale_file(
         with naming(job.name):
             sizes = found.results(enlarger.size_of)
         with naming(goal):  # before the work, not after it
-            check_sides(*min(sizes, key=max)[::-1], form)
+            high, wide = min(sizes, key=max)
+            check_sides(wide, high, form)
         scale = (min(map(math.prod, sizes)) / (found.height * found.width)) ** 0.5
         is_large = max(found.width * found.height, *map(math.prod, sizes)) > LARGEST_WHOLE
         in_bands = is_large and enlarger.halo is not None and scale == int(scale)
         with explained(source):
             reader = row_reader(file, kind) if in_bands else None
         if reader and takes_rows(form, reader.shape):
-            return _write_bands(job, reader, target, int(scale))
+            return _write_bands(job, reader, source, target, int(scale))
         in_bands = in_bands and takes_rows(form, (found.height, found.width, found.channels))
         with explained(source):
             _check_memory(found, 0 if in_bands else scale)
@@ -134,14 +146,15 @@ def upscale_file(
                 _check_memory(found, scale, len(animation.durations))
             picture = animation.first if animation else read_picture(file, allow_large=allow_large)
         if in_bands and not animation and takes_rows(form, picture.pixels.shape):
-            return _write_bands(job, picture_reader(picture), target, int(scale), picture)
+            reader = picture_reader(picture)
+            return _write_bands(job, reader, source, target, int(scale), picture)
         with naming(goal):
             if animation:
                 content, done = job.animation(animation, frames_of(file, kind, animation))
             else:
                 content, done = job.still(picture)
     if target is not None:
-        write_bytes(Path(target), content)
+        write_bytes(Path(target), content, _path_of(source))
         content = None
     return Upscaled(content, *done)
 
@@ -166,7 +179,7 @@ class _Job:
     form: Format
     quality: int | None
     stamp: dict
-    notes: tuple = ()
+    notes: tuple[str, ...] = ()
 
     def enlarge(self, pixels, **options):
         """Return enlarged pixels; a lack of memory becomes a clear error."""
@@ -257,14 +270,22 @@ def _check_memory(found, scale, frames=1):
         memory.check(size, found.channels, found.itemsize, scale, memory.available(), frames)
 
 
-def _write_bands(job, reader, target, scale, picture=None):
+def _path_of(source):
+    """Return a source's path; None if it is bytes or an open file."""
+    return source if isinstance(source, str | os.PathLike) else None
+
+
+def _write_bands(job, reader, source, target, scale, picture=None):
     """Enlarge band by band, into a file or into bytes; ``picture`` is as for `_Job.bands`."""
     if target is None:
         file = io.BytesIO()
         done = job.bands(reader, file, scale, picture)
         return Upscaled(file.getvalue(), *done)
     try:
-        with atomic_path(target) as temporary, open(temporary, "wb") as file:
+        with (
+            atomic_path(target, _path_of(source)) as temporary,
+            open(temporary, "wb") as file,
+        ):
             done = job.bands(reader, file, scale, picture)
     except OSError as error:
         raise PictureError(f"{target}: cannot be written: {error.strerror or error}") from None

@@ -1,15 +1,27 @@
 """A picture file enlarged a band of rows at a time."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from minisr.engine.bands import cut, round_up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from minisr.images.bands import RowReader
 
 # Bands begin at multiples of this many rows. Kernels compute a few rows at a time, counted from the
 # top of what they get; if a band began elsewhere, its results would be rounded differently.
 ANCHOR = 16
 
 
-def enlarged_bands(reader, enlarge, scale, halo, rows):
+def enlarged_bands(
+    reader: RowReader, enlarge: Callable[..., Any], scale: int, halo: int, rows: int
+) -> Iterator[Any]:
     """Yield the rows of an enlarged picture, one band at a time.
 
     Parameters

@@ -1,7 +1,10 @@
 """One call that enlarges a picture."""
 
+from __future__ import annotations
+
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
 from minisr.errors import PictureWarning, SettingsError
 from minisr.images import read_picture
@@ -10,19 +13,60 @@ from minisr.images.sources import name_of
 from minisr.upscaling.enlarger import Enlarger
 from minisr.upscaling.file import upscale_file
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from minisr.engine.devices import Device
+    from minisr.models.network import Network
+    from minisr.system.threads import Threads
+    from minisr.types import PathLike
+
+    Model = str | PathLike | Network | Enlarger
+    Size = tuple[int | None, int | None]
+
+
+@overload
+def upscale(
+    picture: Any,
+    scale: float | None = ...,
+    model: Model | None = ...,
+    threads: Threads | int | None = ...,
+    *,
+    size: Size | None = ...,
+    colour: str = ...,
+    output: None = None,
+    device: str | Device = ...,
+    engine: str = ...,
+) -> np.ndarray: ...
+
+
+@overload
+def upscale(
+    picture: Any,
+    scale: float | None = ...,
+    model: Model | None = ...,
+    threads: Threads | int | None = ...,
+    *,
+    size: Size | None = ...,
+    colour: str = ...,
+    output: PathLike,
+    device: str | Device = ...,
+    engine: str = ...,
+) -> Path: ...
+
 
 def upscale(
-    picture,
-    scale=None,
-    model=None,
-    threads=None,
+    picture: Any,
+    scale: float | None = None,
+    model: Model | None = None,
+    threads: Threads | int | None = None,
     *,
-    size=None,
-    colour="luma",
-    output=None,
-    device="cpu",
-    engine="compiled",
-):
+    size: Size | None = None,
+    colour: str = "luma",
+    output: PathLike | None = None,
+    device: str | Device = "cpu",
+    engine: str = "compiled",
+) -> Any:
     """Enlarge a picture, or a picture file.
 
     Parameters
@@ -94,8 +138,9 @@ def upscale(
     >>> upscale(np.zeros((4, 5, 3), np.uint8), scale=2).shape
     (8, 10, 3)
     """
-    enlarger = model
-    if not isinstance(model, Enlarger):
+    if isinstance(model, Enlarger):
+        enlarger = model
+    else:
         enlarger = Enlarger(model, scale, size, device, colour=colour, engine=engine)
     if not is_encoded(picture):
         if output is not None:

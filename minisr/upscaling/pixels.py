@@ -1,7 +1,10 @@
 """Pixels in memory, enlarged: luma or RGB, and alpha, by networks; chroma by bicubic."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,12 +12,16 @@ from minisr.images.arrays import DTYPES, value_range
 from minisr.images.chroma import chroma_of, join_chroma, luma_of
 from minisr.upscaling.resizer import Resizer
 
+if TYPE_CHECKING:
+    from typing import Any
+
 # The value of intensity 1 in pictures of each dtype.
 MAXIMUM = dict(zip(DTYPES, (255, 65535, 1, 1), strict=True))
+BEYOND = 0.025  # how far beyond 0 and 1 the ends of a range may lie, as an intensity
 STRIP_PIXELS = 1 << 16  # whose colour a thread splits, or joins, at a time
 
 
-def enlarge_pixels(picture, enlarger, threads, values=None):
+def enlarge_pixels(picture: Any, enlarger: Any, threads: Any, values: Any = None) -> Any:
     """Enlarge a picture in memory; see `minisr.upscaling.enlarger.Enlarger.pixels`."""
     if values is None:
         values = value_range([picture])
@@ -26,6 +33,7 @@ def enlarge_pixels(picture, enlarger, threads, values=None):
     maximum = MAXIMUM[picture.dtype.name]
     # An opaque picture stays opaque.
     opaque = channels in (2, 4) and bool((pixels[..., -1] == maximum).all())
+    low, span = (0, None) if values is None else levels_of(*values)
     by_luma = channels > 2 and enlarger.colour == "luma" and enlarger.in_channels == 1
     form = PixelForm(
         colours=channels - (channels in (2, 4)),
@@ -33,8 +41,8 @@ def enlarge_pixels(picture, enlarger, threads, values=None):
         by_luma=by_luma,
         luma_range=enlarger.luma_range if by_luma else None,
         maximum=maximum,
-        low=0 if values is None else values[0],
-        span=None if values is None else span_of(*values),
+        low=low,
+        span=span,
     )
     resizer = Resizer((height, width), enlargement.size, enlarger.device.backend)
     if opaque:
@@ -66,16 +74,23 @@ def enlarge_pixels(picture, enlarger, threads, values=None):
     return result.reshape(*result.shape[:2], *picture.shape[2:])
 
 
-def strips(first, last, width):
+def strips(first: Any, last: Any, width: Any) -> Any:
     """Cut rows into slices; each is written by one thread alone."""
     rows = max(1, STRIP_PIXELS // width)
     return [slice(at, min(last, at + rows)) for at in range(first, last, rows)]
 
 
-def span_of(low, high):
-    """Return the power of two that covers a range: dividing by it, and multiplying, is exact."""
-    fraction, exponent = math.frexp(high - low)  # fraction is from 0.5 to just below 1
-    return math.ldexp(1, exponent - (fraction == 0.5)) if high > low else 1.0
+def levels_of(low: Any, high: Any) -> Any:
+    """Return which values a range's intensities 0 and 1 are, as the lower one and the distance.
+
+    The distance is a power of two, so dividing by it and multiplying by it are exact. Networks know
+    values somewhat beyond 0 and 1, so a range may be 1.05 times as long: contrast matters more.
+    """
+    if high == low:
+        return low, 1.0
+    fraction, exponent = math.frexp((high - low) / (1 + 2 * BEYOND))  # 0.5 to just below 1
+    span = math.ldexp(1, exponent - (fraction == 0.5))
+    return (low if high - low <= span else (low + high - span) / 2), span
 
 
 @dataclass(frozen=True)
@@ -108,35 +123,35 @@ class PixelForm:
     span: float | None = None
 
     @property
-    def planes(self):
+    def planes(self) -> Any:
         """How many planes go through the networks."""
         return (1 if self.by_luma else self.colours) + self.alpha
 
-    def to_networks(self, pixels):
+    def to_networks(self, pixels: Any) -> Any:
         """Return the planes that go through the networks."""
         colour, alpha = self._weighted(pixels)
         if self.by_luma:
-            colour = luma_of(colour, self.luma_range)[None]
+            colour = luma_of(colour, str(self.luma_range))[None]
         return np.concatenate([colour, alpha]) if self.alpha else colour
 
-    def chroma(self, pixels):
+    def chroma(self, pixels: Any) -> Any:
         """Return the planes for bicubic: chroma, and alpha again, by which chroma is weighted."""
         colour, alpha = self._weighted(pixels)
-        chroma = chroma_of(colour, self.luma_range)
+        chroma = chroma_of(colour, str(self.luma_range))
         return np.concatenate([chroma, alpha]) if self.alpha else chroma
 
-    def join(self, planes, chroma):
+    def join(self, planes: Any, chroma: Any) -> Any:
         """Return colours, and alpha if there is any, from luma (and alpha) and chroma."""
         if not self.alpha:
-            return join_chroma(planes[0], chroma, self.luma_range)
+            return join_chroma(planes[0], chroma, str(self.luma_range))
         # Alpha from bicubic has softer edges than the network's. If chroma were weighted by one and
         # luma by the other, edges would get a fringe of another colour.
         alpha, softer = planes[1], chroma[2]
         share = alpha / np.maximum(softer, np.float32(1 / 512))
-        colour = join_chroma(planes[0], chroma[:2] * share.clip(0, 4), self.luma_range)
+        colour = join_chroma(planes[0], chroma[:2] * share.clip(0, 4), str(self.luma_range))
         return np.concatenate([colour, planes[1:]])
 
-    def store(self, planes, out):
+    def store(self, planes: Any, out: Any) -> None:
         """Write colours (and alpha) as pixels, shape (rows, W, channels)."""
         colour = planes[: self.colours]
         if self.alpha:
@@ -168,6 +183,7 @@ class PixelForm:
             colour = scaled[: self.colours]
             colour -= self.low
             colour /= self.span
-            scaled = scaled.clip(0, 1).astype(np.float32)  # what is transparent may lie beyond
+            # What is transparent may lie anywhere.
+            scaled = scaled.clip(-BEYOND, 1 + BEYOND).astype(np.float32)
         colour, alpha = scaled[: self.colours], scaled[self.colours :]
         return (colour * alpha if self.alpha else colour), alpha

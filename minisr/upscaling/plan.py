@@ -1,7 +1,9 @@
 """How a chain of networks enlarges a picture: any rows of the result, from the rows they need."""
 
+from __future__ import annotations
+
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -10,6 +12,12 @@ from minisr.engine.bands import BLOCK, round_up, rows_within
 from minisr.engine.receptive_field import receptive_field
 from minisr.upscaling.constant import constant_error, is_constant, table_indices
 from minisr.upscaling.resizer import Resizer
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.models.network import Network
+    from minisr.system.threads import Threads
 
 ROWS = 64  # that a thread corrects, or resizes, at a time
 KEPT = 4  # tables per network; most pictures share one, but small ones need their own
@@ -39,7 +47,9 @@ class CorrectedNetwork:
     tells a network where a picture ends.
     """
 
-    def __init__(self, network, as_trained=False, engine="compiled"):
+    def __init__(
+        self, network: Network, as_trained: bool = False, engine: str = "compiled"
+    ) -> None:
         self.network, self.factor = network, network.upscale_factor
         self._run = compile(network, engine)
         self.halo = self._run.halo
@@ -47,7 +57,9 @@ class CorrectedNetwork:
         self.corrects_bias = not as_trained and network.in_channels == 1 and self.halo is not None
         self._tables = {}  # by the picture's size, up to that of the receptive field
 
-    def run(self, planes, top, height, threads, exact=False):
+    def run(
+        self, planes: np.ndarray, top: int, height: int, threads: Threads, exact: bool = False
+    ) -> np.ndarray:
         """Enlarge a band.
 
         Parameters
@@ -137,14 +149,20 @@ class Enlargement:
         `minisr.upscaling.enlarger.Enlarger`.
     """
 
-    def __init__(self, networks, shape, size, backend="cpu"):
+    def __init__(
+        self,
+        networks: list[Any],
+        shape: tuple[int, int],
+        size: tuple[int, int],
+        backend: str = "cpu",
+    ) -> None:
         self.networks, self.shape, self.size = networks, shape, size
         self.factor = math.prod(network.factor for network in networks)
         enlarged = tuple(length * self.factor for length in shape)
         self._resizer = None if enlarged == size else Resizer(enlarged, size, backend)
         self.halo = halo_of(networks)
 
-    def source_rows(self, first, last):
+    def source_rows(self, first: int, last: int) -> Any:
         """Return which of the picture's rows some rows of the result need, as start and stop.
 
         Parameters
@@ -159,7 +177,7 @@ class Enlargement:
         below = -(-below // self.factor) + self.halo
         return max(0, above), min(self.shape[0], below)
 
-    def band_rows(self, planes):
+    def band_rows(self, planes: int) -> Any:
         """Return how many rows of the result to make at once.
 
         Parameters
@@ -172,7 +190,15 @@ class Enlargement:
         row = 4 * planes * self.shape[1] * self.factor**2  # bytes per row of the picture
         return max(1, rows_within(row, self.halo) * self.size[0] // self.shape[0])
 
-    def make(self, band, top, first, last, threads, exact=False):
+    def make(
+        self,
+        band: np.ndarray,
+        top: int,
+        first: int,
+        last: int,
+        threads: Threads,
+        exact: bool = False,
+    ) -> EnlargedBand:
         """Enlarge a band.
 
         Parameters
@@ -197,7 +223,7 @@ class Enlargement:
         planes = band[:, above - top * self.factor : below - top * self.factor]
         return EnlargedBand(planes, above, self._resizer)
 
-    def planes(self, low, threads):
+    def planes(self, low: Any, threads: Any) -> Any:
         """Enlarge whole planes, shape (N, H, W); see `Enlarger.planes`."""
         rows = self.band_rows(len(low))
         if self._resizer is None and rows >= self.size[0]:  # one band is the whole result
@@ -237,7 +263,7 @@ class EnlargedBand(NamedTuple):
     first: int
     resizer: Resizer | None
 
-    def strip(self, first, last):
+    def strip(self, first: Any, last: Any) -> Any:
         """Return rows ``first`` to ``last - 1`` of the result, shape (N, rows, width), unclipped.
 
         Several threads may call it at once.
@@ -249,7 +275,7 @@ class EnlargedBand(NamedTuple):
         return self.resizer.rows(needed, above, first, last)
 
 
-def halo_of(networks):
+def halo_of(networks: Any) -> Any:
     """Return how many rows a band needs above and below it: a multiple of `BLOCK`, or None."""
     rows = 0
     for network in reversed(networks):

@@ -1,9 +1,16 @@
 """Pictures resized a few rows at a time: MATLAB's bicubic, by kernels in float32."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from minisr import kernels
 from minisr.images.resize import axis_weights
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Resizer:
@@ -22,7 +29,7 @@ class Resizer:
     results will be rounded to 8 or 16 bits. A row does not depend on where the picture is cut.
     """
 
-    def __init__(self, shape, size, backend="cpu"):
+    def __init__(self, shape: tuple[int, int], size: tuple[int, int], backend: str = "cpu") -> None:
         self.shape, self.size = shape, size
         self._kernels = kernels.load(backend)
         self._scales = [large / small for large, small in zip(size, shape, strict=True)]
@@ -30,7 +37,7 @@ class Resizer:
             axis_weights(*lengths) for lengths in zip(shape, size, self._scales, strict=True)
         ]
 
-    def source_rows(self, first, last):
+    def source_rows(self, first: int, last: int) -> Any:
         """Return which rows of the source some rows of the result need, as start and stop.
 
         Parameters
@@ -41,7 +48,7 @@ class Resizer:
         index = self._weights[0][0][first:last]
         return int(index.min()), int(index.max()) + 1
 
-    def rows(self, band, top, first, last):
+    def rows(self, band: np.ndarray, top: int, first: int, last: int) -> np.ndarray:
         """Return some rows of the resized planes.
 
         Parameters

@@ -1,12 +1,32 @@
 """One call that enlarges a video, as `minisr.upscale` does a picture."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from minisr.upscaling.enlarger import Enlarger
 from minisr.upscaling.video import upscale_video as upscale_through
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.engine.devices import Device
+    from minisr.models.network import Network
+    from minisr.system.threads import Threads
+    from minisr.types import PathLike
+
 
 def upscale_video(
-    source, output, scale=None, model=None, threads=None, *, size=None, device="cpu", **options
-):
+    source: PathLike,
+    output: PathLike,
+    scale: float | None = None,
+    model: str | PathLike | Network | None = None,
+    threads: Threads | int | None = None,
+    *,
+    size: tuple[int | None, int | None] | None = None,
+    device: str | Device = "cpu",
+    **options: Any,
+) -> int:
     """Enlarge a video; copy its audio, subtitles, chapters and times.
 
     Parameters

@@ -1,13 +1,22 @@
 """Convert a file of weights into another kind of file."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr.errors import CheckpointError, SettingsError
 from minisr.system import tensor_files
 from minisr.system.atomic import atomic_path
 from minisr.weights.files import describe, load_with_origin, save
 from minisr.weights.formats import FAMILIES
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.models.network import Network
+    from minisr.types import PathLike
 
 # The kind of file that each suffix selects.
 SUFFIXES = {
@@ -23,7 +32,14 @@ KEY_STYLES = {family.name: family for family in FAMILIES if family.containers !=
 MAX_COMMENT = 65535  # bytes in the comment of a zip archive
 
 
-def convert(source, target, *, layout="nchw", keys="minisr", **options):
+def convert(
+    source: PathLike,
+    target: PathLike,
+    *,
+    layout: str = "nchw",
+    keys: str = "minisr",
+    **options: Any,
+) -> tuple[Network, dict[Any, Any]]:
     """Read a file of weights, by minisr or another ESPCN, and write another kind of file.
 
     Parameters
@@ -63,7 +79,14 @@ def convert(source, target, *, layout="nchw", keys="minisr", **options):
     return model, origin
 
 
-def write(model, path, training=None, *, layout="nchw", keys="minisr"):
+def write(
+    model: Network,
+    path: PathLike,
+    training: dict[Any, Any] | None = None,
+    *,
+    layout: str = "nchw",
+    keys: str = "minisr",
+) -> None:
     """Write a network's weights as the kind of file that the suffix selects.
 
     Parameters

@@ -1,16 +1,25 @@
 """Save networks to files and load them: our own safetensors, and whatever `formats` can read."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from minisr.errors import CheckpointError, SettingsError, short
-from minisr.models.network import BLANK
+from minisr.models.network import BLANK, Network
 from minisr.models.registry import build
 from minisr.system import tensor_files
 from minisr.version import __version__
 from minisr.weights import formats
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def describe(model, training=None):
+    from minisr.types import PathLike
+
+
+def describe(model: Network, training: dict[Any, Any] | None = None) -> dict[Any, Any]:
     """Return the metadata that is stored with a network's weights.
 
     Parameters
@@ -23,7 +32,17 @@ def describe(model, training=None):
     -------
     dict
         Every value can be written as JSON.
+
+    Raises
+    ------
+    SettingsError
+        If ``model`` is not a `Network`, so that no file could say how to make it again.
     """
+    if not isinstance(model, Network) or not hasattr(model, "name"):
+        raise SettingsError(
+            f"expected a network, got {type(model).__name__}: derive a class from "
+            "minisr.models.Network and register it, see minisr.register"
+        )
     return {
         "format": "weights",
         "version": __version__,
@@ -33,7 +52,7 @@ def describe(model, training=None):
     }
 
 
-def save(model, path, training=None):
+def save(model: Network, path: PathLike, training: dict[Any, Any] | None = None) -> None:
     """Write a network's weights, and everything needed to use them, to a safetensors file.
 
     Parameters
@@ -47,11 +66,13 @@ def save(model, path, training=None):
     ------
     CheckpointError
         If the file cannot be written.
+    SettingsError
+        If ``model`` is not a `Network`, see `describe`.
     """
     tensor_files.save(path, model.state_dict(), describe(model, training))
 
 
-def load(path, backend="cpu", **options):
+def load(path: PathLike, backend: str = "cpu", **options: Any) -> Network:
     """Build a network from a file of weights.
 
     Parameters
@@ -78,7 +99,9 @@ def load(path, backend="cpu", **options):
     return load_with_origin(path, backend, **options)[0]
 
 
-def load_with_origin(path, backend="cpu", **options):
+def load_with_origin(
+    path: Any, backend: str = "cpu", **options: Any
+) -> tuple[Network, dict[Any, Any]]:
     """Load a network as `load` does, and also return where its weights come from.
 
     Parameters

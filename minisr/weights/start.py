@@ -1,12 +1,17 @@
 """Initial weights from another network: a body trained for one scale helps to train another."""
 
+from __future__ import annotations
+
 import hashlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from minisr.errors import SettingsError
 from minisr.models import bundled
 from minisr.weights.files import load
+
+if TYPE_CHECKING:
+    from minisr.models.network import Network
 
 
 class Start(NamedTuple):
@@ -26,7 +31,7 @@ class Start(NamedTuple):
     about: dict
 
 
-def read_start(weights, model):
+def read_start(weights: str, model: Network) -> Start:
     """Read all arrays of other weights that match a network in name and shape.
 
     Parameters

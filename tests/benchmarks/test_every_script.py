@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from find_gpu import has_gpu
+from find_gpu import has_compiler, has_gpu
 
 from minisr.images import write_picture
 
@@ -109,6 +109,8 @@ def outcome(data, tmp_path_factory):
 def test_a_script_runs_and_prints_its_table(name, outcome):
     if name == "gpu" and has_gpu():
         pytest.skip("there is a GPU here: its benchmark is tried where it is simulated")
+    if name == "gpu" and not has_compiler():
+        pytest.skip("half a minute in the simulator: `make test-cuda` runs it")
     printed, written = outcome(name)
     assert printed.count(SCRIPTS[name].shows) >= SCRIPTS[name].count
     if SCRIPTS[name].writes:

@@ -383,7 +383,7 @@ def test_a_closed_pipe_costs_no_file_and_a_failed_file_no_table(
     def fail(*_):
         raise OSError(28, "No space left on device", str(report))
 
-    monkeypatch.setattr("minisr.evaluation.tables.Figures.write_json", fail)
+    monkeypatch.setattr("minisr.evaluation.tables.Evaluation.write_json", fail)
     assert run(*words) == 2
     printed = capsys.readouterr()
     assert "mean" in printed.out

@@ -194,7 +194,7 @@ def test_every_package_that_minisr_may_need_is_listed():
 
     assert names(setup["options"]["install_requires"]) <= {*command.NEEDED}
     extras = setup["options.extras_require"]
-    for extra in ("cuda", "video", "heif", "jxl", "raw", "data", "onnx", "demo"):
+    for extra in ("cuda", "video", "data", "onnx", "demo", "tensorboard", "heif", "jxl", "raw"):
         found = {name for name, whose in command.OPTIONAL.items() if whose == extra}
         assert names(extras[extra]) <= found
 

@@ -32,17 +32,37 @@ def test_a_pair_of_rgb_has_three_channels(rng):
 
 
 @pytest.mark.parametrize("channels", [2, 4])
-def test_transparency_is_left_out(rng, channels):
+def test_an_opaque_alpha_channel_is_left_out(rng, channels):
     pixels = picture(rng, 8, 8, channels)
+    pixels[..., -1] = 255
     expected = pixels[..., 0] if channels == 2 else luma(pixels[..., :3])
     assert_array_equal(make_pair(pixels, 2).high[0], expected)
 
 
 def test_pictures_that_cannot_be_learnt_from_are_named(rng):
-    with pytest.raises(PictureError, match="moon has uint16 values; training takes 8-bit"):
-        make_pair(picture(rng, 8, 8).astype(np.uint16), 2, name="moon")
+    transparent = np.dstack([picture(rng, 8, 8), np.full((8, 8), 254, np.uint8)])
+    with pytest.raises(PictureError, match="moon: a picture with transparent pixels has no luma"):
+        make_pair(transparent, 2, name="moon")
     with pytest.raises(PictureError, match="dot is 9 x 2 pixels, less than x3"):
         make_pair(picture(rng, 2, 9), 3, name="dot")
+
+
+def test_more_than_8_bits_are_rounded_to_8(rng):
+    eight = picture(rng, 8, 8)
+    for deep in (eight.astype(np.uint16) * 257 + 100, (eight / 255).astype(np.float32)):
+        assert_array_equal(make_pair(deep, 2).high[0], eight)
+
+
+def test_a_picture_that_cannot_be_used_is_an_error_in_its_place(rng, tmp_path):
+    write_picture(tmp_path / "good.png", picture(rng, 12, 12))
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    with Threads(2) as threads:
+        bad, good = read_pairs(
+            [tmp_path / "bad.png", tmp_path / "good.png"], threads, iter, scale=2
+        )
+    assert isinstance(bad, PictureError)
+    assert "bad.png: not a picture" in str(bad)
+    assert good.high.shape == (1, 12, 12)
 
 
 def test_reading_keeps_the_order_whatever_the_threads(rng, tmp_path):
@@ -52,7 +72,7 @@ def test_reading_keeps_the_order_whatever_the_threads(rng, tmp_path):
     results = []
     for count in (1, 3):
         with Threads(count) as threads:
-            results.append(read_pairs(paths, 2, 1, threads, iter))
+            results.append(read_pairs(paths, threads, iter, scale=2))
     assert [pair.name for pair in results[1]] == [str(path) for path in paths]
     for a, b in zip(*results, strict=True):
         assert_array_equal(a.high, b.high)
@@ -65,4 +85,5 @@ def test_the_fingerprint_tells_pictures_apart():
 
 
 def test_a_pair_knows_no_network():
-    assert {field.name for field in dataclasses.fields(Pair)} == {"name", "low", "high"}
+    fields = {field.name for field in dataclasses.fields(Pair)}
+    assert fields == {"name", "low", "high", "degraded", "variants"}

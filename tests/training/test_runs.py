@@ -52,6 +52,7 @@ def test_a_run_leaves_weights_a_log_and_a_plot(pictures, tmp_path):
     folder = tmp_path / "new" / "run"
     result = train(folder, pictures)
     assert sorted(file.name for file in folder.iterdir()) == [
+        "best.safetensors",
         "checkpoint.safetensors",
         "curves.png",
         "log.csv",
@@ -141,26 +142,30 @@ runs.train(sys.argv[1], [sys.argv[2]], resume=True, show_progress=False, **setti
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
+KILLS = 12
+
+
 def test_kill_dash_nine_at_random_moments_changes_no_bit(pictures, tmp_path, rng):
     train(tmp_path / "whole", pictures)
     folder = tmp_path / "killed"
     kills = 0
-    for tries in range(30):
+    while True:
         command = [sys.executable, "-c", KILLED, str(folder), str(pictures)]
         process = subprocess.Popen(command, stderr=subprocess.PIPE)
         while process.poll() is None and not (folder / runs.CHECKPOINT).exists():
             time.sleep(0.01)
+        # A busy machine may get nowhere between two kills, so there is an end to them.
+        moment = rng.uniform(0.05, 1.5) * (1 + kills / 5) if kills < KILLS else 200
         try:
-            process.communicate(timeout=rng.uniform(0.05, 1.5) * (1 + tries / 5))
+            process.communicate(timeout=moment)
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             process.communicate()
             kills += 1
+            assert kills <= KILLS, "a run that is left alone must come to its end"
             continue
         assert process.returncode == 0
         break
-    else:
-        pytest.fail("none of 30 runs was finished")
     assert kills
     assert_same(
         tensor_files.load(folder / runs.CHECKPOINT)[0],
@@ -301,8 +306,6 @@ def test_minutes_become_a_number_of_steps(pictures, tmp_path):
     steps = result.rows[-1]["step"]
     assert steps > 1
     assert tensor_files.load(tmp_path / runs.CHECKPOINT)[1]["config"]["steps"] == steps
-    with pytest.raises(SettingsError, match=r"other settings: minutes \d+ steps \(now 0.02\)"):
-        runs.train(tmp_path, [pictures], resume=True, **options)
     for minutes in (0, -1, math.inf, math.nan):
         with pytest.raises(SettingsError, match="minutes must be above 0 and finite"):
             runs.train(tmp_path / "other", [pictures], minutes=minutes, upscale_factor=2)

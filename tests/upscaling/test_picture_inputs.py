@@ -13,7 +13,7 @@ from minisr.images import imresize, write_picture
 from minisr.images.arrays import value_range
 from minisr.upscaling import file as upscale_file_module
 from minisr.upscaling.enlarger import Enlarger
-from minisr.upscaling.pixels import span_of
+from minisr.upscaling.pixels import levels_of
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +229,7 @@ def test_floats_within_0_and_1_are_as_they_were_to_the_bit(enlarger):
 @pytest.mark.parametrize("factor", [2.0, 256.0, 2.0**-3])
 def test_a_power_of_two_changes_no_digit(factor, enlarger):
     small = picture_like((20, 18), np.float32)
-    small[0, :2] = 0, 1.125  # beyond 1, and the range begins at 0
+    small[0, :2] = 0, 1.5  # beyond 1
     large = minisr.upscale(small, model=enlarger)
     scaled = minisr.upscale(small * np.float32(8 * factor), model=enlarger)
     assert np.array_equal(scaled, large * np.float32(8 * factor))
@@ -249,10 +249,19 @@ def test_hidden_colours_do_not_count(enlarger):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "span"), [(0, 255, 256), (0, 256, 256), (-1, 1, 2), (5, 5, 1), (0, 1.5, 2)]
+    ("low", "high", "levels"),
+    [
+        (0, 255, (0, 256)),
+        (0, 256, (0, 256)),
+        (-1, 1, (-1, 2)),
+        (5, 5, (5, 1)),
+        (0, 1.05, (0.025, 1)),
+        (0, 1.5, (0, 2)),
+        (200, 2400, (200, 4096)),
+    ],
 )
-def test_the_span_is_the_power_of_two_that_covers_the_range(low, high, span):
-    assert span_of(low, high) == span
+def test_the_distance_of_the_levels_is_a_power_of_two(low, high, levels):
+    assert levels_of(low, high) == pytest.approx(levels, rel=1e-12)
 
 
 def test_bands_of_a_file_share_the_range_of_the_whole(tmp_path, monkeypatch, enlarger):

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from minisr.upscaling.video.work import WorkFolder  # noqa: E402
 
 KILLS = int(os.environ.get("MINISR_VIDEO_KILLS", "20"))
 FRAMES, SEGMENT = 60, 8
+PATIENCE = 120  # seconds
 JOB = Path(__file__).with_name("video_job.py")
 
 
@@ -60,6 +62,7 @@ class Jobs:
             stderr=subprocess.STDOUT,
             text=True,
             env=environment,
+            start_new_session=True,
         )
 
     def begin(self, source, target, seconds=0.01, segment=SEGMENT):
@@ -69,13 +72,21 @@ class Jobs:
         return int(self.read_until("process").split()[1])
 
     def read_until(self, word):
-        """Return the first line that begins with a word; keep those before it in ``lines``."""
+        """Return the first line that begins with a word; keep those before it in ``lines``.
+
+        A job that says nothing for long is killed, with its children, so that no test waits for it.
+        """
         self.lines = []
-        for line in self.process.stdout:
-            if line.startswith(word):
-                return line
-            self.lines.append(line)
-        raise AssertionError("".join(self.lines))
+        watch = threading.Timer(PATIENCE, os.killpg, (self.process.pid, signal.SIGKILL))
+        watch.start()
+        try:
+            for line in self.process.stdout:
+                if line.startswith(word):
+                    return line
+                self.lines.append(line)
+        finally:
+            watch.cancel()
+        raise AssertionError(f"no {word!r} within {PATIENCE} s, but: {''.join(self.lines)}")
 
     def end(self):
         """Return the job's exit status and the rest of its output."""

@@ -21,11 +21,13 @@ def chosen_naming(arguments, enlarger):
     ending = f"_{enlarger.label}"
     if arguments.suffix is not None:
         ending = arguments.suffix.replace("{scale}", number)
-    return targets.Naming(
-        ending,
-        arguments.extension,
-        lambda path: video_suffix(path, arguments.video_extension) if is_video(path) else None,
-    )
+
+    def extension_of(path):
+        if is_video(path):
+            return video_suffix(path, arguments.video_extension)
+        return None if arguments.extension else targets.extension_by_content(path)
+
+    return targets.Naming(ending, arguments.extension, extension_of)
 
 
 def check_extensions(arguments, jobs):

@@ -12,6 +12,7 @@ from minisr.cli.common import (
     add_threads,
     choose_device,
 )
+from minisr.cli.extensions import add_import
 from minisr.cli.reports import page
 from minisr.cli.upscale.batch import upscale_files
 from minisr.cli.upscale.pipe import is_piped, upscale_pipe
@@ -115,6 +116,7 @@ def _add_network(group):
     add_threads(group)
     add_device(group)
     add_engine(group)
+    add_import(group)
 
 
 def _add_files(group):

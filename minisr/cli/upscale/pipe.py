@@ -10,10 +10,17 @@ from minisr.system.threads import Threads
 from minisr.upscaling.batch.targets import check_extension
 
 PIPE = "-"
+STDIN, STDOUT = ("/dev/stdin", "/dev/fd/0"), ("/dev/stdout", "/dev/fd/1")
 
 
 def is_piped(arguments):
-    """Return whether a picture comes from standard input or goes to standard output."""
+    """Return whether a picture comes from standard input or goes to standard output.
+
+    The names that systems have for these become ``-`` in ``arguments``.
+    """
+    arguments.pictures = [PIPE if str(p) in STDIN else p for p in arguments.pictures]
+    if arguments.output in STDOUT:
+        arguments.output = PIPE
     return PIPE in (*arguments.pictures, arguments.output)
 
 

@@ -5,9 +5,12 @@ a dB, so a figure without its protocol means nothing. A protocol here is nothing
 choices: two protocols differ only in the choices that differ.
 """
 
+from __future__ import annotations
+
 import math
 import numbers
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +18,10 @@ from minisr.errors import PictureError, SettingsError, ShapeError
 from minisr.evaluation.metrics import SSIM_WINDOW, psnr, ssim
 from minisr.evaluation.protocols.resizers import RESIZERS
 from minisr.images import luma, to_8_bits
-from minisr.images.colour import without_alpha
+from minisr.images.colour import opaque
+
+if TYPE_CHECKING:
+    from typing import Any
 
 CENTRE = 256  # pixels a side that pytorch/examples crops from every picture
 
@@ -86,16 +92,18 @@ class Protocol:
     mean: str = "psnr"
 
     @property
-    def crops(self):
+    def crops(self) -> bool:
         """Whether originals are cropped, as they must be for given low-resolution pictures."""
         return self.fit.startswith("crop")
 
     @property
-    def luma_range(self):
+    def luma_range(self) -> Any:
         """The range of luma: "studio", "full", or None if colours are compared."""
         return self.luma and self.luma.split(",")[0]
 
-    def prepare(self, pixels, scale, low=None):
+    def prepare(
+        self, pixels: np.ndarray, scale: int, low: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return what a method must enlarge, and what a perfect one would return.
 
         Parameters
@@ -134,7 +142,7 @@ class Protocol:
             return self.luma_of(low), self.luma_of(picture)
         return low, picture
 
-    def colours(self, pixels, scale, low=None):
+    def colours(self, pixels: Any, scale: Any, low: Any = None) -> np.ndarray:
         """Return the low-resolution picture in colour, for a network with three channels.
 
         The parameters are those of `prepare`.
@@ -148,7 +156,7 @@ class Protocol:
             return _three_channels(self._given_low(low, pixels, scale)[0])
         return self._shrunk(_three_channels(picture), scale)
 
-    def bicubic(self, low, scale):
+    def bicubic(self, low: np.ndarray, scale: int) -> np.ndarray:
         """Enlarge by this protocol's bicubic: the baseline for every network.
 
         Parameters
@@ -177,7 +185,7 @@ class Protocol:
             low = low / 255
         return RESIZERS[self.enlarge](low, (low.shape[0] * scale, low.shape[1] * scale))
 
-    def score(self, prediction, high, scale):
+    def score(self, prediction: np.ndarray, high: np.ndarray, scale: int) -> tuple[float, float]:
         """Compare an answer with the original.
 
         Parameters
@@ -225,7 +233,7 @@ class Protocol:
             a, b = np.pad(a, around, mode="reflect"), np.pad(b, around, mode="reflect")
         return decibels, ssim(a, b, 255)
 
-    def mean_psnr(self, values):
+    def mean_psnr(self, values: list[Any]) -> Any:
         """Return the mean over pictures, as this protocol defines it, in dB.
 
         Parameters
@@ -240,7 +248,7 @@ class Protocol:
         )  # as a fraction of the squared range
         return float(-10 * np.log10(errors)) if errors else math.inf
 
-    def luma_of(self, picture):
+    def luma_of(self, picture: np.ndarray) -> np.ndarray:
         """Return the luma that this protocol measures.
 
         Parameters
@@ -294,7 +302,7 @@ class Protocol:
 
     def _plain(self, pixels):
         """Return an 8-bit picture without alpha; grey gets three channels unless it is luma."""
-        picture = _opaque(to_8_bits(pixels))
+        picture = opaque(to_8_bits(pixels))
         if picture.ndim == 2 and self.grey_is_luma:
             return picture
         return _three_channels(picture)
@@ -337,21 +345,10 @@ class Protocol:
             )
 
 
-def check_scale(scale):
+def check_scale(scale: Any) -> None:
     """Raise SettingsError unless a scale is a whole number from 1 on."""
     if not isinstance(scale, numbers.Integral) or scale < 1:
         raise SettingsError(f"expected a scale that is a whole number from 1 on, got {scale!r}")
-
-
-def _opaque(pixels):
-    """Return pixels without their alpha channel; raise PictureError if any is transparent."""
-    plain = without_alpha(pixels)
-    if plain.shape != pixels.shape and (pixels[..., -1] != 255).any():
-        raise PictureError(
-            "a picture with transparent pixels has no luma to measure: "
-            "put it on a background and save it without alpha"
-        )
-    return plain
 
 
 def _levels(values):

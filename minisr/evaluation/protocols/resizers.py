@@ -4,17 +4,24 @@ MATLAB's resizer, which minisr itself uses, is in `minisr.images.resize`. Pillow
 OpenCV, on which minisr does not depend, is reimplemented here for whole-number scales.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from minisr.errors import PictureError
 from minisr.images.depth import to_8_bits
 from minisr.images.resize import cubic, imresize
 
+if TYPE_CHECKING:
+    from typing import Any
+
 OPENCV_BITS = 11  # OpenCV rounds the weights for 8-bit pictures to 1/2048
 OPENCV_A = -0.75  # parameter of its cubic; MATLAB's and Pillow's is -0.5
 
 
-def matlab_double(picture, size):
+def matlab_double(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resize like MATLAB's ``imresize(im2double(picture), size)``, rounding once, at the end.
 
     Given 8 bits, MATLAB rounds after each of the two passes, and so does `imresize`.
@@ -32,7 +39,7 @@ def matlab_double(picture, size):
     return to_8_bits(imresize(picture / 255, size))
 
 
-def pillow_bicubic(picture, size):
+def pillow_bicubic(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resize like ``Image.resize(size, Image.BICUBIC)``, which antialiases when shrinking.
 
     Parameters
@@ -48,7 +55,7 @@ def pillow_bicubic(picture, size):
     return _by_pillow(picture, size, "BICUBIC")
 
 
-def pillow_bilinear(picture, size):
+def pillow_bilinear(picture: Any, size: Any) -> Any:
     """Resize like ``Image.resize(size, Image.BILINEAR)``, torchvision's default; antialiased.
 
     The parameters and the result are those of `pillow_bicubic`.
@@ -66,7 +73,7 @@ def _by_pillow(picture, size, name):
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling[name]))
 
 
-def opencv_linear(picture, size):
+def opencv_linear(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Shrink like ``cv2.resize`` by default: bilinear between neighbours, without antialiasing.
 
     At an odd scale this takes the centre pixel of each cell, at an even one the mean of the four
@@ -95,7 +102,7 @@ def opencv_linear(picture, size):
     return ((sum(corners) + 2) >> 2).astype(np.uint8)
 
 
-def opencv_bicubic(picture, size):
+def opencv_bicubic(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resize like ``cv2.resize(..., interpolation=cv2.INTER_CUBIC)``, which never antialiases.
 
     Parameters

@@ -4,10 +4,18 @@ Positions along x are in percent and those along y in pixels, so the browser str
 not the text. Only polylines need a stretched box of their own (`_polyline`).
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from minisr.evaluation.report.text import escape, gain_text, name_in_page
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.evaluation.report.contents import Curve
 
 HEIGHT = 260  # pixels
 MAX_NAMES = 20  # pictures; more names would overlap on a narrow screen
@@ -33,12 +41,12 @@ class Axis:
     high: float
     ticks: list
 
-    def place(self, value):
+    def place(self, value: Any) -> Any:
         """Return the position of a value: 0 at ``low``, 1 at ``high``."""
         return (value - self.low) / (self.high - self.low)
 
 
-def round_axis(low, high, count=5):
+def round_axis(low: Any, high: Any, count: int = 5) -> Any:
     """Return an axis between two round numbers, with about ``count`` steps."""
     if not high > low:
         low, high = low - 0.5, low + 0.5
@@ -53,14 +61,14 @@ def round_axis(low, high, count=5):
     return Axis(first * step, last * step, ticks)
 
 
-def log_axis(low, high):
+def log_axis(low: Any, high: Any) -> Any:
     """Return an axis of base-10 logarithms that covers two positive numbers."""
     low, high = math.floor(math.log10(low)), math.ceil(math.log10(high))
     high = max(high, low + 1)
     return Axis(low, high, [(n, _power_of_ten(n)) for n in range(low, high + 1)])
 
 
-def gain_plot(pictures, gains):
+def gain_plot(pictures: list[Any], gains: dict[Any, Any] | None) -> str:
     """Plot the gain of each network on each picture.
 
     Parameters
@@ -112,7 +120,7 @@ def gain_plot(pictures, gains):
     )
 
 
-def curve_plots(curve):
+def curve_plots(curve: Curve) -> list[Any]:
     """Plot a training curve: PSNR, and loss on a logarithmic axis.
 
     Parameters

@@ -1,11 +1,17 @@
 """The contents of a report, as its caller provides them."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minisr.errors import PictureError, ShapeError
 from minisr.evaluation.report.encode import Encoded, encode, error_colours
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +87,13 @@ class Section:
     pictures: tuple[Encoded, ...]
 
 
-def make_section(name, versions, original=None, figures=None, profile=None):
+def make_section(
+    name: str,
+    versions: dict[Any, Any] | tuple[Any, Any, Any],
+    original: np.ndarray | None = None,
+    figures: dict[Any, Any] | None = None,
+    profile: bytes | None = None,
+) -> Section:
     """Encode the versions of a picture for a report.
 
     Parameters

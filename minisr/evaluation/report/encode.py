@@ -5,13 +5,19 @@ On Set14 at x3 (original, bicubic, ESPCN: 9.6 megapixels), lossless WebP takes 8
 which would save another 3 %.
 """
 
+from __future__ import annotations
+
 import base64
 import io
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minisr.evaluation.comparison import WHITE, heat
+
+if TYPE_CHECKING:
+    from typing import Any
 
 WEBP_MAX_SIDE = 16383  # pixels; a limit of the format
 ERROR_COLOURS = 16  # the most that WebP packs two per byte; the eye can tell fewer apart
@@ -41,7 +47,9 @@ class Encoded:
     transparent: bool = False
 
 
-def encode(pixels, label="", kind="version", profile=None):
+def encode(
+    pixels: np.ndarray, label: str = "", kind: str = "version", profile: bytes | None = None
+) -> Encoded:
     """Encode a picture losslessly.
 
     Parameters
@@ -61,7 +69,7 @@ def encode(pixels, label="", kind="version", profile=None):
 
     image = Image.fromarray(np.ascontiguousarray(pixels))
     transparent = image.mode in ("LA", "RGBA")
-    options = {"icc_profile": profile} if profile else {}
+    options: dict[str, Any] = {"icc_profile": profile} if profile else {}
     grey_by_profile = profile and image.mode in ("L", "LA")  # WebP would make it RGB
     if max(image.size) > WEBP_MAX_SIDE or grey_by_profile:
         return Encoded(label, kind, "image/png", _save(image, "PNG", **options), transparent)
@@ -70,7 +78,7 @@ def encode(pixels, label="", kind="version", profile=None):
     return Encoded(label, kind, "image/webp", data, transparent)
 
 
-def encode_lossy(encoded, quality):
+def encode_lossy(encoded: Encoded, quality: int) -> Encoded:
     """Encode a picture again, smaller but lossy.
 
     Parameters
@@ -93,12 +101,12 @@ def encode_lossy(encoded, quality):
                 return encoded  # no smaller format can hold it
             data = _save(image, "WEBP", method=2, **options)
             return replace(encoded, mime="image/webp", data=data)
-        image = image.convert("L" if image.mode == "L" else "RGB")
-        data = _save(image, "JPEG", subsampling=0, optimize=True, **options)
+        plain = image.convert("L" if image.mode == "L" else "RGB")
+        data = _save(plain, "JPEG", subsampling=0, optimize=True, **options)
         return replace(encoded, mime="image/jpeg", data=data)
 
 
-def error_colours(picture, original):
+def error_colours(picture: np.ndarray, original: np.ndarray) -> np.ndarray:
     """Return the error map of a picture in few colours, so that it compresses well losslessly.
 
     Parameters
@@ -117,7 +125,7 @@ def error_colours(picture, original):
     return ERROR_PALETTE[np.floor(strength * (ERROR_COLOURS - 1) + 0.5).astype(np.uint8)]
 
 
-def data_url(encoded):
+def data_url(encoded: Any) -> Any:
     """Return the data URL of a picture."""
     return f"data:{encoded.mime};base64,{base64.b64encode(encoded.data).decode('ascii')}"
 

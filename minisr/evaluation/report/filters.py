@@ -1,12 +1,21 @@
 """Show the weights of a network's first and last layer as small pictures."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from typing import Any
 
 PIXELS_PER_TAP = 8  # so that taps stay equally large when a browser shrinks the pictures
 LINE = 2  # pixels between adjacent kernels
 
 
-def first_layer_tiles(weight):
+def first_layer_tiles(
+    weight: np.ndarray,
+) -> tuple[list[Any] | tuple[Any, Any, Any], np.ndarray, float]:
     """Return the filters as pictures, in descending variance, as in the paper's figure.
 
     Parameters
@@ -33,7 +42,7 @@ def first_layer_tiles(weight):
     return tiles, variances[order], largest
 
 
-def last_layer_tiles(weight, upscale_factor):
+def last_layer_tiles(weight: np.ndarray, upscale_factor: int) -> tuple[list[Any], float]:
     """Return, for each feature, its R * R kernels side by side, and those kernels interleaved.
 
     Parameters
@@ -64,7 +73,7 @@ def last_layer_tiles(weight, upscale_factor):
     return pairs, largest
 
 
-def transposed_kernel(weight, upscale_factor):
+def transposed_kernel(weight: np.ndarray, upscale_factor: int) -> np.ndarray:
     """Return the kernel of the transposed convolution equal to a convolution and a pixel shuffle.
 
     Parameters

@@ -1,14 +1,21 @@
 """Show the inside of a network: weights of its first and last layer, and training curves."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from minisr.evaluation.report.charts import curve_plots
 from minisr.evaluation.report.encode import data_url, encode
 from minisr.evaluation.report.filters import first_layer_tiles, last_layer_tiles
 from minisr.evaluation.report.text import escape, name_in_page
 
+if TYPE_CHECKING:
+    from typing import Any
+
 NEARLY_CONSTANT = 0.01  # of the largest variance
 
 
-def network_part(method):
+def network_part(method: Any) -> Any:
     """Return a method's filters and curves; empty if it has none."""
     parts = []
     if method.first_layer is not None:

@@ -1,10 +1,13 @@
 """Combine the parts of the page, make it small enough, and write it."""
 
+from __future__ import annotations
+
 import base64
 import bisect
 import hashlib
 import string
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from minisr.evaluation.report.encode import encode_lossy
 from minisr.evaluation.report.networks import network_part
@@ -14,6 +17,12 @@ from minisr.evaluation.report.text import escape
 from minisr.system.atomic import atomic_path
 from minisr.version import __version__
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from minisr.types import PathLike
+
 # Tried in turn until the page is small enough: the quality of JPEG, and whether to keep the error
 # maps, which stay exact and soon outweigh the rest.
 STEPS = ((None, True), (98, True), (95, True), (90, True), (80, True), (80, False), (60, False))
@@ -21,8 +30,16 @@ LONG = 40  # characters; longer facts get a line of their own
 
 
 def write_report(
-    path, *, title, methods, sections, command=None, about=(), notes=(), limit=20_000_000
-):
+    path: PathLike,
+    *,
+    title: str,
+    methods: list[Any],
+    sections: list[Any],
+    command: str | None = None,
+    about: Iterable[Any] = (),
+    notes: Iterable[Any] = (),
+    limit: int = 20_000_000,
+) -> None:
     """Write an evaluation as one self-contained HTML file.
 
     Parameters

@@ -1,12 +1,19 @@
 """The pictures, which the script turns into viewers; without scripts they are shown plainly."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from minisr.evaluation.comparison import WHITE
 from minisr.evaluation.report.encode import ERROR_COLOURS, ERROR_PALETTE, data_url
 from minisr.evaluation.report.tables import figures_table
 from minisr.evaluation.report.text import escape, name_in_page, psnr_text
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def pictures_part(methods, sections, shown):
+
+def pictures_part(methods: Any, sections: Any, shown: Any) -> Any:
     """Return the section of pictures; ``shown`` has the encoded pictures of each section."""
     articles = "".join(
         _picture(methods, number, section, pictures)

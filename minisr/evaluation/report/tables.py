@@ -1,5 +1,9 @@
 """The tables of figures, and the plot of the gains."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from minisr.evaluation.report.charts import gain_plot
 from minisr.evaluation.report.text import (
     escape,
@@ -11,8 +15,11 @@ from minisr.evaluation.report.text import (
     ssim_text,
 )
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def summary_part(methods):
+
+def summary_part(methods: Any) -> Any:
     """Return the table of the methods, with the columns for which any of them has a figure."""
     first = methods[0].psnr if methods else None
     columns = [
@@ -38,7 +45,7 @@ def summary_part(methods):
     return f'<section class="summary" id="summary"><h2>{heading}</h2>{table}</section>'
 
 
-def gains_part(methods, sections):
+def gains_part(methods: Any, sections: Any) -> Any:
     """Return the plot of the gains and the table of all figures; empty if there are none."""
     if not any(figures for section in sections for figures in section.figures.values()):
         return ""
@@ -65,7 +72,7 @@ def gains_part(methods, sections):
     )
 
 
-def figures_table(methods, section):
+def figures_table(methods: Any, section: Any) -> Any:
     """Return the table of one picture's figures; empty if there are none."""
     if not any(section.figures.values()):
         return ""

@@ -5,13 +5,20 @@ colour is disposed of to the background, Pillow fills its area with a colour; br
 transparent.
 """
 
+from __future__ import annotations
+
 import io
 import struct
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minisr.images import canvas
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 _HEADER = 13
 _EXTENSION, _IMAGE, _END = 0x21, 0x2C, 0x3B
@@ -69,7 +76,7 @@ class Movie:
     plays: int
 
 
-def parse(content):
+def parse(content: bytes) -> Movie:
     """Parse a GIF.
 
     Parameters
@@ -146,7 +153,7 @@ def _blocks(content, position):
     return position + 1, blocks
 
 
-def composited(movie):
+def composited(movie: Movie) -> Iterator[Any]:
     """Return the whole picture that is visible during each frame.
 
     Parameters

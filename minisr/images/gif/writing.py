@@ -1,16 +1,28 @@
 """Write a GIF in which each frame has its own palette, exact if 256 colours are enough."""
 
+from __future__ import annotations
+
 import io
 import struct
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minisr.errors import PictureError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
 _OPAQUE_FROM = 128  # of 255
 
 
-def encode(frames, durations, plays, comment=None):
+def encode(
+    frames: Iterable[Any] | tuple[Any, Any, Any],
+    durations: list[Any],
+    plays: int,
+    comment: str | None = None,
+) -> tuple[bytes, tuple[Any, ...]]:
     """Encode frames as a GIF.
 
     Parameters

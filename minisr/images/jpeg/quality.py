@@ -1,6 +1,14 @@
 """Estimate the quality that a JPEG was saved at from its quantisation tables."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 # Annex K of the JPEG standard (ITU-T T.81), tables K.1 and K.2, row by row.
 _LUMA = np.array(
@@ -13,7 +21,7 @@ _LUMA = np.array(
 )
 
 
-def estimate(table):
+def estimate(table: Sequence[Any]) -> int:
     """Return the nearest quality on the scale of the Independent JPEG Group.
 
     Parameters

@@ -5,9 +5,16 @@ strip. Equal settings give equal tables, and blocks of pixels are coded independ
 neighbours. So the result is the same as that of encoding the whole picture with restarts.
 """
 
+from __future__ import annotations
+
 import struct
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _SOF0, _SOS, _DRI, _RST0 = 0xC0, 0xDA, 0xDD, 0xD0
 _END = b"\xff\xd9"
@@ -32,7 +39,13 @@ class JpegWriter:
         lost.
     """
 
-    def __init__(self, file, shape, metadata, encode):
+    def __init__(
+        self,
+        file: Any,
+        shape: tuple[Any, ...],
+        metadata: dict[Any, Any],
+        encode: Callable[..., Any],
+    ) -> None:
         self._file, self._metadata, self._encode = file, metadata, encode
         self._height, self._width = shape[:2]
         units = min(_MAX_INTERVAL // (2 * -(-self._width // 8)), _AT_ONCE // (_UNIT * self._width))
@@ -40,7 +53,7 @@ class JpegWriter:
         self._waiting, self._strips = None, 0
         self.notes = ()
 
-    def write(self, rows):
+    def write(self, rows: Any) -> None:
         """Write the next rows: ndarray, shape (rows, W) or (rows, W, 3), uint8."""
         if self._waiting is not None:
             rows = np.concatenate([self._waiting, rows])
@@ -49,7 +62,7 @@ class JpegWriter:
             self._put(rows[start : start + self._rows])
         self._waiting = rows[whole:].copy()
 
-    def finish(self):
+    def finish(self) -> None:
         """Write what is left and the end of the file."""
         if len(self._waiting):
             self._put(self._waiting)

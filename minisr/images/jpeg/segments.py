@@ -1,6 +1,12 @@
 """Insert metadata segments into a JPEG: EXIF, XMP, profile, Photoshop (ITU-T T.81, annex B)."""
 
+from __future__ import annotations
+
 import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _START = b"\xff\xd8"
 _APP0, _APP1, _APP2, _APP13, _COM = 0xE0, 0xE1, 0xE2, 0xED, 0xFE
@@ -11,7 +17,7 @@ _ICC = b"ICC_PROFILE\0"
 _ICC_PART = LARGEST - len(_ICC) - 2
 
 
-def with_metadata(content, metadata, comment=None):
+def with_metadata(content: bytes, metadata: dict[Any, Any], comment: str | None = None) -> Any:
     """Return a JPEG with metadata inserted, and the keys of what is too large for a JPEG.
 
     Parameters

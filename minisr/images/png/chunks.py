@@ -1,7 +1,14 @@
 """Read and write the chunks of a PNG file: PNG (third edition), section 5."""
 
+from __future__ import annotations
+
 import struct
 import zlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PIXELS = (
@@ -15,7 +22,7 @@ MAX_TEXT = 1 << 24
 COLOUR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
 
 
-def split(content):
+def split(content: bytes) -> Iterator[Any]:
     """Yield (kind, data) of every chunk of a PNG file.
 
     Parameters
@@ -55,13 +62,13 @@ def split(content):
     raise ValueError("the file is cut off: its IEND chunk is missing")
 
 
-def chunk(kind, data):
+def chunk(kind: Any, data: Any) -> Any:
     """Return one chunk as bytes."""
     check = zlib.crc32(data, zlib.crc32(kind))
     return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", check)))
 
 
-def with_chunks(content, added):
+def with_chunks(content: bytes, added: Iterable[Any]) -> Any:
     """Return a PNG file with chunks inserted right after its header.
 
     Parameters
@@ -75,7 +82,7 @@ def with_chunks(content, added):
     return b"".join((content[:after_header], middle, content[after_header:]))
 
 
-def pixels_only(chunks):
+def pixels_only(chunks: Any) -> Any:
     """Return a PNG file of only those chunks that define its pixels and frames.
 
     A decoder may fail on damage in the other chunks, which it does not need.

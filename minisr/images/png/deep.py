@@ -6,14 +6,21 @@ low bytes. Pillow decodes each at full speed, and the two are put together again
 interlaced pictures too: their seven passes are seven pictures in one stream.
 """
 
+from __future__ import annotations
+
 import io
 import struct
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minisr.images.png.chunks import SIGNATURE, chunk
 from minisr.images.png.filtering import filtered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type
 COLOUR_TYPE = {channels: kind for kind, channels in CHANNELS.items()}
@@ -29,7 +36,7 @@ _RUNS = (1, zlib.DEFLATED, 15, 8, zlib.Z_RLE)
 _REPEATS = (6, zlib.DEFLATED, 15, 8, zlib.Z_FILTERED)
 
 
-def decode(header, chunks, key=None):
+def decode(header: bytes, chunks: Iterable[Any], key: bytes | None = None) -> np.ndarray:
     """Decode the samples of a 16-bit PNG.
 
     Parameters
@@ -105,7 +112,7 @@ def _decode_half(header, lines):
         return np.asarray(image)
 
 
-def encode(pixels):
+def encode(pixels: np.ndarray) -> bytes:
     """Encode 16-bit samples as a PNG file without metadata.
 
     Parameters

@@ -1,9 +1,11 @@
 """Apply PNG's filters: each byte minus a prediction from its neighbours."""
 
+from __future__ import annotations
+
 import numpy as np
 
 
-def filtered(lines, above, pixel):
+def filtered(lines: np.ndarray, above: np.ndarray, pixel: int) -> bytes:
     """Filter lines of bytes, each with the filter that leaves the smallest values.
 
     This is the usual heuristic: PNG (third edition), section 12.7.

@@ -4,15 +4,22 @@ Each frame lacks only a header to be a PNG of its own. Pillow decodes it; compos
 because Pillow's differs from what browsers show when frames are blended or disposed of.
 """
 
+from __future__ import annotations
+
 import io
 import struct
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minisr.images import canvas
 from minisr.images.png import deep
 from minisr.images.png.chunks import SIGNATURE, chunk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
 
 _DISPOSALS = {1: canvas.BACKGROUND, 2: canvas.PREVIOUS}
 _OVER = 1
@@ -64,12 +71,12 @@ class Movie:
     plays: int
 
     @property
-    def size(self):
+    def size(self) -> Any:
         """Width and height."""
         return struct.unpack(">II", self.header[:8])
 
 
-def parse(chunks):
+def parse(chunks: Iterable[Any]) -> Any:
     """Return the `Movie` in a PNG; None if it is not animated.
 
     Parameters
@@ -111,7 +118,7 @@ def _frame(data):
     return Frame(box, [], duration, _DISPOSALS.get(disposal), blend)
 
 
-def composited(movie):
+def composited(movie: Movie) -> Iterator[Any]:
     """Return the whole picture that is visible during each frame.
 
     Parameters

@@ -1,13 +1,20 @@
 """Read and write the metadata in a PNG's chunks."""
 
+from __future__ import annotations
+
 import re
 import struct
 import zlib
+from typing import TYPE_CHECKING
 
 from minisr.images import exif as exifs
 from minisr.images.picture import Text
 from minisr.images.png.chunks import COLOUR, MAX_TEXT
 from minisr.images.png.text import XMP_KEYWORD, chunk_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 _METRES_PER_INCH = 0.0254
 # EXIF and XMP as text, as ImageMagick wrote them before PNG had a chunk for EXIF.
@@ -18,7 +25,7 @@ _RAW_PROFILES = {
 }
 
 
-def read(chunks):
+def read(chunks: Iterable[Any]) -> Any:
     """Return metadata as in `Picture`, and notes of what was damaged.
 
     Parameters
@@ -59,7 +66,7 @@ def read(chunks):
     return metadata, notes
 
 
-def chunks_for(metadata):
+def chunks_for(metadata: Any) -> Any:
     """Return (kind, data) of all chunks for this metadata, the colour chunks first."""
     chunks = []
     if metadata.get("icc_profile"):

@@ -1,7 +1,10 @@
 """Write a PNG row by row: compressed rows go to the file and are not kept in memory."""
 
+from __future__ import annotations
+
 import struct
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +12,9 @@ from minisr.images.png.chunks import SIGNATURE, chunk
 from minisr.images.png.deep import COLOUR_TYPE
 from minisr.images.png.filtering import filtered
 from minisr.images.png.metadata import chunks_for
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # zlib's level, method, window bits, memory level and strategy. Later rows are not known yet, so no
 # trial can choose the settings; these are fast, and good for photographs and text.
@@ -33,7 +39,9 @@ class PngWriter:
 
     notes = ()
 
-    def __init__(self, file, shape, dtype, metadata):
+    def __init__(
+        self, file: Any, shape: tuple[Any, ...], dtype: Any, metadata: dict[Any, Any]
+    ) -> None:
         height, width, channels = (*shape, 1)[:3]
         self._file, self._dtype = file, dtype.newbyteorder(">")
         self._pixel = channels * dtype.itemsize
@@ -45,7 +53,7 @@ class PngWriter:
         for kind, data in chunks_for(metadata):
             file.write(chunk(kind, data))
 
-    def write(self, rows):
+    def write(self, rows: Any) -> None:
         """Write the next rows: ndarray, shape (rows, W) or (rows, W, C)."""
         at_once = max(1, _AT_ONCE // self._above.size)
         for start in range(0, len(rows), at_once):
@@ -54,7 +62,7 @@ class PngWriter:
             self._put(self._packer.compress(filtered(lines, self._above, self._pixel)))
             self._above = lines[-1]
 
-    def finish(self):
+    def finish(self) -> None:
         """Write what is left and the end of the file."""
         self._put(self._packer.flush())
         self._file.write(chunk(b"IEND", b""))

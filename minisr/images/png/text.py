@@ -1,15 +1,21 @@
 """Read and write PNG's text chunks, tEXt, zTXt and iTXt: PNG (third edition), section 11.3.3."""
 
+from __future__ import annotations
+
 import zlib
+from typing import TYPE_CHECKING
 
 from minisr.images.picture import Text
 from minisr.images.png.chunks import MAX_TEXT
+
+if TYPE_CHECKING:
+    from typing import Any
 
 XMP_KEYWORD = "XML:com.adobe.xmp"
 _LONG = 1024  # bytes; longer text is compressed
 
 
-def text_of(kind, data):
+def text_of(kind: bytes, data: bytes) -> Any:
     """Return the `Text` of a chunk.
 
     Parameters
@@ -38,7 +44,7 @@ def text_of(kind, data):
     return Text(keyword, text.decode(), language.decode("latin-1"), translated.decode())
 
 
-def chunk_of(entry):
+def chunk_of(entry: Any) -> Any:
     """Return (kind, data) of the simplest chunk that can hold a `Text`."""
     keyword = entry.keyword.encode("latin-1", "replace")[:79]
     if not (entry.language or entry.translated):

@@ -3,11 +3,17 @@
 EXIF is a TIFF with 32-bit offsets. A BigTIFF has 64-bit offsets, so its directories are rewritten.
 """
 
+from __future__ import annotations
+
 import io
 import struct
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from minisr.images.exif import PREFIX
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # Description, make, model, orientation, software, date, artist, copyright, rating, EXIF, GPS, and
 # Windows' title to subject. All other entries describe the layout of that one file.
@@ -53,7 +59,7 @@ _BIG = {
 }
 
 
-def extracted(file):
+def extracted(file: Any) -> bytes | None:
     """Return the EXIF of an open TIFF or BigTIFF; None if it has none.
 
     Parameters
@@ -73,7 +79,7 @@ def extracted(file):
     return PREFIX + block if entries else None
 
 
-def bigtiff_of(exif):
+def bigtiff_of(exif: bytes) -> tuple[bytes, str, dict[Any, Any]]:
     """Return a block of EXIF as a BigTIFF without pixels.
 
     Parameters

@@ -1,10 +1,16 @@
 """Find out how the samples of a TIFF are stored: TIFF 6.0 and later additions."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minisr.errors import PictureError
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
 _STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_COUNTS, _PLANAR = 273, 277, 278, 279, 284
@@ -60,12 +66,12 @@ class Layout:
     fill_order: int
 
     @property
-    def colours(self):
+    def colours(self) -> Any:
         """How many samples per pixel are colour."""
         return _COLOURS[self.colour]
 
 
-def read_directory(file, start=None):
+def read_directory(file: Any, start: int | None = None) -> Any:
     """Return a directory of an open TIFF, read by Pillow: the first, or that at a position."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
@@ -80,13 +86,13 @@ def read_directory(file, start=None):
     return directory
 
 
-def is_for_pillow(file):
+def is_for_pillow(file: Any) -> bool:
     """Return whether Pillow can open a TIFF: it can, unless it is a big-endian BigTIFF."""
     file.seek(0)
     return file.read(4) != b"MM\0+"
 
 
-def size_of(directory):
+def size_of(directory: Any) -> Any:
     """Return width and height.
 
     Raises
@@ -103,7 +109,7 @@ def size_of(directory):
     return size
 
 
-def layout_of(directory):
+def layout_of(directory: Any) -> Any:
     """Return the `Layout` of a directory; None for a kind of TIFF that only Pillow can decode.
 
     Raises

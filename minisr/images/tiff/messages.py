@@ -9,10 +9,17 @@ module ``Image.core`` by ctypes. Where that fails, libtiff prints as before and 
 unnoticed; `tests/images/test_tiff_messages.py` fails if the installed Pillow hides the function.
 """
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import functools
 import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 _Handler = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)
 _captured = threading.local()
@@ -28,7 +35,7 @@ def _capture(module, form, values):
 
 
 @contextlib.contextmanager
-def captured_messages():
+def captured_messages() -> Iterator[Any]:
     """Keep libtiff from printing within the block; blocks in several threads may overlap.
 
     Yields

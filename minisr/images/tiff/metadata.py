@@ -1,17 +1,23 @@
 """Read the metadata in a TIFF's directory."""
 
+from __future__ import annotations
+
 import struct
+from typing import TYPE_CHECKING
 
 from minisr.images.photoshop import blocks_of
 from minisr.images.pillow_images import dpi_of
 from minisr.images.tiff.exif import extracted
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _COMPRESSION, ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 259, 274, 282, 283, 296
 _XMP, _IPTC, _PHOTOSHOP, _ICC = 700, 33723, 34377, 34675
 _PER_INCH = {1: None, 2: 1.0, 3: 2.54}
 
 
-def read(file, directory):
+def read(file: Any, directory: Any) -> Any:
     """Return metadata and notes as in `Picture`, and the orientation, 1 to 8.
 
     Parameters

@@ -1,18 +1,26 @@
 """Read rows of pixels from a TIFF at full depth; Pillow would reduce colour to 8 bits."""
 
+from __future__ import annotations
+
 import io
 import struct
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minisr.images.tiff.layout import CMYK, PREMULTIPLIED, WHITE_IS_ZERO
 from minisr.images.tiff.messages import captured_messages
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.images.tiff.layout import Layout
+
 _HORIZONTAL, _FLOATING_POINT = 2, 3  # predictors
 
 
-def read_rows(file, layout, start, stop):
+def read_rows(file: Any, layout: Layout, start: int, stop: int) -> np.ndarray:
     """Read rows of pixels.
 
     Parameters

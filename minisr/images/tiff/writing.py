@@ -6,14 +6,20 @@ directory last. A file of more than 4 GB is a BigTIFF, and so is the EXIF it beg
 notes are kept there, but at another position. Pillow can write neither 16-bit colour nor such EXIF.
 """
 
+from __future__ import annotations
+
 import struct
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minisr.images import exif as exifs
 from minisr.images.photoshop import iptc_of
 from minisr.images.tiff.exif import DESCRIPTIVE, bigtiff_of
+
+if TYPE_CHECKING:
+    from typing import Any
 
 STRIP_BYTES = 1 << 18
 _LEVEL = 4  # of zlib: twice as fast as 6, with files nearly as small
@@ -43,7 +49,9 @@ class TiffWriter:
         What could not be written.
     """
 
-    def __init__(self, file, shape, dtype, metadata):
+    def __init__(
+        self, file: Any, shape: tuple[Any, ...], dtype: Any, metadata: dict[Any, Any]
+    ) -> None:
         self._file, self._shape, self._metadata = file, shape, metadata
         self._dtype = np.dtype(dtype)
         self._row_bytes = int(np.prod(shape[1:])) * self._dtype.itemsize
@@ -64,7 +72,7 @@ class TiffWriter:
         self._offsets, self._counts, self._written = [], [], 0
         self._waiting = np.empty((0, *shape[1:]), self._dtype)  # less than a strip
 
-    def write(self, rows):
+    def write(self, rows: Any) -> None:
         """Write the next rows, ndarray of the picture's width, channels and dtype."""
         self._written += len(rows)
         rows = np.concatenate([self._waiting, rows]) if len(self._waiting) else rows
@@ -85,7 +93,7 @@ class TiffWriter:
         self._counts.append(len(content) if self._packed else content.nbytes)
         self._file.write(content)
 
-    def finish(self):
+    def finish(self) -> None:
         """Write the directory, which completes the file."""
         height, width = self._shape[:2]
         if self._written != height:

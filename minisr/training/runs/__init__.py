@@ -3,6 +3,7 @@
 ==========================  ======================================================================
 checkpoint.safetensors      everything that a resumed run needs, to the bit
 model.safetensors           the weights to use: the moving average
+best.safetensors            those of the round with the highest validation PSNR
 log.csv                     loss and validation PSNR, round by round
 curves.png                  the same, drawn
 ==========================  ======================================================================
@@ -11,6 +12,7 @@ Read `run` first: it is the whole course of a run, from the request to the resul
 """
 
 from minisr.training.runs.folder import (
+    BEST,
     CHECKPOINT,
     CURVES,
     MODEL,
@@ -23,6 +25,7 @@ from minisr.training.runs.run import Result, train
 from minisr.training.runs.settings import DEFAULT_STEPS
 
 __all__ = [
+    "BEST",
     "CHECKPOINT",
     "CURVES",
     "DEFAULT_STEPS",

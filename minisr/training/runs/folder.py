@@ -1,9 +1,12 @@
 """The folder of a run: its files, and how a saved run is read back."""
 
+from __future__ import annotations
+
 import dataclasses
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr import engine
 from minisr.datasets.pairs import PictureSet
@@ -13,7 +16,11 @@ from minisr.training.config import TrainConfig
 from minisr.training.runs.log import COLUMNS, LOG
 from minisr.version import __version__
 
+if TYPE_CHECKING:
+    from typing import Any
+
 CHECKPOINT, MODEL, CURVES = "checkpoint.safetensors", "model.safetensors", "curves.png"
+BEST = "best.safetensors"
 
 
 def _are(kind):
@@ -57,7 +64,7 @@ class Saved:
     steps: int
 
 
-def saved_run(folder, resume):
+def saved_run(folder: Any, resume: Any) -> Any:
     """Return a folder's run, or None; raise if there is one that is not to be resumed."""
     path = folder / CHECKPOINT
     if not path.exists():
@@ -72,7 +79,8 @@ def saved_run(folder, resume):
     names = {field.name for field in dataclasses.fields(TrainConfig)}
     config = about.get("config")
     if isinstance(config, dict):
-        config = {"engine": engine.DEFAULT} | config  # earlier versions had no other
+        # Earlier versions had no other engine, and did not degrade.
+        config = {"engine": engine.DEFAULT, "degrade": [], "variants": 1} | config
     if not isinstance(config, dict) or {*config} != names or {*SOUND} - {*about}:
         raise CheckpointError(
             f"{path} is by version {about.get('version')}, whose runs this version, {__version__}, "
@@ -90,13 +98,13 @@ def saved_run(folder, resume):
         raise CheckpointError(f"{path} is damaged: {error}") from error
 
 
-def discard(folder):
+def discard(folder: Any) -> None:
     """Remove the files of a run from its folder, and nothing else."""
-    for name in (CHECKPOINT, MODEL, LOG, CURVES):
+    for name in (CHECKPOINT, MODEL, BEST, LOG, CURVES):
         (Path(folder) / name).unlink(missing_ok=True)
 
 
-def is_finished(folder):
+def is_finished(folder: Any) -> bool:
     """Return whether the folder's run has reached its last step; False if there is none."""
     if not (Path(folder) / CHECKPOINT).exists():
         return False
@@ -104,13 +112,13 @@ def is_finished(folder):
     return saved.steps == saved.config.steps
 
 
-def backend_of(folder):
+def backend_of(folder: Any) -> Any:
     """Return the backend of the folder's run; None if there is none."""
     saved = saved_run(Path(folder), resume=True)
     return None if saved is None else saved.about["backend"]
 
 
-def make_folder(folder):
+def make_folder(folder: Any) -> None:
     """Create the folder, and check now, not after hours of work, that it can be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

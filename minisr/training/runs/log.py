@@ -1,10 +1,18 @@
 """The log of a run: a row for each round, as CSV."""
 
+from __future__ import annotations
+
 import csv
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr.errors import CheckpointError
 from minisr.system.atomic import atomic_path
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.types import PathLike
 
 LOG = "log.csv"
 COLUMNS = (
@@ -14,7 +22,7 @@ COLUMNS = (
 )
 
 
-def write_log(folder, rows):
+def write_log(folder: Path, rows: list[Any]) -> None:
     """Write the log of the run in a folder; the file appears whole or not at all.
 
     Parameters
@@ -32,7 +40,7 @@ def write_log(folder, rows):
         writer.writerows(rows)
 
 
-def read_log(folder):
+def read_log(folder: PathLike) -> list[Any]:
     """Read the rows of a run's log; there are none if there is no log.
 
     Parameters

@@ -1,7 +1,10 @@
 """The loop around the trainer's step: rounds, validation, log, checkpoints."""
 
+from __future__ import annotations
+
 import math
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -13,9 +16,16 @@ from minisr.evaluation.protocols import PROTOCOLS
 from minisr.system import tensor_files
 from minisr.system.threads import Threads, processor
 from minisr.training.plots import plot_curves
-from minisr.training.runs.folder import CHECKPOINT, CURVES, MODEL
+from minisr.training.runs.folder import BEST, CHECKPOINT, CURVES, MODEL
 from minisr.training.runs.log import write_log
 from minisr.training.runs.metadata import of_weights
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from minisr.training.runs.console import Console
+    from minisr.training.trainer import Trainer
 
 ROUNDS = 40  # of a run; after each, the network is validated and the log gets a row
 CHECKPOINT_SECONDS = 20
@@ -37,14 +47,22 @@ class Loop:
     console : minisr.training.runs.console.Console
     """
 
-    def __init__(self, folder, trainer, held_out, about, threads, console):
+    def __init__(
+        self,
+        folder: Path,
+        trainer: Trainer,
+        held_out: list[Any],
+        about: dict[Any, Any],
+        threads: Threads,
+        console: Console,
+    ) -> None:
         self.folder, self.trainer, self.held_out = folder, trainer, held_out
         self.about, self.threads, self.console = about, threads, console
         self.in_epochs = trainer.config.epochs is not None
         self.protocol = PROTOCOLS["matlab"]
         self.bicubic = self._validate(None)
 
-    def go(self):
+    def go(self) -> None:
         """Train to the last step, or until told to stop; save on the way and at the end."""
         trainer, steps = self.trainer, self.trainer.config.steps
         per_round = trainer.patches.steps_per_epoch if self.in_epochs else -(-steps // ROUNDS)
@@ -55,6 +73,7 @@ class Loop:
             while trainer.steps < steps and not self.console.should_stop():
                 self._step()
                 bar.update()
+                self.console.progress(trainer.steps, steps)
                 now = time.perf_counter()
                 self.about["seconds"] = before + now - began
                 if trainer.steps % per_round == 0 or trainer.steps == steps:
@@ -94,7 +113,11 @@ class Loop:
         total, count = self.about["round"]
         self.about["round"] = [0.0, 0]
         row = self._row(total / count)
-        self.about["rows"].append(row)
+        rows = self.about["rows"]
+        if row["psnr"] is not None and all(row["psnr"] > before["psnr"] for before in rows):
+            self._save_weights(BEST)
+        rows.append(row)
+        self.console.on_round(row)
         loss, psnr = row["loss"], row["psnr"]
         against = "" if psnr is None else f", {psnr:.2f} dB (bicubic {self.bicubic:.2f})"
         bar.set_postfix_str(f"loss {loss:.3g}{against}")
@@ -126,7 +149,7 @@ class Loop:
             "processor": f"{processor()}, {count} thread{'s' * (count > 1)}",
         }
 
-    def save(self):
+    def save(self) -> None:
         """Write checkpoint, weights and log; each file appears whole or not at all."""
         trainer = self.trainer
         state = trainer.state_dict()
@@ -134,10 +157,14 @@ class Loop:
             self._raise_diverged("finite, weights not")  # and keep the last good checkpoint
         about = self.about | {"steps": trainer.steps}
         tensor_files.save(self.folder / CHECKPOINT, state, about)
-        weights.save(trainer.averaged, self.folder / MODEL, of_weights(about, trainer.steps))
+        self._save_weights(MODEL)
         write_log(self.folder, self.about["rows"])
 
-    def draw(self):
+    def _save_weights(self, name):
+        steps = self.trainer.steps
+        weights.save(self.trainer.averaged, self.folder / name, of_weights(self.about, steps))
+
+    def draw(self) -> Any:
         """Draw the curves; return False if matplotlib is not installed."""
         title = str(self.trainer.averaged)
         return plot_curves(self.about["rows"], self.folder / CURVES, title)

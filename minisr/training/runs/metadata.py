@@ -1,15 +1,25 @@
 """What the files of a run hold besides tensors."""
 
+from __future__ import annotations
+
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr import engine
 from minisr.datasets.pairs import fingerprint
 from minisr.errors import CheckpointError
 from minisr.version import __version__
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def remembered(plan, config, pictures):
+    from minisr.training.config import TrainConfig
+    from minisr.training.runs.pictures import Pictures
+    from minisr.training.runs.plan import Plan
+
+
+def remembered(plan: Plan, config: TrainConfig, pictures: Pictures) -> dict[Any, Any]:
     """Return the checkpoint's metadata; a resumed run continues that of its checkpoint.
 
     Parameters
@@ -55,10 +65,14 @@ def remembered(plan, config, pictures):
                 f"the run in {plan.folder} had other pictures than those given now; "
                 "give it the same ones, or begin a new run in another folder"
             )
-    return about | {name: before[name] for name in ("start", "rows", "round", "seconds")}
+    about |= {name: before[name] for name in ("start", "rows", "round", "seconds")}
+    extended = list(before.get("extended", []))
+    if config.steps != plan.saved.config.steps:
+        extended.append({"at": plan.saved.steps, "from": plan.saved.config.steps})
+    return about | ({"extended": extended} if extended else {})
 
 
-def of_weights(about, steps):
+def of_weights(about: dict[Any, Any], steps: int) -> dict[Any, Any]:
     """Return what a file of weights says about its training.
 
     It holds neither paths nor times, so the same run gives the same file anywhere.
@@ -73,10 +87,15 @@ def of_weights(about, steps):
     Returns
     -------
     dict
+        ``extended`` is there only if the run's length was changed: at which step, and from how many
+        steps. Such a run is not the same as one that had its last length from the beginning, for
+        the learning rate followed another schedule.
     """
     config = about["config"] | {"start": about["start"] and about["start"]["weights"]}
     if config["engine"] == engine.DEFAULT:  # only another one is worth mentioning
         del config["engine"]
+    if not config["degrade"]:
+        del config["degrade"], config["variants"]
     return {
         "recipe": about["recipe"],
         "config": config,
@@ -88,4 +107,5 @@ def of_weights(about, steps):
         "fingerprint": about["fingerprint"],
         "validation": about["held_out"],
         "validation_fingerprint": about["validation_fingerprint"],
+        **({"extended": about["extended"]} if about.get("extended") else {}),
     }

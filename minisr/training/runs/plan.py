@@ -1,5 +1,7 @@
 """The plan of a run, made before any picture is read."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -73,7 +75,7 @@ class Plan:
     saved: Saved | None = None
 
 
-def settle(request):
+def settle(request: Request) -> Plan:
     """Turn a request into a plan: for a new run, or to resume the one in the folder.
 
     Parameters
@@ -125,6 +127,7 @@ def _resumed(request, saved):
         saved.about["recipe"],
         request.backend,
         config,
+        minutes=request.minutes,
         saved=saved,
     )
 

@@ -1,14 +1,23 @@
 """Temporary files left by programs that were killed."""
 
+from __future__ import annotations
+
 import contextlib
 import re
 import time
+from typing import TYPE_CHECKING
+
+from minisr.system.atomic import temporary_beginning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 TEMPORARY = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.part", re.DOTALL)  # of minisr.system.atomic
 OLD = 600  # seconds since the last write; a program at work writes more often
 
 
-def clear(targets, at_once):
+def clear(targets: Iterable[Any], at_once: bool) -> int:
     """Remove temporary files that killed programs have left of these results, and nothing else.
 
     Parameters
@@ -26,7 +35,8 @@ def clear(targets, at_once):
     """
     names = {}
     for target in targets:
-        names.setdefault(target.parent, set()).add(target.name)
+        beginning = temporary_beginning(target.name)[1:]
+        names.setdefault(target.parent, set()).add(beginning)
     removed = 0
     for folder, wanted in names.items():
         with contextlib.suppress(OSError):

@@ -6,15 +6,23 @@ line, which is ignored. A result appears whole, by a rename between its two line
 line is missing, the result is whole, provided that it exists and did not exist before.
 """
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import json
 import os
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr.errors import SettingsError
 from minisr.system.atomic import atomic_path
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.types import PathLike
 
 NAME = ".minisr-manifest.jsonl"
 ABSENT, DONE, OLD, FOREIGN = "absent", "done", "old", "foreign"
@@ -34,7 +42,7 @@ class Reader:
         There is a manifest that cannot be read.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: PathLike) -> None:
         self.folder = Path(folder)
         self.path = self.folder / NAME
         try:
@@ -42,7 +50,7 @@ class Reader:
         except OSError as error:
             raise SettingsError(f"{self.path}: cannot be read: {error.strerror}") from error
 
-    def state(self, name, key):
+    def state(self, name: str, key: dict[Any, Any] | None) -> str:
         """Return what is known about a result.
 
         Parameters
@@ -89,7 +97,7 @@ class Manifest(Reader):
         The folder cannot be created or written to, or another program is at work there.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: PathLike) -> None:
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -98,7 +106,7 @@ class Manifest(Reader):
         super().__init__(folder)
         self._lock = threading.Lock()
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         self._file = self._opened()
         try:
             self._hold()
@@ -110,15 +118,15 @@ class Manifest(Reader):
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         self._file.close()  # this also releases the lock
 
-    def begin(self, name, key):
+    def begin(self, name: Any, key: Any) -> None:
         """Record that work on a result begins."""
         replaces = (self.folder / name).exists()
         self._append(name, {"of": key, "begun": True, "replaces": replaces})
 
-    def finish(self, name, key):
+    def finish(self, name: Any, key: Any) -> None:
         """Record that a result is done."""
         self._append(name, {"of": key, "bytes": (self.folder / name).stat().st_size})
 
@@ -165,7 +173,7 @@ class Manifest(Reader):
         self._hold()
 
 
-def read(path):
+def read(path: PathLike) -> tuple[dict[Any, Any], int]:
     """Read a manifest.
 
     Parameters
@@ -191,7 +199,7 @@ def read(path):
     return entries, lines + (not line.endswith(b"\n"))
 
 
-def digest(path):
+def digest(path: Any) -> Any:
     """Return the SHA-256 of a file's content, as hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

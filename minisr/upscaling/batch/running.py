@@ -1,13 +1,20 @@
 """Run jobs on many files: skip those that are done, and go on if one fails."""
 
+from __future__ import annotations
+
 import enum
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minisr.errors import MinisrError, PictureError
 from minisr.images.software import is_by_minisr, software_of
 from minisr.upscaling.batch import manifest as manifests
 from minisr.upscaling.batch.targets import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from minisr.system.threads import Threads
 
 
 class State(enum.Enum):
@@ -52,12 +59,12 @@ class Results:
         The program that results name as their maker, such as "minisr 1.0, espcn x3".
     """
 
-    manifest: manifests.Reader | None
+    manifest: Any
     settings: dict
     overwrite: bool
     software: str | None = None
 
-    def needs(self, job):
+    def needs(self, job: Any) -> tuple[bool, Any]:
         """Return whether a job is still to be done, and the key for its entry in the manifest.
 
         Raises
@@ -84,7 +91,7 @@ class Results:
             )
         return state != manifests.DONE, key
 
-    def make(self, job, work):
+    def make(self, job: Job, work: Callable[..., Any]) -> Any:
         """Do a job unless it is done already, and record it; return its `Outcome`.
 
         Parameters
@@ -125,7 +132,15 @@ class Results:
             )
 
 
-def run_jobs(jobs, work, results, *, threads=None, should_stop=lambda: False, after=None):
+def run_jobs(
+    jobs: list[Any],
+    work: Callable[..., Any],
+    results: Results,
+    *,
+    threads: Threads | None = None,
+    should_stop: Callable[..., Any] = lambda: False,
+    after: Callable[..., Any] | None = None,
+) -> Iterator[Any]:
     """Do jobs; yield their outcomes in the order of the jobs.
 
     Parameters
@@ -165,7 +180,7 @@ def _without_version(software):
     return software.partition(", ")[2]
 
 
-def named(error, job):
+def named(error: Any, job: Any) -> Any:
     """Return an error whose message names the file that it is about."""
     if isinstance(error, MemoryError):
         return PictureError(f"{job.source}: not enough memory; try fewer threads")

@@ -1,9 +1,17 @@
 """A check before the work that results will fit on the disk, as far as that can be estimated."""
 
+from __future__ import annotations
+
 import os
 import shutil
+from typing import TYPE_CHECKING
 
 from minisr.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
 
 LOSSY = (".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".heic", ".heif", ".hif", ".jxl")
 PACKED = (".png", ".apng", ".gif")
@@ -17,7 +25,7 @@ GROWTH = {
 }
 
 
-def estimate(source, target, area):
+def estimate(source: Path, target: Path, area: float) -> Any:
     """Estimate how many bytes a result will have, rather too low than too high.
 
     Parameters
@@ -34,7 +42,7 @@ def estimate(source, target, area):
     return size * area * GROWTH[_kind(source)][_kind(target)]
 
 
-def check(jobs, area_of):
+def check(jobs: list[Any], area_of: Callable[..., Any]) -> None:
     """Raise SettingsError if there is no room for all results.
 
     Parameters

@@ -1,13 +1,29 @@
 """Where each result goes."""
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr.errors import PictureError, SettingsError
-from minisr.images.formats import READ_SUFFIXES, WRITE_SUFFIXES, default_suffix, format_of
+from minisr.images.formats import (
+    READ_SUFFIXES,
+    WRITE_SUFFIXES,
+    default_format,
+    default_suffix,
+    format_of,
+    sniff,
+)
+from minisr.images.other_formats import HEAD, sniff_other, suffixes_of
 from minisr.images.software import is_by_minisr, software_of
 from minisr.images.sources import naming
+from minisr.system.atomic import LONGEST_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 @dataclass(frozen=True)
@@ -46,9 +62,9 @@ class Naming:
 
     ending: str
     extension: str | None = None
-    extension_of: callable = lambda path: None
+    extension_of: Callable[[Path], str | None] = lambda path: None
 
-    def name_of(self, source):
+    def name_of(self, source: Any) -> Any:
         """Return the name of a source's result."""
         extension = self.extension_of(source) or self.extension
         if extension is None:
@@ -56,7 +72,7 @@ class Naming:
         return f"{source.stem}{self.ending}{extension}"
 
 
-def folder_of(output, count):
+def folder_of(output: str | None, count: int) -> Any:
     """Return the folder of results, or None if ``output`` is one file, or nothing.
 
     Parameters
@@ -82,7 +98,7 @@ def folder_of(output, count):
     return path
 
 
-def results_among(found):
+def results_among(found: list[Any]) -> list[Any]:
     """Return the files that an earlier run, at whatever scale, has made from others of them.
 
     Otherwise each run would enlarge the results of earlier ones, too: a folder holds them, and a
@@ -107,7 +123,7 @@ def results_among(found):
     return [one for one in found if is_result(one.path)]
 
 
-def jobs_of(found, output, naming):
+def jobs_of(found: list[Any], output: str | None, naming: Naming) -> list[Any]:
     """Return where the result of each file goes.
 
     Parameters
@@ -155,6 +171,12 @@ def _check(jobs):
     sources = {_real(job.source): job.source for job in jobs}
     taken = {}
     for job in jobs:
+        length = len(os.fsencode(job.target.name))
+        if length > LONGEST_NAME:
+            raise SettingsError(
+                f"{job.source}: the name of its result would have {length} bytes, and a file "
+                f"system takes {LONGEST_NAME}; choose a shorter one with -o or --suffix"
+            )
         real = _real(job.target)
         if real in sources:
             raise SettingsError(
@@ -169,7 +191,7 @@ def _check(jobs):
         taken[real] = job.source
 
 
-def check_extension(path, extension=None):
+def check_extension(path: Path, extension: str | None = None) -> None:
     """Raise PictureError if a result's name does not tell its format, or tells a different one.
 
     Parameters
@@ -187,6 +209,32 @@ def check_extension(path, extension=None):
             f"{path}: expected a name that ends in {extension}, as --ext says; "
             "leave out --ext, or change -o"
         )
+
+
+def extension_by_content(path: Path) -> str | None:
+    """Return the extension of what a picture file really is, if its name says something else.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Returns
+    -------
+    str or None
+        Such as ".png" for a PNG with a JPEG's name. None if name and content agree, or the content
+        is not known.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = file.read(HEAD)
+    except OSError:  # reported when it is that file's turn
+        return None
+    kind = sniff(head) or sniff_other(head)
+    if kind is None or path.suffix.lower() not in READ_SUFFIXES:
+        return None
+    form = default_format(kind)
+    same = [*form.suffixes, *suffixes_of(kind), *(".pbm",) * (kind == "PNM")]
+    return None if path.suffix.lower() in same else form.suffixes[0]
 
 
 def _real(path):

@@ -1,12 +1,20 @@
 """The video encoders: their settings, and what each can hold."""
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from minisr.errors import SettingsError
 from minisr.upscaling.video.hdr import hdr_options
 from minisr.upscaling.video.layout import SUBSAMPLINGS, Layout
 from minisr.upscaling.video.pyav import require_av
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.upscaling.video.probe import VideoInfo
 
 X26_PRESETS = (
     *("ultrafast", "superfast", "veryfast", "faster", "fast"),
@@ -87,7 +95,7 @@ class Settings:
     layout: Layout
 
 
-def container_of(target):
+def container_of(target: Any) -> Any:
     """Return FFmpeg's name for the container of a file's suffix, or raise SettingsError."""
     name = CONTAINERS.get(target.suffix.lower())
     if name is None:
@@ -97,7 +105,7 @@ def container_of(target):
     return name
 
 
-def choose(codec, crf, preset, container, layout):
+def choose(codec: str | None, crf: Any, preset: Any, container: str, layout: Any) -> Settings:
     """Check the given settings and fill in the missing ones.
 
     Parameters
@@ -175,7 +183,7 @@ def _nearest_layout(encoder, layout):
     raise SettingsError(f"{encoder.name} cannot encode {layout.format}: choose another codec")
 
 
-def cropped(size, settings):
+def cropped(size: Any, settings: Any) -> Any:
     """Return the height and width that an encoder keeps of a frame of this size."""
     layout = settings.layout
     if not ENCODERS[settings.codec].even or not layout.across:
@@ -184,7 +192,9 @@ def cropped(size, settings):
     return height - height % layout.down, width - width % layout.across
 
 
-def configure(context, settings, info, size, threads):
+def configure(
+    context: Any, settings: Settings, info: VideoInfo, size: tuple[int, int], threads: int
+) -> None:
     """Configure an encoder before it starts.
 
     Parameters

@@ -1,11 +1,20 @@
 """Enlarge one frame: luma through the network, chroma by bicubic, without going through RGB."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from minisr.system.threads import Threads
 from minisr.upscaling.video import planes
 from minisr.upscaling.video.layout import code_scale
 from minisr.upscaling.video.pyav import require_av
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.upscaling.video.plan import Plan
 
 SINGLE = Threads(1)  # frames run in parallel, each in one thread
 
@@ -20,7 +29,7 @@ class FrameEnlarger:
         Threads for the network; by default the caller's thread alone.
     """
 
-    def __init__(self, plan, threads=SINGLE):
+    def __init__(self, plan: Plan, threads: Threads = SINGLE) -> None:
         self.info, self.enlarger, self.threads = plan.info, plan.enlarger, threads
         self.layout, self.size, self.large = plan.settings.layout, plan.size, plan.large
         info, layout, size, enlarger = self.info, self.layout, self.size, self.enlarger
@@ -45,7 +54,7 @@ class FrameEnlarger:
         axes = zip(before, after, small, self.large, steps, sites, strict=True)
         return [planes.axis_taps(*axis) for axis in axes]
 
-    def __call__(self, frame, time):
+    def __call__(self, frame: Any, time: Any) -> Any:
         """Return an enlarged copy of the frame shown at ``time``; times are not copied."""
         frame = self._converted(frame)
         large = self._new_frame(frame)
@@ -55,7 +64,7 @@ class FrameEnlarger:
         self.fill_others(arrays[1:], results[1:])
         return large
 
-    def fill_luma(self, low, out):
+    def fill_luma(self, low: Any, out: Any) -> None:
         """Write the enlarged luma of ``low`` into ``out``; both are code values."""
         self._through_network(low, out, *self.scales)
 
@@ -67,7 +76,7 @@ class FrameEnlarger:
             large, 1 / out_scale[0], -out_scale[1] / out_scale[0], self.layout.max_code, out
         )
 
-    def fill_others(self, low, out):
+    def fill_others(self, low: Any, out: Any) -> None:
         """Write the enlarged chroma and alpha planes of ``low`` into ``out``."""
         if self.layout.alpha:
             *low, alpha = low
@@ -78,7 +87,7 @@ class FrameEnlarger:
                 self._through_network(alpha, large_alpha, *self.alpha_scales)
         self._fill_chroma(low, out)
 
-    def fill_luma_bicubic(self, low, out):
+    def fill_luma_bicubic(self, low: Any, out: Any) -> None:
         """Write the luma of ``low``, enlarged by bicubic, into ``out``."""
         planes.to_codes(
             planes.resize(low, *self.luma_taps), *self._gain(), self.layout.max_code, out
@@ -123,7 +132,7 @@ class FrameEnlarger:
         return av.VideoFrame(width, height, self.layout.format)
 
 
-def plane_arrays(frame, layout):
+def plane_arrays(frame: Any, layout: Any) -> list[Any]:
     """Return views of a frame's planes.
 
     Parameters

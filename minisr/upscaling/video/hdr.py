@@ -3,8 +3,15 @@
 PyAV cannot pass it to an encoder, so it goes through each encoder's own options.
 """
 
+from __future__ import annotations
 
-def hdr_options(codec, info):
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def hdr_options(codec: Any, info: Any) -> Any:
     """Return the encoder options that write mastering display and light levels."""
     parts = {}
     if info.mastering is not None:

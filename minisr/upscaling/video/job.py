@@ -1,11 +1,15 @@
 """Enlarge a whole video, or make a short clip that compares two ways of enlarging it."""
 
+from __future__ import annotations
+
 import math
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr.errors import PictureError, SettingsError
+from minisr.system.atomic import put_in_place
 from minisr.system.threads import pool_of
 from minisr.upscaling.video.join import join, lost_metadata, open_output
 from minisr.upscaling.video.options import VideoOptions
@@ -17,10 +21,27 @@ from minisr.upscaling.video.segments import SegmentWriter
 from minisr.upscaling.video.source import Source
 from minisr.upscaling.video.work import WorkFolder
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from minisr.system.threads import Threads
+    from minisr.types import PathLike
+    from minisr.upscaling.enlarger import Enlarger
+
 QUEUE_DEPTH = 2  # frames
 
 
-def upscale_video(source, target, enlarger, *, threads=None, progress=None, note=None, **options):
+def upscale_video(
+    source: PathLike,
+    target: PathLike,
+    enlarger: Enlarger,
+    *,
+    threads: Threads | int | None = None,
+    progress: Callable[..., Any] | None = None,
+    note: Callable[..., Any] | None = None,
+    **options: Any,
+) -> int:
     """Enlarge a video; copy everything else in the file.
 
     Parameters
@@ -73,8 +94,16 @@ def upscale_video(source, target, enlarger, *, threads=None, progress=None, note
 
 
 def preview_video(
-    source, target, enlarger, seconds, *, threads=None, progress=None, note=None, **options
-):
+    source: Any,
+    target: Any,
+    enlarger: Any,
+    seconds: float,
+    *,
+    threads: Any = None,
+    progress: Any = None,
+    note: Any = None,
+    **options: Any,
+) -> int:
     """Make a clip for comparison: bicubic on the left of a moving line, the network on the right.
 
     Parameters
@@ -152,7 +181,7 @@ def _run(plan, enlarge_frame, threads, stamp, progress, note):
             note(f"metadata is left out: {plan.container} cannot store {', '.join(lost)}")
         with open(finished, "rb+") as file:
             os.fsync(file.fileno())
-        os.replace(finished, plan.target)
+        put_in_place(finished, plan.target, plan.source)
         frames = work.frames
         work.remove()
     return frames

@@ -1,10 +1,20 @@
 """Join the segments and the copied streams into one file."""
 
+from __future__ import annotations
+
 import contextlib
+from typing import TYPE_CHECKING
 
 from minisr.upscaling.video import matroska
 from minisr.upscaling.video.pyav import open_source, require_av, wrap_errors
 from minisr.upscaling.video.stream_copy import FILE_TAGS, StreamCopier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Any
+
+    from minisr.upscaling.video.plan import Plan
 
 # Matroska stores no decoding times. Without this option FFmpeg would delay everything because some
 # of them are negative.
@@ -13,7 +23,7 @@ OPTIONS = {"matroska": MATROSKA_OPTIONS, "webm": MATROSKA_OPTIONS}
 
 
 @contextlib.contextmanager
-def open_output(path, container, plan):
+def open_output(path: Path, container: str, plan: Plan) -> Iterator[Any]:
     """Yield a `StreamCopier` with all streams added, for an output that is still empty.
 
     Parameters
@@ -35,7 +45,7 @@ def open_output(path, container, plan):
             output.close()
 
 
-def join(path, segments, plan):
+def join(path: Path, segments: list[Any], plan: Plan) -> None:
     """Write the finished file.
 
     Parameters
@@ -89,7 +99,7 @@ def _video_packets(segments, copier, plan):
         first += len(segment.times)
 
 
-def lost_metadata(source, target):
+def lost_metadata(source: Any, target: Any) -> Any:
     """Return the names of the source's metadata that are missing from the target."""
     with open_source(source) as one, open_source(target) as other:
         kept = {key.lower() for key in other.metadata}

@@ -1,8 +1,14 @@
 """Layouts of frames: their planes, and what code values mean."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from minisr.errors import PictureError
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # Luma pixels per chroma sample, horizontally and vertically, and FFmpeg's name for that.
 SUBSAMPLINGS = {(1, 1): "444", (2, 1): "422", (2, 2): "420", (1, 2): "440", (4, 1): "411"}
@@ -38,7 +44,7 @@ class Layout:
     alpha: bool = False
 
     @property
-    def format(self):
+    def format(self) -> Any:
         """FFmpeg's name of the pixel format."""
         depth = "" if self.bits == 8 else f"{self.bits}le"
         if not self.across:
@@ -46,21 +52,21 @@ class Layout:
         return f"yuv{'a' * self.alpha}{SUBSAMPLINGS[self.across, self.down]}p{depth}"
 
     @property
-    def max_code(self):
+    def max_code(self) -> Any:
         """The largest code value."""
         return (1 << self.bits) - 1
 
-    def chroma_size(self, height, width):
+    def chroma_size(self, height: Any, width: Any) -> Any:
         """Return the height and width of a chroma plane."""
         return -(-height // self.down), -(-width // self.across)
 
-    def site(self, name):
+    def site(self, name: Any) -> Any:
         """Return the place of the first chroma sample, in luma pixels across and down."""
         x, y = SITES[name]
         return x * (self.across - 1), y * (self.down - 1)
 
 
-def layout_of(pixels):
+def layout_of(pixels: Any) -> Layout:
     """Return the layout to which frames of an FFmpeg pixel format are converted.
 
     Parameters
@@ -94,7 +100,7 @@ def layout_of(pixels):
     return Layout(across, down, bits, alpha)
 
 
-def code_scale(layout, full_range, network_range):
+def code_scale(layout: Layout, full_range: bool, network_range: str) -> tuple[float, float]:
     """Return the factor and shift that turn luma code values into a network's intensities.
 
     Parameters

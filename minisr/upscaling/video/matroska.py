@@ -5,7 +5,15 @@ are removed from the name, and a display width and height are added to the video
 The track keeps its length, so nothing else in the file moves.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from minisr.errors import PictureError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
 
 SEGMENT, TRACKS, TRACK, NAME, VIDEO = 0x18538067, 0x1654AE6B, 0xAE, 0x536E, 0xE0
 CLUSTER, VOID = 0x1F43B675, 0xEC
@@ -14,12 +22,12 @@ PADDING = " " * 32  # room for two elements of 7 bytes, and for size fields that
 HEAD = 1 << 20  # bytes at the start of a file that must contain its tracks
 
 
-def padded(name):
+def padded(name: Any) -> Any:
     """Return a track's name with padding at its end."""
     return f"{name}{PADDING}"
 
 
-def set_display_size(path, width, height):
+def set_display_size(path: Path, width: int, height: int) -> None:
     """Write the display size into the first video track.
 
     Parameters

@@ -4,15 +4,22 @@ A short queue between stages bounds the memory, however many items there are, an
 stage set the pace.
 """
 
+from __future__ import annotations
+
 import collections
 import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
 POLL = 0.1  # seconds between a blocked thread's checks for cancellation
 
 
-def prefetch(items, depth):
+def prefetch(items: Iterable[Any], depth: int) -> Iterator[Any]:
     """Yield items while another thread fetches the next ones.
 
     Parameters
@@ -60,7 +67,7 @@ def prefetch(items, depth):
         thread.join()
 
 
-def map_in_order(function, items, workers):
+def map_in_order(function: Callable[..., Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
     """Yield ``function(item)`` in the order of the items, computing several in parallel.
 
     Parameters

@@ -1,10 +1,14 @@
 """Everything that is decided before work begins."""
 
+from __future__ import annotations
+
 import hashlib
 import math
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +18,13 @@ from minisr.upscaling.video.hdr import hdr_options
 from minisr.upscaling.video.probe import VideoInfo, probe_video
 from minisr.upscaling.video.pyav import require_av
 from minisr.upscaling.video.segments import fingerprint
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.types import PathLike
+    from minisr.upscaling.enlarger import Enlarger
+    from minisr.upscaling.video.options import VideoOptions
 
 # Side data that is kept, or safe to lose. Any other kind is lost, with a note.
 KEPT_SIDE_DATA = {"DISPLAYMATRIX", "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"}
@@ -56,7 +67,7 @@ class Plan:
     segment: int
 
     @property
-    def expected(self):
+    def expected(self) -> Any:
         """The estimated number of frames, or None."""
         info = self.info
         if self.span == (info.origin, None):
@@ -67,7 +78,7 @@ class Plan:
         last = last if self.span[1] is None else min(last, self.span[1])
         return max(0, math.ceil((last - self.span[0]) * info.rate))
 
-    def manifest(self, stamp):
+    def manifest(self, stamp: Any) -> Any:
         """Return, for JSON, everything that determines the bits of the video."""
         return {
             "source": fingerprint(self.source),
@@ -80,7 +91,7 @@ class Plan:
             "pyav": require_av().__version__,
         }
 
-    def notes(self):
+    def notes(self) -> Any:
         """Return one line about each thing that the video loses."""
         info, codec = self.info, self.settings.codec
         ours, theirs = info.layout, self.settings.layout
@@ -102,7 +113,9 @@ class Plan:
         return notes
 
 
-def make_plan(source, target, enlarger, options, threads):
+def make_plan(
+    source: PathLike, target: PathLike, enlarger: Enlarger, options: VideoOptions, threads: int
+) -> Plan:
     """Check everything before any work begins, and plan the work.
 
     Parameters
@@ -122,6 +135,8 @@ def make_plan(source, target, enlarger, options, threads):
         See `minisr.upscaling.video.upscale_video`.
     """
     source, target = Path(source), Path(target)
+    if target.is_symlink():  # what it points to is replaced, and may be on another disk
+        target = Path(os.path.realpath(target))
     container = encoders.container_of(target)
     if not target.parent.is_dir():
         raise SettingsError(f"{target}: cannot be written: make the folder {target.parent} first")
@@ -165,7 +180,7 @@ def _exact(seconds):
     return Fraction(str(seconds)) if isinstance(seconds, float) else Fraction(seconds)
 
 
-def stamp_of(enlarger, info, threads):
+def stamp_of(enlarger: Any, info: Any, threads: Any) -> Any:
     """Return a text that identifies an enlarger: a hash of what it makes of noise."""
     noise = np.random.default_rng(0).random((info.height, info.width), np.float32)
     large = enlarger.plane(noise, threads)

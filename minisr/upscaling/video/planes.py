@@ -6,13 +6,22 @@ they were would shift colour against luma. Columns are resized first, while ther
 then whole rows, which vectorises.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from minisr.images.resize import cubic_taps
 from minisr.kernels.cpu.options import OPTIONS, compiled
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def axis_taps(in_length, out_length, luma_in, luma_out, step, site):
+
+def axis_taps(
+    in_length: int, out_length: int, luma_in: int, luma_out: int, step: int, site: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the source samples, and their weights, for each resized sample along one axis.
 
     Parameters
@@ -47,7 +56,7 @@ def axis_taps(in_length, out_length, luma_in, luma_out, step, site):
     return np.ascontiguousarray(index), np.ascontiguousarray(weight.astype(np.float32))
 
 
-def resize(plane, rows, columns):
+def resize(plane: np.ndarray, rows: tuple[Any, Any], columns: tuple[Any, Any]) -> np.ndarray:
     """Resize a plane of code values.
 
     Parameters
@@ -89,7 +98,9 @@ def _resize_rows(plane, index, weight, out):
                 row[x] += a * one[x]
 
 
-def to_codes(values, factor, shift, max_code, out):
+def to_codes(
+    values: np.ndarray, factor: float, shift: float, max_code: int, out: np.ndarray
+) -> None:
     """Write ``factor * values + shift``, rounded half up and clipped, into ``out``.
 
     Parameters

@@ -1,14 +1,22 @@
 """Probe a video: frame size, timing and colour, read before any work begins."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minisr.errors import PictureError
 from minisr.upscaling.video.layout import SITES, Layout, layout_of
 from minisr.upscaling.video.pyav import decode_errors, open_source, require_av, wrap_errors
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.types import PathLike
 
 PROBED_FRAMES = 6  # none of which may be interlaced
 RATES = (1, 240)  # frames per second that encoders accept; the true times are kept separately
@@ -86,12 +94,12 @@ class VideoInfo:
     side_data: tuple
 
     @property
-    def turned(self):
+    def turned(self) -> bool:
         """Whether the video is displayed after a quarter turn, so that rows become columns."""
         return self.matrix is not None and abs(self.matrix[0]) < abs(self.matrix[1])
 
 
-def main_video(container):
+def main_video(container: Any) -> Any:
     """Return the first video stream that is not a cover, or None."""
     av = require_av()
     streams = [s for s in container.streams.video if s.codec_context is not None]
@@ -99,7 +107,7 @@ def main_video(container):
     return moving[0] if moving else None
 
 
-def probe_video(path):
+def probe_video(path: PathLike) -> VideoInfo:
     """Read a file's headers and first frames.
 
     Parameters

@@ -1,12 +1,21 @@
 """PyAV, which reads and writes video: import it, open files, report its errors in one line."""
 
+from __future__ import annotations
+
 import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr.errors import PictureError, SettingsError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
-def require_av():
+    from minisr.types import PathLike
+
+
+def require_av() -> Any:
     """Return the module ``av``; raise SettingsError if it cannot be imported."""
     try:
         import av
@@ -18,14 +27,14 @@ def require_av():
     return av
 
 
-def decode_errors():
+def decode_errors() -> Any:
     """Return the exceptions that a decoder raises for a damaged packet."""
     av = require_av()
     return av.InvalidDataError, av.ArgumentError
 
 
 @contextlib.contextmanager
-def wrap_errors(path, problem):
+def wrap_errors(path: PathLike, problem: str) -> Iterator[Any]:
     """Turn FFmpeg's exceptions into a PictureError that names the file.
 
     Parameters
@@ -42,7 +51,7 @@ def wrap_errors(path, problem):
         raise PictureError(f"{path}: {problem}: {reason}") from error
 
 
-def open_source(path):
+def open_source(path: Any) -> Any:
     """Open a file for reading; raise PictureError if it is not a video or cannot be read."""
     av = require_av()
     path = Path(path)

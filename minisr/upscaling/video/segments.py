@@ -5,15 +5,26 @@ depends on none before it. Its file holds the packets, then a table of them as J
 table's length and a signature. Only a complete file gets its final name.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
 import struct
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from minisr.errors import PictureError
 from minisr.upscaling.video.encoders import ENCODERS, configure
 from minisr.upscaling.video.pyav import require_av
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Any
+
+    from minisr.upscaling.video.encoders import Settings
+    from minisr.upscaling.video.probe import VideoInfo
 
 SIGNATURE = b"minisr-1"
 TAIL = struct.Struct("<Q8s")
@@ -41,18 +52,18 @@ class Segment:
     packets: list
 
     @property
-    def delay(self):
+    def delay(self) -> Any:
         """How many frames decoding order runs ahead of presentation order, at most."""
         return max(place - frame for place, (frame, _, _) in enumerate(self.packets))
 
-    def data(self):
+    def data(self) -> Iterator[Any]:
         """Yield ``(frame, data, is_key)``."""
         with open(self.path, "rb") as file:
             for frame, size, key in self.packets:
                 yield frame, file.read(size), key
 
 
-def read_segment(path):
+def read_segment(path: Any) -> Any:
     """Return a segment, or None if its file is missing or incomplete."""
     try:
         with open(path, "rb") as file:
@@ -79,7 +90,9 @@ class SegmentWriter:
     threads : int
     """
 
-    def __init__(self, path, settings, info, size, threads):
+    def __init__(
+        self, path: Path, settings: Settings, info: VideoInfo, size: tuple[int, int], threads: int
+    ) -> None:
         av = require_av()
         self.path, self.temporary = path, path.with_suffix(".part")
         self.encoder = av.CodecContext.create(ENCODERS[settings.codec].name, "w")
@@ -88,7 +101,7 @@ class SegmentWriter:
         self.times, self.durations, self.packets = [], [], []
         self.file = open(self.temporary, "wb")  # noqa: SIM115, closed by `finish` or `abandon`
 
-    def write(self, frame, time, duration):
+    def write(self, frame: Any, time: Any, duration: Any) -> None:
         """Encode a frame; ``time`` and ``duration`` are in ticks of the source."""
         frame.pts, frame.time_base = len(self.times), self.encoder.time_base
         frame.color_range = self.encoder.color_range
@@ -101,7 +114,7 @@ class SegmentWriter:
             self.packets.append((packet.pts, packet.size, packet.is_keyframe))
             self.file.write(bytes(packet))
 
-    def finish(self):
+    def finish(self) -> None:
         """Flush the encoder, and give the file its final name."""
         self._store(self.encoder.encode(None))
         if sorted(frame for frame, _, _ in self.packets) != list(range(len(self.times))):
@@ -117,17 +130,17 @@ class SegmentWriter:
         os.replace(self.temporary, self.path)
 
     @property
-    def segment(self):
+    def segment(self) -> Any:
         """The segment as written so far."""
         return Segment(self.path, self.times, self.durations, self.packets)
 
-    def abandon(self):
+    def abandon(self) -> None:
         """Close and remove the incomplete file."""
         self.file.close()
         self.temporary.unlink(missing_ok=True)
 
 
-def fingerprint(path):
+def fingerprint(path: Any) -> Any:
     """Return a hash of a file's size and of blocks spread over it: fast even for 50 GB."""
     size = path.stat().st_size
     total = hashlib.sha256(str(size).encode())

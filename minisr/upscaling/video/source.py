@@ -1,8 +1,18 @@
 """Read the frames of a file in order, with their times."""
 
+from __future__ import annotations
+
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from minisr.upscaling.video.pyav import decode_errors, open_source, require_av, wrap_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from minisr.types import PathLike
+    from minisr.upscaling.video.probe import VideoInfo
 
 # Seconds before the wanted frame to seek to. Some formats seek by decoding times, which are earlier
 # than presentation times, so the first attempt may land after the frame.
@@ -25,7 +35,7 @@ class Source:
         One line about each irregularity in what has been read so far.
     """
 
-    def __init__(self, path, info, begin=None, end=None):
+    def __init__(self, path: PathLike, info: VideoInfo, begin: Any = None, end: Any = None) -> None:
         self.path = path
         self.info = info
         base = info.time_base
@@ -33,7 +43,7 @@ class Source:
         self.end = None if end is None else -(-end // base)
         self.notes = []
 
-    def frames(self, after=None):
+    def frames(self, after: int | None = None) -> Iterator[Any]:
         """Yield ``(frame, time, duration)``, in ticks, with ascending times.
 
         Parameters

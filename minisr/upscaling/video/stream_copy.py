@@ -1,10 +1,19 @@
 """Stream copy: audio, subtitles, attachments, chapters and titles are written unchanged."""
 
+from __future__ import annotations
+
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from minisr.upscaling.video import matroska
 from minisr.upscaling.video.encoders import ENCODERS, configure
 from minisr.upscaling.video.pyav import require_av
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from minisr.upscaling.video.probe import VideoInfo
 
 # Tags that say how a file or a stream was made: they are not true of the new file.
 FILE_TAGS = ("encoder", "major_brand", "minor_version", "compatible_brands")
@@ -29,13 +38,13 @@ class StreamCopier:
         One line about each thing that the output cannot hold.
     """
 
-    def __init__(self, output, source, info, span):
+    def __init__(self, output: Any, source: Any, info: VideoInfo, span: tuple[Any, Any]) -> None:
         self.output, self.source, self.info = output, source, info
         self.begin, self.end = span
         self.notes, self.copies, self.decoded = [], {}, {}
         self.video = None
 
-    def add_all(self, settings, size, threads):
+    def add_all(self, settings: Any, size: Any, threads: Any) -> None:
         """Add every stream that the output can hold, in order, then chapters and titles."""
         for stream in self.source.streams:
             if stream.index == self.info.index:
@@ -62,7 +71,7 @@ class StreamCopier:
             self.video.set_display_matrix(self.info.matrix)
 
     @property
-    def needs_display_size(self):
+    def needs_display_size(self) -> bool:
         """Whether pixels are not square and the finished file must be patched to say so."""
         is_matroska = self.output.format.name in ("matroska", "webm")
         return is_matroska and self.info.aspect not in (None, 1)
@@ -121,7 +130,7 @@ class StreamCopier:
         start = max(0, chapter["start"] - offset)
         return chapter | {"start": start, "end": end - offset}
 
-    def packets(self):
+    def packets(self) -> Iterator[Any]:
         """Yield ``(seconds, packet)`` for every copied packet, ready for the output."""
         streams = [s for s in self.source.streams if s.index in self.copies]
         if not streams:
@@ -175,7 +184,7 @@ class StreamCopier:
         self.decoded[stream.index] = packet.dts
 
     @property
-    def trims_start(self):
+    def trims_start(self) -> bool:
         """Whether the span leaves out the beginning of the source."""
         return self.begin > self.info.origin
 

@@ -1,11 +1,19 @@
 """A wipe between two enlargements: bicubic on the left, the network on the right."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minisr.upscaling.video.frame import FrameEnlarger, plane_arrays
 from minisr.upscaling.video.layout import code_scale
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.upscaling.video.plan import Plan
 
 PERIOD = 4  # seconds for the line to go back and forth once
 LINE = 480  # pixels of a frame's shorter side per pixel of half the line's width
@@ -19,13 +27,13 @@ class WipeEnlarger(FrameEnlarger):
     plan : minisr.upscaling.video.plan.Plan
     """
 
-    def __init__(self, plan):
+    def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
         self.first = plan.span[0]
         factor, shift = code_scale(self.layout, self.info.full_range, "full")
         self.white = round((1 - shift) / factor)
 
-    def __call__(self, frame, time):
+    def __call__(self, frame: Any, time: Any) -> Any:
         """Return the enlarged frame; ``time`` is in ticks of the source and places the line."""
         frame = self._converted(frame)
         large = self._new_frame(frame)

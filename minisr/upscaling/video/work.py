@@ -1,12 +1,19 @@
 """The hidden folder beside a target that holds unfinished work."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
 import shutil
+from typing import TYPE_CHECKING
 
 from minisr.errors import SettingsError
 from minisr.upscaling.video.segments import read_segment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
 
 MANIFEST, ENDED = "manifest.json", "ended"
 
@@ -32,14 +39,14 @@ class WorkFolder:
         Whether segments of another manifest were deleted.
     """
 
-    def __init__(self, target, manifest):
+    def __init__(self, target: Path, manifest: dict[Any, Any]) -> None:
         self.path = target.with_name(f".{target.name}.minisr")
         self.manifest = json.loads(
             json.dumps(manifest)
         )  # as it will be read back: lists, not tuples
         self.segments, self.discarded, self._lock = [], False, None
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         try:
             self.path.mkdir(exist_ok=True)
             self._lock = _locked(self.path / "lock")
@@ -64,7 +71,7 @@ class WorkFolder:
             stale.unlink()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         if self._lock is not None:
             self._lock.close()
 
@@ -74,28 +81,28 @@ class WorkFolder:
         except (OSError, ValueError):
             return None
 
-    def segment_path(self):
+    def segment_path(self) -> Any:
         """Return the path of the next segment."""
         return self.path / f"{len(self.segments):06d}.segment"
 
     @property
-    def ended(self):
+    def ended(self) -> bool:
         """Whether the last segment is the video's last."""
         try:
             return int((self.path / ENDED).read_text()) == len(self.segments)
         except (OSError, ValueError):
             return False
 
-    def end(self):
+    def end(self) -> None:
         """Record that the last segment is the video's last."""
         (self.path / ENDED).write_text(f"{len(self.segments)}")
 
     @property
-    def frames(self):
+    def frames(self) -> Any:
         """The number of finished frames."""
         return sum(len(segment.times) for segment in self.segments)
 
-    def remove(self):
+    def remove(self) -> None:
         """Remove the folder."""
         (self.path / MANIFEST).unlink()  # first, so that no run resumes from a half-deleted folder
         self._lock.close()

@@ -4,15 +4,23 @@
 first, and nothing is unpickled.
 """
 
+from __future__ import annotations
+
 import io
 import math
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minisr.errors import CheckpointError
 from minisr.weights.formats import zips
 from minisr.weights.formats.shapes import size_without_empty_axes
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.weights.formats.zips import Archive
 
 MAGIC = b"\x93NUMPY"
 MAX_VALUES = zips.MAX_BYTES  # an archive cannot hold more
@@ -22,7 +30,7 @@ HEADER = re.compile(
 )
 
 
-def read(archive):
+def read(archive: Archive) -> dict[Any, Any]:
     """Read all arrays.
 
     Parameters
@@ -75,7 +83,7 @@ def _array(content, key):
     return np.array(array, dtype=dtype.newbyteorder("="), order="C")
 
 
-def write(tensors, comment):
+def write(tensors: dict[Any, Any], comment: bytes) -> Any:
     """Return the bytes of a file that `numpy.load` can read.
 
     Parameters

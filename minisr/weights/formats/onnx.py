@@ -1,6 +1,9 @@
 """Write networks as ONNX, node by node, for onnxruntime, OpenVINO, OpenCV and others."""
 
+from __future__ import annotations
+
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,12 +27,22 @@ from minisr.system.tensor_files import KEY
 from minisr.weights.formats import LAYOUTS
 from minisr.weights.formats.luma import TO_FULL, TO_STUDIO
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.models.network import Network
+
 OPSET = 13
 IR_VERSION = 8  # the oldest for this opset, so that older programs can read the file too
 ACTIVATIONS = {Tanh: "Tanh", ReLU: "Relu", Sigmoid: "Sigmoid"}
 
 
-def to_bytes(model, metadata, layout="nchw", shape=(None, None, None)):
+def to_bytes(
+    model: Network,
+    metadata: dict[Any, Any],
+    layout: str = "nchw",
+    shape: tuple[Any, ...] = (None, None, None),
+) -> bytes:
     """Return a network as the bytes of an ONNX file.
 
     Parameters

@@ -11,15 +11,22 @@ References
 Python's ``Lib/pickletools.py``, which describes every instruction.
 """
 
+from __future__ import annotations
+
 import struct
+from typing import TYPE_CHECKING
 
 from minisr.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 MAX_BYTES = 256 << 10  # a tensor takes a few hundred
 MAX_NAME = 200  # bytes
 
 
-def malformed(what):
+def malformed(what: Any) -> Any:
     """Return the error for a pickle, or a part of one, that ``torch.save`` cannot have written."""
     return CheckpointError(
         f"has a malformed {what}; expected one by torch.save, so fetch or save the file again"
@@ -29,7 +36,7 @@ def malformed(what):
 class Constructor:
     """The meaning of a name in a pickle: one of our own functions, which the pickle may call."""
 
-    def __init__(self, function):
+    def __init__(self, function: Any) -> None:
         self.function = function
 
 
@@ -53,11 +60,13 @@ class Unpickler:
         Maps the pickle's reference to an external object, a tuple, to that object.
     """
 
-    def __init__(self, content, names, persistent):
+    def __init__(
+        self, content: bytes, names: dict[Any, Any], persistent: Callable[..., Any]
+    ) -> None:
         self.content, self.names, self.persistent = content, names, persistent
         self.stack, self.memo = [], {}
 
-    def run(self, start=0):
+    def run(self, start: int = 0) -> Any:
         """Return the value, and the position after the pickle.
 
         Raises
@@ -77,7 +86,7 @@ class Unpickler:
                 )
             instruction(self)
 
-    def take(self, count):
+    def take(self, count: Any) -> Any:
         """Return the next bytes."""
         at = self.at + count
         if at > self.end:
@@ -88,11 +97,11 @@ class Unpickler:
         self.at = at
         return taken
 
-    def number(self, code):
+    def number(self, code: Any) -> Any:
         """Return the next number, in a format of `struct`."""
         return struct.unpack(code, self.take(struct.calcsize(code)))[0]
 
-    def line(self):
+    def line(self) -> Any:
         """Return the rest of the line as text."""
         at = self.content.find(b"\n", self.at, self.at + MAX_NAME)
         if at < 0:
@@ -101,25 +110,25 @@ class Unpickler:
             )
         return self.decode(self.take(at + 1 - self.at)[:-1])
 
-    def decode(self, content):
+    def decode(self, content: Any) -> Any:
         """Return bytes as text."""
         try:
             return content.decode()
         except UnicodeDecodeError as error:
             raise CheckpointError("has text in its pickle that is not UTF-8") from error
 
-    def push(self, value):
+    def push(self, value: Any) -> None:
         """Put a value on the stack."""
         self.stack.append(value)
 
-    def pop(self, kind=object):
+    def pop(self, kind: Any = object) -> Any:
         """Take a value of the given type from the stack."""
         value = self.stack.pop() if self.stack else MARK
         if value is MARK or not isinstance(value, kind):
             raise malformed("pickle")
         return value
 
-    def pop_to_mark(self):
+    def pop_to_mark(self) -> Any:
         """Take all values down to the last mark from the stack."""
         values = []
         while self.stack:
@@ -129,12 +138,12 @@ class Unpickler:
             values.append(value)
         raise malformed("pickle")
 
-    def top(self, kind):
+    def top(self, kind: Any) -> Any:
         """Return the value on top of the stack without removing it."""
         self.push(self.pop(kind))
         return self.stack[-1]
 
-    def named(self):
+    def named(self) -> None:
         """Look up a name and put its meaning on the stack."""
         module, name = self.line(), self.line()
         full = f"{module}.{name}"
@@ -145,7 +154,7 @@ class Unpickler:
             )
         self.push(self.names[full])
 
-    def reduce(self):
+    def reduce(self) -> None:
         """Call a constructor with a tuple of values."""
         values, constructor = self.pop(tuple), self.pop(Constructor)
         try:
@@ -155,29 +164,29 @@ class Unpickler:
         except (TypeError, ValueError, OverflowError) as error:
             raise malformed("pickle") from error
 
-    def long(self):
+    def long(self) -> None:
         """Put an integer of up to 255 bytes on the stack."""
         self.push(int.from_bytes(self.take(self.number("<B")), "little", signed=True))
 
-    def get(self, key):
+    def get(self, key: Any) -> None:
         """Put a value from the memo on the stack."""
         if key not in self.memo:
             raise malformed("pickle")
         self.push(self.memo[key])
 
-    def put(self, key):
+    def put(self, key: Any) -> None:
         """Store the value on top of the stack in the memo."""
         self.memo[key] = self.top(object)
 
-    def collect(self, count):
+    def collect(self, count: Any) -> None:
         """Replace the last ``count`` values by a tuple of them."""
         self.push(tuple([self.pop() for _ in range(count)][::-1]))
 
-    def extend(self, values):
+    def extend(self, values: Any) -> None:
         """Append values to the list on top of the stack."""
         self.top(list).extend(values)
 
-    def update(self, values):
+    def update(self, values: Any) -> None:
         """Add alternating keys and values to the table on top of the stack."""
         table = self.top(dict)
         keys = values[::2]
@@ -191,7 +200,7 @@ class Unpickler:
             )
         table.update(zip(keys, values[1::2], strict=True))
 
-    def protocol(self):
+    def protocol(self) -> None:
         """Check the protocol: later ones have other instructions, which PyTorch never used."""
         version = self.number("<B")
         if version != 2:
@@ -199,7 +208,7 @@ class Unpickler:
                 f"has a pickle of protocol {version}, expected 2, which torch.save uses"
             )
 
-    def build(self):
+    def build(self) -> None:
         """Drop the attributes of a table: PyTorch's ``_metadata``, which affects no weight."""
         self.pop(dict)
         self.top(dict)

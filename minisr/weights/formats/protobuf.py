@@ -9,9 +9,16 @@ References
 Protocol Buffers Documentation, "Encoding".
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from minisr.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from typing import Any
 
 MAX_FIELDS = 20_000  # in one file; an ESPCN has about three hundred
 MAX_PACKED_BYTES = 100  # of integers in one field
@@ -21,17 +28,17 @@ FIXED = {1: 8, 5: 4}
 class Budget:
     """How many more fields may be read from a file, in which messages nest."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.left = MAX_FIELDS
 
-    def spend(self):
+    def spend(self) -> None:
         """Count a field; raise CheckpointError if there are too many."""
         self.left -= 1
         if self.left < 0:
             raise CheckpointError(f"has more than {MAX_FIELDS} fields; no network here has so many")
 
 
-def message(content, budget):
+def message(content: Any, budget: Budget) -> Any:
     """Read the fields of a message.
 
     Parameters
@@ -73,7 +80,7 @@ def message(content, budget):
     return fields
 
 
-def varint(content, at):
+def varint(content: Any, at: Any) -> Any:
     """Return the integer at a position, and the position after it."""
     value = 0
     for shift in range(0, 70, 7):
@@ -87,7 +94,7 @@ def varint(content, at):
     raise CheckpointError("is damaged: a number has more than ten bytes")
 
 
-def varints(values):
+def varints(values: Any) -> Any:
     """Return a few integers, stored one per field or packed into one field."""
     numbers = []
     for value in values:
@@ -105,7 +112,7 @@ def varints(values):
     return numbers
 
 
-def floats(values):
+def floats(values: Any) -> Any:
     """Return float32 numbers, stored one per field or packed into one field."""
     packed = b"".join(bytes_of(value) for value in values)
     if len(packed) % 4:
@@ -113,14 +120,14 @@ def floats(values):
     return np.frombuffer(packed, "<f4")
 
 
-def bytes_of(value):
+def bytes_of(value: Any) -> Any:
     """Return a field's bytes; raise CheckpointError if it holds a number."""
     if isinstance(value, int):
         raise CheckpointError("is damaged: a field holds a number, expected bytes")
     return bytes(value)
 
 
-def text(value):
+def text(value: Any) -> Any:
     """Return a field's text."""
     try:
         return bytes_of(value).decode()
@@ -128,21 +135,21 @@ def text(value):
         raise CheckpointError("is damaged: a name is not UTF-8 text") from error
 
 
-def nested(value, budget):
+def nested(value: Any, budget: Any) -> Any:
     """Read a field that holds a message."""
     if isinstance(value, int):
         raise CheckpointError("is damaged: a field holds a number, expected a message")
     return message(value, budget)
 
 
-def integer(value):
+def integer(value: Any) -> Any:
     """Return a field's number; raise CheckpointError if it holds bytes."""
     if not isinstance(value, int):
         raise CheckpointError("is damaged: a field holds bytes, expected a number")
     return value
 
 
-def field(number, value):
+def field(number: int, value: int | bytes | str) -> Any:
     """Encode a field; a message is the concatenation of its encoded fields.
 
     Parameters

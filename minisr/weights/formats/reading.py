@@ -1,9 +1,17 @@
 """Read a table of tensors from a file of any known container."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minisr.errors import CheckpointError, short
 from minisr.system import tensor_files
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.types import PathLike
 
 # Limits in bytes. All networks in `families` take about 100 kB; minisr's own files may be larger.
 MAX_BYTES = 64 << 20
@@ -24,7 +32,7 @@ UNSUPPORTED = {
 }
 
 
-def read(path):
+def read(path: PathLike) -> tuple[dict[Any, Any], dict[Any, Any]]:
     """Read the tensors of a file of weights.
 
     Parameters

@@ -5,14 +5,19 @@ luma range it was trained on. Those are known for each family, which is recognis
 authors chose; for any other file, the user must give them.
 """
 
+from __future__ import annotations
+
 import math
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from minisr.errors import CheckpointError, SettingsError
 from minisr.weights.formats.families import FAMILIES, OPTIONS
+
+if TYPE_CHECKING:
+    from typing import Any
 
 SCALES = range(2, 9)
 MAX_SETTING = 4096  # no network here has so many channels or layers
@@ -41,7 +46,13 @@ class Recognised(NamedTuple):
     training: dict
 
 
-def recognise(tensors, hints, activation=None, output_activation=None, luma_range=None):
+def recognise(
+    tensors: dict[Any, Any],
+    hints: dict[Any, Any],
+    activation: str | None = None,
+    output_activation: str | None = None,
+    luma_range: str | None = None,
+) -> Recognised:
     """Recognise the network in a table of tensors.
 
     Parameters

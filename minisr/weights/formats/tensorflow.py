@@ -7,8 +7,10 @@ Field numbers are from TensorFlow's graph.proto, node_def.proto, attr_value.prot
 tensor_shape.proto.
 """
 
+from __future__ import annotations
+
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,6 +18,9 @@ from minisr.errors import CheckpointError
 from minisr.weights.formats import protobuf
 from minisr.weights.formats.luma import TO_FULL, TO_STUDIO
 from minisr.weights.formats.shapes import size_without_empty_axes
+
+if TYPE_CHECKING:
+    from typing import Any
 
 FLOAT, INT32 = 1, 3  # DataType
 MAX_VALUES = 1 << 20  # in one constant, which may be stored as one repeated value
@@ -34,7 +39,7 @@ class Node(NamedTuple):
     attributes: dict
 
 
-def read(content):
+def read(content: bytes) -> tuple[dict[Any, Any], dict[Any, Any]]:
     """Read the filters, biases and activations of a graph of convolutions.
 
     Parameters

@@ -3,6 +3,10 @@
 The nodes are those of TF-ESPCN's files. `tensorflow` describes what a graph consists of.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from minisr.errors import SettingsError
@@ -11,13 +15,16 @@ from minisr.weights.formats.luma import TO_FULL, TO_STUDIO
 from minisr.weights.formats.protobuf import field
 from minisr.weights.formats.tensorflow import FLOAT, INT32
 
+if TYPE_CHECKING:
+    from minisr.models.network import Network
+
 OPERATIONS = {ReLU: "Relu", Tanh: "Tanh", Sigmoid: "Sigmoid"}
 ONES = field(1, field(3, b"\1\1\1\1"))  # a list of four numbers
 CONVOLUTION = {"padding": field(2, "SAME"), "strides": ONES, "dilations": ONES}
 NHWC = {"data_format": field(2, "NHWC")}
 
 
-def to_bytes(model):
+def to_bytes(model: Network) -> bytes:
     """Return a network as the bytes of a GraphDef.
 
     Parameters

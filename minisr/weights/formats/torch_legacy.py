@@ -4,16 +4,22 @@ There are five pickles: a magic number, a version, a table about the machine, th
 the keys of its storages. Then follow, for each key, a count and that many numbers.
 """
 
+from __future__ import annotations
+
 import struct
+from typing import TYPE_CHECKING
 
 from minisr.errors import CheckpointError
 from minisr.weights.formats.pickles import Unpickler, malformed
 from minisr.weights.formats.torch_tensors import NAMES, Storage, tensors_in
 
+if TYPE_CHECKING:
+    from typing import Any
+
 MAX_STORAGES = 10_000
 
 
-def read(content):
+def read(content: bytes) -> dict[Any, Any]:
     """Read the tensors of a state dict.
 
     Parameters

@@ -1,13 +1,19 @@
 """PyTorch's tensors as its files describe them: storages, and views of them."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minisr.errors import CheckpointError
 from minisr.weights.formats.pickles import Constructor, malformed
 from minisr.weights.formats.shapes import size_without_empty_axes
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # NumPy's dtype for each kind of storage; None for bfloat16, which NumPy lacks.
 STORAGES = {
@@ -34,7 +40,7 @@ class StorageKind:
     dtype: str | None
 
     @property
-    def itemsize(self):
+    def itemsize(self) -> Any:
         """Bytes per number."""
         return np.dtype(self.dtype).itemsize if self.dtype else 2
 
@@ -56,12 +62,12 @@ class Storage:
     key: str
     count: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         fits = isinstance(self.kind, StorageKind) and isinstance(self.key, str)
         if not fits or not _is_count(self.count):
             raise malformed("storage")
 
-    def numbers(self, content, byteorder):
+    def numbers(self, content: Any, byteorder: Any) -> Any:
         """Return the numbers as a 1-D array, without a copy; bfloat16 as uint16."""
         need = self.count * self.kind.itemsize
         if len(content) < need:
@@ -88,7 +94,7 @@ class Tensor:
     size: tuple
     stride: tuple
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(self.size) != len(self.stride) or len(self.size) > MAX_DIMENSIONS:
             raise malformed("tensor")
         if not all(map(_is_count, (self.offset, *self.size, *self.stride))):
@@ -105,7 +111,7 @@ class Tensor:
                 f"{self.storage.count} numbers"
             )
 
-    def array(self, content, byteorder="<"):
+    def array(self, content: bytes, byteorder: str = "<") -> np.ndarray:
         """Return the values, given the bytes of the storage.
 
         Parameters
@@ -148,7 +154,7 @@ NAMES = {
 } | {f"torch.{name}": StorageKind(dtype) for name, dtype in STORAGES.items()}
 
 
-def tensors_in(value):
+def tensors_in(value: Any) -> dict[Any, Any]:
     """Return the tensors of a table, or of a table inside it.
 
     Parameters

@@ -4,8 +4,11 @@
 are in ``NAME/data/KEY``. Nothing in such a file is executed, see `pickles`.
 """
 
+from __future__ import annotations
+
 import math
 import struct
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,11 +17,16 @@ from minisr.weights.formats import zips
 from minisr.weights.formats.pickles import Unpickler, malformed
 from minisr.weights.formats.torch_tensors import NAMES, Storage, tensors_in
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from minisr.weights.formats.zips import Archive
+
 BYTEORDERS = {b"little": "<", b"big": ">"}
 WRITTEN = {"float32": ("FloatStorage", "<f4"), "int64": ("LongStorage", "<i8")}
 
 
-def is_torch(archive):
+def is_torch(archive: Archive) -> bool:
     """Return whether ``torch.save`` wrote an archive.
 
     Parameters
@@ -28,7 +36,7 @@ def is_torch(archive):
     return any(name.endswith("/data.pkl") for name in archive.members)
 
 
-def read(archive):
+def read(archive: Archive) -> dict[Any, Any]:
     """Read the tensors of a state dict.
 
     Parameters
@@ -68,7 +76,7 @@ def read(archive):
     return tensors
 
 
-def write(tensors, comment):
+def write(tensors: Any, comment: bytes) -> Any:
     """Return the bytes of a file for ``torch.load``, also with ``weights_only=True``.
 
     Parameters

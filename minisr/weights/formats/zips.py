@@ -1,10 +1,16 @@
 """Read zip archives from untrusted sources, within limits; write reproducible ones."""
 
+from __future__ import annotations
+
 import io
 import zipfile
 import zlib
+from typing import TYPE_CHECKING
 
 from minisr.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from typing import Any
 
 MAX_MEMBERS = 10_000
 MAX_BYTES = 64 << 20  # all members, decompressed; these networks come nowhere near it
@@ -24,7 +30,7 @@ class Archive:
         If it is damaged, has too many members or would decompress to too many bytes.
     """
 
-    def __init__(self, content):
+    def __init__(self, content: bytes) -> None:
         if content.count(ENTRY) > MAX_MEMBERS:  # before zipfile parses every one
             raise CheckpointError(f"has more than {MAX_MEMBERS} members")
         try:
@@ -40,7 +46,7 @@ class Archive:
                 f"would decompress to {size >> 20} MiB; minisr reads at most {MAX_BYTES >> 20} MiB"
             )
 
-    def read(self, name):
+    def read(self, name: Any) -> Any:
         """Return a member's bytes."""
         member = self.members.get(name)
         if member is None:
@@ -63,7 +69,7 @@ class Archive:
         return content
 
 
-def pack(members, comment):
+def pack(members: dict[Any, Any], comment: bytes) -> Any:
     """Return the bytes of an uncompressed archive without dates: equal members give equal bytes.
 
     Parameters

@@ -4,10 +4,7 @@ import json
 import re
 
 import pytest
-
-pytest.importorskip("numba_cuda", reason='needs numba-cuda: pip install "minisr[cuda]"')
-
-from test_cuda_ptx import SCRIPT, run
+from assembly import SCRIPT, require_compiler, run
 
 # Multiply-adds for each load from shared memory. A multiprocessor does four of the former, 32
 # threads wide, in the time in which it loads 32 numbers, or four that are the same for 32 threads.
@@ -17,6 +14,7 @@ AT_LEAST = {"training_convolution": 7, "weight_gradient": 16}
 @pytest.fixture(scope="module")
 def inner_loops():
     """Return, for each kernel of ESPCN, the instructions of the block with most multiply-adds."""
+    require_compiler()
     loops = {}
     for line in run(SCRIPT, "--ptx", "--arch", "90", "--match", ".espcn"):
         facts = json.loads(line)

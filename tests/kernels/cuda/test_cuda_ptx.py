@@ -1,39 +1,21 @@
 """What CUDA kernels take of a GPU, by its own assembler, where there is no GPU."""
 
 import json
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
+from assembly import SCRIPT, require_compiler, run
 from find_gpu import has_gpu
 
-pytest.importorskip("numba_cuda", reason='needs numba-cuda: pip install "minisr[cuda]"')
-
-SCRIPT = Path(__file__).with_name("cuda_assembler.py")
 ARCHITECTURES = (75, 80, 90)
 REGISTERS = 65536  # of a multiprocessor, in every architecture from 7.5 on
 SHARED = 48 * 1024  # what a block has without asking for more, and 1 KB from 8.0 on is the driver's
 
 
-def run(*arguments):
-    """Run Python where numba.cuda is not simulated, and return what it prints, in lines."""
-    environment = os.environ | {
-        "NUMBA_ENABLE_CUDASIM": "0",
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-    }
-    done = subprocess.run(
-        [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout.splitlines()
-
-
 @pytest.fixture(scope="module")
 def compiled():
     """Return one dict of facts for each kernel and architecture."""
+    require_compiler()
     with ThreadPoolExecutor() as pool:  # a process each
         outputs = pool.map(lambda arch: run(SCRIPT, "--arch", str(arch)), ARCHITECTURES)
         return [json.loads(line) for lines in outputs for line in lines]

@@ -4,17 +4,11 @@ A lost vector load costs a quarter of the speed and no test of results notices.
 """
 
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from assembly import SCRIPT, require_compiler, run
 
-pytest.importorskip("numba_cuda", reason='needs numba-cuda: pip install "minisr[cuda]"')
-
-SCRIPT = Path(__file__).with_name("cuda_assembler.py")
 # Multiply-adds for each load from shared memory: of all taps of a channel, of both layers.
 LEAST = {"espcn_0": 15, "espcn_1_x2": 9, "espcn_1_x3": 9, "espcn_1_x4": 12}
 
@@ -22,14 +16,9 @@ LEAST = {"espcn_0": 15, "espcn_1_x2": 9, "espcn_1_x3": 9, "espcn_1_x4": 12}
 @pytest.fixture(scope="module")
 def assembly():
     """Return the PTX of ESPCN's kernels by their names."""
-    environment = os.environ | {
-        "NUMBA_ENABLE_CUDASIM": "0",
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-    }
-    command = [sys.executable, SCRIPT, "--arch", "90", "--ptx", "--match", "forward_plan.espcn"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = [json.loads(line) for line in done.stdout.splitlines()]
+    require_compiler()
+    lines = run(SCRIPT, "--arch", "90", "--ptx", "--match", "forward_plan.espcn")
+    found = [json.loads(line) for line in lines]
     return {facts["kernel"].removeprefix("forward_plan."): facts["ptx"] for facts in found}
 
 
