@@ -141,10 +141,10 @@ runs.train(sys.argv[1], [sys.argv[2]], resume=True, show_progress=False, **setti
 """
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
 KILLS = 12
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
 def test_kill_dash_nine_at_random_moments_changes_no_bit(pictures, tmp_path, rng):
     train(tmp_path / "whole", pictures)
     folder = tmp_path / "killed"
