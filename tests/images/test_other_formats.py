@@ -1,8 +1,10 @@
 """Formats that minisr reads through imageio: read as documented, and nothing else is read."""
 
 import base64
+import dataclasses
 import io
 import struct
+import subprocess
 import sys
 import zlib
 
@@ -308,6 +310,52 @@ def test_the_header_of_a_jpeg_xl_of_any_size():
         header = jxl.read_header(content)
         assert (header.width, header.height) == (width, height)
         assert (header.bits, header.floats, header.animated) == (8, False, False)
+
+
+def bits(*fields):
+    """Return bytes of (value, count) fields, the lowest bit of each byte first."""
+    value, at = 0, 0
+    for number, count in fields:
+        value |= number << at
+        at += count
+    return value.to_bytes((at + 7) // 8 + 1, "little")
+
+
+def test_the_header_of_a_jpeg_xl_with_everything_in_it():
+    size = (1, 1), (3, 5), (1, 3)  # small, 8 x 4 rows, as wide as high
+    extra = (0, 1), (1, 1), (5, 3), (1, 1), *size, (0, 1)  # orientation, intrinsic size, no preview
+    moving = (1, 1), (0, 2), (0, 2), (0, 2), (0, 1)
+    still = ((0, 1),)
+    for motion, animated in ((moving, True), (still, False)):
+        for depth, found in (
+            (((0, 1), (1, 2)), (10, False)),
+            (((0, 1), (3, 2), (13, 6)), (14, False)),
+            (((1, 1), (1, 2)), (16, True)),
+        ):
+            header = jxl.read_header(b"\xff\x0a" + bits(*size, *extra, *motion, *depth))
+            assert (header.width, header.height) == (32, 32)
+            assert (header.bits, header.floats) == found
+            assert header.animated == animated
+    with pytest.raises(ValueError, match="damaged or cut off"):
+        jxl.read_header(b"\xff\x0a\0")
+
+
+def test_an_animated_jpeg_xl_is_noted(monkeypatch):
+    pytest.importorskip("pillow_jxl")
+    content = encoded(samples(3), "JXL", lossless=True)
+    header = dataclasses.replace(jxl.read_header(content), animated=True)
+    monkeypatch.setattr(jxl, "read_header", lambda content: header)
+    assert read_picture(content).notes == ("only the first frame of an animation was read",)
+
+
+def test_imageio_is_imported_only_where_it_serves():
+    code = (
+        "import sys, numpy as np; from minisr.images import read_picture, encode_picture;"
+        "read_picture(encode_picture(np.zeros((4, 4), np.uint8), '.png')[0]);"
+        "print([m for m in sys.modules if m.startswith(('imageio', 'pillow_', 'rawpy'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_damaged_metadata_does_not_spoil_a_good_picture():
