@@ -18,7 +18,7 @@ test: $(VENV)/installed-test
 
 # Run the tests that need NVIDIA's compiler, which is large, and the benchmark of GPUs: none is needed.
 test-cuda: $(VENV)/installed-test-cuda
-	$(PYTEST) tests/kernels/cuda tests/benchmarks/test_every_script.py -k "ptx or inner_loops or gpu"
+	$(PYTEST) tests/kernels/cuda tests/benchmarks/test_every_script.py -k "ptx or inner_loops or gpu or patient"
 
 # Run the test suite with the lowest versions that setup.cfg allows, in an environment of its own.
 test-lowest:

@@ -3,6 +3,8 @@
 import ctypes
 from importlib import metadata
 
+import pytest
+
 
 def has_gpu():
     """Return whether the driver is there and knows of a GPU."""
@@ -14,6 +16,14 @@ def has_gpu():
     return (
         driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
     ) and count.value > 0
+
+
+def patient(test):
+    """Mark a test that takes long in the simulator: `make test-cuda` runs it, or a GPU."""
+    why = "takes long in the simulator: `make test-cuda` runs it"
+    return pytest.mark.patient(
+        pytest.mark.skipif(not (has_compiler() or has_gpu()), reason=why)(test)
+    )
 
 
 def has_compiler():

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from find_gpu import patient
 from numpy.testing import assert_allclose, assert_array_equal
 
 pytest.importorskip("numba_cuda", reason='needs numba-cuda: pip install "minisr[cuda]"')
@@ -82,6 +83,7 @@ def test_batches_of_other_shapes_and_from_the_gpu(threads, rng):
         assert_allclose(one.grad, other.grad, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
+@patient
 def test_training_twice_gives_the_same_bits(threads, rng):
     low, high = batch(rng, 2, 1, 2, 3)
 

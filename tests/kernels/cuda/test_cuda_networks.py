@@ -7,6 +7,7 @@ to be tiny.
 import numpy as np
 import pytest
 from backends import BACKENDS
+from find_gpu import patient
 from gradient_cases import layers_of
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -85,6 +86,7 @@ def training(rng, optimizer="adam"):
     return config, Patches(pairs, config.patch_size, config.batch_size, config.seed)
 
 
+@patient
 @pytest.mark.parametrize("optimizer", optim.OPTIMIZERS)
 def test_a_trainer_learns_as_on_the_cpu_and_goes_on_to_the_bit(backend, optimizer, rng):
     """SOAP's matrices take no first step, and rounding decides about their second, as above."""
@@ -108,6 +110,7 @@ def test_a_trainer_learns_as_on_the_cpu_and_goes_on_to_the_bit(backend, optimize
         assert_array_equal(second.state_dict()[name], value, err_msg=name)
 
 
+@patient
 def test_what_one_kind_of_trainer_has_begun_another_goes_on_with(backend, rng):
     """A file of a run knows nothing of how parameters lie in memory."""
     run = training(rng)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from find_gpu import patient
 from numpy.testing import assert_allclose, assert_array_equal
 
 pytest.importorskip("numba_cuda", reason='needs numba-cuda: pip install "minisr[cuda]"')
@@ -241,6 +242,7 @@ def test_the_first_two_layers_are_one_kernel(rng):
         assert [stage for step in steps for stage in step.stages] == ours.stages
 
 
+@patient
 def test_bands_and_batches_give_the_same_bits(rng):
     model = jolted(ThinSR(2, rng=rng, channels=3, depth=1), rng)
     x = rng.random((2, 1, 13, 2), np.float32)
