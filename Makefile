@@ -2,9 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-# Processes that share the tests; each file's tests stay together.
+# Processes that share the tests; each file's tests stay together. PyTorch's threads would only spin.
 JOBS ?= 2
-PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 .PHONY: demo test test-cuda test-lowest check bench clean
 

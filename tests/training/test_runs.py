@@ -141,7 +141,7 @@ runs.train(sys.argv[1], [sys.argv[2]], resume=True, show_progress=False, **setti
 """
 
 
-KILLS = 12
+KILLS = 6
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
