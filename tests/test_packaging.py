@@ -111,3 +111,15 @@ def test_pytorch_has_one_version_everywhere():
 def test_the_version_is_the_same_everywhere():
     assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\n## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_everything_beside_the_modules_is_packaged():
+    patterns = setup()["options.package_data"]
+    packaged = set()
+    for package, globs in patterns.items():
+        folder = ROOT.joinpath(*package.split("."))
+        for pattern in globs.replace("\n", ",").split(","):
+            packaged |= {*folder.glob(pattern.strip())} if pattern.strip() else set()
+    generated = (".py", ".pyc", ".nbi", ".nbc")
+    there = {path for path in (ROOT / "minisr").rglob("*") if path.is_file()}
+    assert {path for path in there if path.suffix not in generated} == packaged
